@@ -1,0 +1,80 @@
+// Package auth decides who somebody is and what they may do: passwords, JWT
+// access tokens, refresh sessions, API tokens and the policy table.
+package auth
+
+import (
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+// Action is what a request wants to do. Every route names exactly one.
+type Action string
+
+// The actions of the product.
+const (
+	ReadPublic      Action = "public.read"      // anything a reader may see
+	ReadUnpublished Action = "unpublished.read" // drafts, revisions, removed posts
+	SubmitPost      Action = "post.submit"      // create and edit own unpublished posts
+	PublishPost     Action = "post.publish"     // change what readers see
+	CreateBlog      Action = "blog.create"
+	EditBlog        Action = "blog.edit"
+	UploadMedia     Action = "media.upload"
+	ManageMembers   Action = "member.manage"
+	ManageUsers     Action = "user.manage"
+	ManageTokens    Action = "token.manage"
+	OwnAccount      Action = "account.own" // one's own password and session
+)
+
+// rule is a line of the policy table. Role is the least role a user needs, on
+// the blog where there is one. Scope is what a token needs; without one, no
+// token may do it, whatever its scopes.
+type rule struct {
+	role  liveblog.Role
+	scope liveblog.Scope
+}
+
+var policy = map[Action]rule{
+	ReadUnpublished: {liveblog.RoleViewer, liveblog.ScopeRead},
+	SubmitPost:      {liveblog.RoleContributor, liveblog.ScopePostWrite},
+	PublishPost:     {liveblog.RoleEditor, liveblog.ScopePostWrite},
+	CreateBlog:      {liveblog.RoleEditor, liveblog.ScopeBlogWrite},
+	EditBlog:        {liveblog.RoleEditor, liveblog.ScopeBlogWrite},
+	UploadMedia:     {liveblog.RoleContributor, liveblog.ScopeMedia},
+	ManageMembers:   {role: liveblog.RoleAdmin},
+	ManageUsers:     {role: liveblog.RoleAdmin},
+	ManageTokens:    {role: liveblog.RoleAdmin},
+	OwnAccount:      {role: liveblog.RoleViewer},
+}
+
+// Allow returns nil when p may do a, ErrUnauthorized when signing in might
+// help, and ErrForbidden otherwise. An action outside the table is forbidden.
+// For an action on a blog, blogID is set and member is the user's role on it.
+func Allow(p *liveblog.Principal, a Action, blogID *uuid.UUID, member liveblog.Role) error {
+	if a == ReadPublic {
+		return nil
+	}
+	if p.Anonymous() {
+		return liveblog.Errorf(liveblog.ErrUnauthorized, "not_signed_in", "sign in, or send an API token")
+	}
+	r, known := policy[a]
+	if known && p.User != nil && (p.Role.AtLeast(r.role) || member.AtLeast(r.role)) {
+		return nil
+	}
+	if known && p.User == nil && tokenAllows(p, r, a, blogID) {
+		return nil
+	}
+	return liveblog.Errorf(liveblog.ErrForbidden, "not_allowed", "you may not do this: %s", a)
+}
+
+// tokenAllows keeps a token that is bound to one blog away from all others and
+// from what concerns no blog; pictures belong to none and are allowed.
+func tokenAllows(p *liveblog.Principal, r rule, a Action, blogID *uuid.UUID) bool {
+	if r.scope == "" || !p.Has(r.scope) {
+		return false
+	}
+	if p.BlogID == nil || a == UploadMedia {
+		return true
+	}
+	return blogID != nil && *blogID == *p.BlogID
+}

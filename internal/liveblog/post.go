@@ -1,0 +1,141 @@
+package liveblog
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// PostStatus tells who may see a post.
+type PostStatus string
+
+// Only published posts are in the event log and on readers' pages. A removed
+// post keeps its text for editors and can be restored.
+const (
+	PostDraft     PostStatus = "draft"
+	PostSubmitted PostStatus = "submitted" // a contributor asks for approval
+	PostPublished PostStatus = "published"
+	PostRemoved   PostStatus = "removed"
+)
+
+// Limits of a post: body in bytes, the others in runes or pieces.
+const (
+	MaxBody       = 64 << 10
+	MaxByline     = 200
+	MaxTags       = 20
+	MaxTag        = 50
+	MaxExternalID = 200
+	MaxImages     = 10
+	MaxEmbeds     = 10
+)
+
+// Post is one entry of a blog.
+type Post struct {
+	ID          uuid.UUID
+	BlogID      uuid.UUID
+	Status      PostStatus
+	Version     int64 // counts from 1 with every stored change
+	Position    int64 // seq of the event that first published it: its place in the timeline; 0 before
+	Title       string
+	Body        string // Markdown
+	HTML        string // Body rendered and sanitised
+	Text        string // Body as plain text
+	Byline      string
+	Tags        []string
+	KeyEvent    bool
+	Pinned      bool // derived: the blog's PinnedPostID is this post
+	ExternalID  string
+	AuthorID    *uuid.UUID
+	AuthorName  string // derived from the user
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	PublishedAt *time.Time // first publication
+	EditedAt    *time.Time // last visible change after the first publication
+	Views       int64      // derived
+}
+
+// Validate reports every field that breaks a rule, as one ErrInvalid.
+func (p *Post) Validate() error {
+	var f fieldErrors
+	f.add(between(p.Title, 0, MaxTitle), "body.title", "must have at most %d characters", MaxTitle)
+	f.add(p.Title != "" || strings.TrimSpace(p.Body) != "", "body.body", "must not be empty when there is no title")
+	f.add(len(p.Body) <= MaxBody, "body.body", "must have at most %d bytes", MaxBody)
+	f.add(between(p.Byline, 0, MaxByline), "body.byline", "must have at most %d characters", MaxByline)
+	f.add(len(p.Tags) <= MaxTags, "body.tags", "must be at most %d", MaxTags)
+	for _, tag := range p.Tags {
+		f.add(between(tag, 1, MaxTag), "body.tags", "each must have 1 to %d characters", MaxTag)
+	}
+	f.add(between(p.ExternalID, 0, MaxExternalID) && printable(p.ExternalID), "body.external_id", "must have at most %d printable characters", MaxExternalID)
+	for location, text := range map[string]string{"body.title": p.Title, "body.body": p.Body, "body.byline": p.Byline} {
+		f.add(utf8.ValidString(text) && !strings.ContainsRune(text, 0), location, "must be valid UTF-8 without NUL")
+	}
+	return f.err()
+}
+
+// Normalize brings the fields into the form in which they are stored: one line
+// of text in title, byline and tags, no bidi controls in names, tags in lower
+// case and each once.
+func (p *Post) Normalize() {
+	p.Title = oneLine(p.Title)
+	p.Byline = stripBidi(oneLine(p.Byline))
+	p.ExternalID = strings.TrimSpace(p.ExternalID)
+	p.Body = strings.TrimRight(newlines.ReplaceAllString(p.Body, "\n"), " \t\n")
+	p.Tags = normalTags(p.Tags)
+}
+
+var newlines = regexp.MustCompile(`\r\n?`)
+
+func normalTags(tags []string) []string {
+	seen := map[string]bool{}
+	out := []string{}
+	for _, tag := range tags {
+		tag = strings.ToLower(stripBidi(oneLine(strings.TrimPrefix(strings.TrimSpace(tag), "#"))))
+		if tag != "" && !seen[tag] {
+			seen[tag] = true
+			out = append(out, tag)
+		}
+	}
+	return out
+}
+
+// oneLine folds all white space, line ends and controls included, to single spaces.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) && r != 0
+	}), " ")
+}
+
+// stripBidi removes the controls that could make a name show as another
+// (Unicode TR 36, section 2.5).
+func stripBidi(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func printable(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+// Revision is a stored version of a post's content.
+type Revision struct {
+	PostID     uuid.UUID
+	Version    int64
+	Status     PostStatus
+	Title      string
+	Body       string
+	HTML       string
+	Byline     string
+	Tags       []string
+	KeyEvent   bool
+	EditorID   *uuid.UUID
+	EditorName string
+	At         time.Time
+}

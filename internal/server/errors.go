@@ -1,0 +1,154 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"dateline/internal/liveblog"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+)
+
+// statuses is the only place where a kind of error becomes an HTTP status.
+var statuses = []struct {
+	kind   error
+	status int
+	code   string // unless the error brings its own
+}{
+	{liveblog.ErrNotFound, http.StatusNotFound, "not_found"},
+	{liveblog.ErrInvalid, http.StatusUnprocessableEntity, "invalid"},
+	{liveblog.ErrConflict, http.StatusConflict, "conflict"},
+	{liveblog.ErrVersion, http.StatusPreconditionFailed, "version_not_current"},
+	{liveblog.ErrVersionMissing, http.StatusPreconditionRequired, "if_match_required"},
+	{liveblog.ErrUnauthorized, http.StatusUnauthorized, "not_signed_in"},
+	{liveblog.ErrForbidden, http.StatusForbidden, "not_allowed"},
+	{liveblog.ErrGone, http.StatusGone, "gone"},
+	{liveblog.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
+	{liveblog.ErrMediaType, http.StatusUnsupportedMediaType, "unsupported_media_type"},
+	{liveblog.ErrTooMany, http.StatusTooManyRequests, "too_many_requests"},
+	{liveblog.ErrIdempotencyUsed, http.StatusUnprocessableEntity, "idempotency_key_reused"},
+	{liveblog.ErrUnknownOutcome, http.StatusServiceUnavailable, "outcome_unknown"},
+	{liveblog.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
+}
+
+// retryAfter is how long, in seconds, a client is asked to wait after 429 and 503.
+const retryAfter = 2
+
+// problem is the body of every error answer (RFC 9457). Code is stable; Detail is for people.
+type problem struct {
+	Type      string        `json:"type" format:"uri-reference" doc:"Names the kind of problem" example:"/problems/not_found"`
+	Title     string        `json:"title" example:"Not Found"`
+	Status    int           `json:"status" example:"404"`
+	Code      string        `json:"code" doc:"Stable word for programs" example:"not_found"`
+	Detail    string        `json:"detail,omitempty"`
+	Errors    []problemItem `json:"errors,omitempty" doc:"What is wrong with which field"`
+	RequestID string        `json:"request_id,omitempty"`
+}
+
+type problemItem struct {
+	Location string `json:"location,omitempty" example:"body.title"`
+	Message  string `json:"message"`
+}
+
+// Error makes a problem an error for huma.
+func (p *problem) Error() string { return p.Code + ": " + p.Detail }
+
+// GetStatus tells huma the status.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType tells huma the media type of RFC 9457.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+func newProblem(ctx context.Context, status int, code, detail string) *problem {
+	return &problem{
+		Type: "/problems/" + code, Title: http.StatusText(status), Status: status,
+		Code: code, Detail: detail, RequestID: requestID(ctx),
+	}
+}
+
+// problemOf turns any error into what the client may see. An error of no known
+// kind is logged whole and shown as "internal".
+func problemOf(ctx context.Context, err error) *problem {
+	var ready *problem
+	if errors.As(err, &ready) {
+		return ready
+	}
+	for _, s := range statuses {
+		if errors.Is(err, s.kind) {
+			return known(ctx, err, s.status, s.code)
+		}
+	}
+	slog.ErrorContext(ctx, "request failed", "error", err.Error(), "request_id", requestID(ctx))
+	return newProblem(ctx, http.StatusInternalServerError, "internal", "something went wrong on our side")
+}
+
+// known shows the texts of a liveblog.Problem, and of other errors only the kind.
+func known(ctx context.Context, err error, status int, code string) *problem {
+	out := newProblem(ctx, status, code, "")
+	var p *liveblog.Problem
+	if errors.As(err, &p) {
+		if p.Code != "" {
+			out.Code, out.Type = p.Code, "/problems/"+p.Code
+		}
+		out.Detail = p.Detail
+		for _, f := range p.Fields {
+			out.Errors = append(out.Errors, problemItem(f))
+		}
+	}
+	if status >= http.StatusInternalServerError {
+		slog.WarnContext(ctx, "request not served", "error", err.Error(), "request_id", requestID(ctx))
+	}
+	return out
+}
+
+// newHumaError is what huma calls for errors it finds itself: bad JSON, a
+// missing field. Rejected values are not echoed: they may be passwords.
+func newHumaError(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+	std := context.Background()
+	if ctx != nil {
+		std = ctx.Context()
+	}
+	out := newProblem(std, status, humaCode(status), msg)
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if errors.As(err, &d) {
+			detail := d.ErrorDetail()
+			out.Errors = append(out.Errors, problemItem{Location: detail.Location, Message: detail.Message})
+		}
+	}
+	return out
+}
+
+func humaCode(status int) string {
+	for _, s := range statuses {
+		if s.status == status {
+			return s.code
+		}
+	}
+	return map[int]string{
+		http.StatusBadRequest: "bad_request", http.StatusNotAcceptable: "not_acceptable",
+		http.StatusRequestTimeout: "request_timeout", http.StatusMethodNotAllowed: "method_not_allowed",
+	}[status]
+}
+
+// handle adapts h to Gin: it returns an error, and this writes the answer.
+func handle(h func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			writeProblem(c, problemOf(c.Request.Context(), err))
+		}
+	}
+}
+
+func writeProblem(c *gin.Context, p *problem) {
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", strconv.Itoa(retryAfter))
+	}
+	c.Header("Content-Type", "application/problem+json")
+	c.Header("Cache-Control", "no-store")
+	c.AbortWithStatusJSON(p.Status, p)
+}

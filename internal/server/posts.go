@@ -1,0 +1,6 @@
+package server
+
+// PostStore keeps posts.
+type PostStore interface{}
+
+func (s *Server) postRoutes() {}
