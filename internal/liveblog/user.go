@@ -146,6 +146,7 @@ type Token struct {
 	Hash       []byte // SHA-256 of the secret
 	Scopes     []Scope
 	BlogID     *uuid.UUID
+	BlogSlug   string // derived from BlogID
 	CreatedBy  *uuid.UUID
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
