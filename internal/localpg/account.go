@@ -62,7 +62,7 @@ func (a account) give(path string) error {
 	return os.Chown(path, a.uid, a.gid)
 }
 
-// settleDirs decides where the cluster and its socket live, and makes both.
+// settleDirs decides where the cluster and its socket live.
 func (c *Cluster) settleDirs() (err error) {
 	dir, err := filepath.Abs(c.config.Dir)
 	if err != nil {
@@ -75,7 +75,8 @@ func (c *Cluster) settleDirs() (err error) {
 	if err := c.makeDir(); err != nil {
 		return err
 	}
-	return c.makeSocketDir(socketDir(c.dir))
+	c.socket = socketDir(c.dir)
+	return nil
 }
 
 // makeDir makes the directory. As root, with a checkout below a directory
@@ -148,7 +149,6 @@ func socketDir(dir string) string {
 // makeSocketDir refuses a directory that somebody else has made first: the
 // password would be sent to a server of theirs.
 func (c *Cluster) makeSocketDir(dir string) error {
-	c.socket = dir
 	err := os.Mkdir(dir, 0o700)
 	if err == nil {
 		return c.account.give(dir)

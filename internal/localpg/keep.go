@@ -63,6 +63,10 @@ func (c *Cluster) takeTurn(ctx context.Context, report func(error)) error {
 	defer lock.Close()
 	c.owner.Store(true)
 	defer c.owner.Store(false)
+	if err := c.makeSocketDir(c.socket); err != nil {
+		return err
+	}
+	defer os.Remove(c.socket) // fails, rightly, while a socket is in it
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
