@@ -1,6 +1,7 @@
 package liveblog
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,4 +28,28 @@ type Variant struct {
 	Type   string // media type
 	Key    string // SHA-256 of the bytes, hex: its name in the store
 	Size   int64  // bytes
+}
+
+// Name is what the variant is called in URLs: its width and the ending of its type.
+func (v Variant) Name() string {
+	ending := map[string]string{"image/jpeg": "jpg", "image/png": "png"}[v.Type]
+	return strconv.Itoa(v.Width) + "." + ending
+}
+
+// URL is the path under which the server gives out a variant.
+func (m *Media) URL(v Variant) string { return "/media/" + m.ID.String() + "/" + v.Name() }
+
+// defaultWidth is what is shown where only one variant can be named.
+const defaultWidth = 800
+
+// Default is the widest variant of at most 800 pixels, or the narrowest there is.
+func (m *Media) Default() Variant {
+	var best Variant
+	for i, v := range m.Variants {
+		fits, bestFits := v.Width <= defaultWidth, best.Width <= defaultWidth
+		if i == 0 || fits && (!bestFits || v.Width > best.Width) || !fits && !bestFits && v.Width < best.Width {
+			best = v
+		}
+	}
+	return best
 }
