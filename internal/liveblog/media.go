@@ -53,3 +53,10 @@ func (m *Media) Default() Variant {
 	}
 	return best
 }
+
+// Blob is the bytes of one variant, as they are stored.
+type Blob struct {
+	Key  string // SHA-256 of Data, hex
+	Type string // media type
+	Data []byte
+}
