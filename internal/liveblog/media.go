@@ -2,7 +2,9 @@ package liveblog
 
 import (
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -28,6 +30,32 @@ type Variant struct {
 	Type   string // media type
 	Key    string // SHA-256 of the bytes, hex: its name in the store
 	Size   int64  // bytes
+}
+
+// Limits of the texts of an image, in runes.
+const (
+	MaxAlt     = 1000
+	MaxCaption = 1000
+	MaxCredit  = 200
+)
+
+// Validate reports every field that breaks a rule, as one ErrInvalid.
+func (m *Media) Validate() error {
+	var f fieldErrors
+	f.add(between(m.Alt, 0, MaxAlt), "body.alt", "must have at most %d characters", MaxAlt)
+	f.add(between(m.Caption, 0, MaxCaption), "body.caption", "must have at most %d characters", MaxCaption)
+	f.add(between(m.Credit, 0, MaxCredit), "body.credit", "must have at most %d characters", MaxCredit)
+	for location, text := range map[string]string{"body.alt": m.Alt, "body.caption": m.Caption, "body.credit": m.Credit} {
+		f.add(utf8.ValidString(text) && !strings.ContainsRune(text, 0), location, "must be valid UTF-8 without NUL")
+	}
+	return f.err()
+}
+
+// Normalize brings the texts into the form in which they are stored: one line each.
+func (m *Media) Normalize() {
+	m.Alt = oneLine(m.Alt)
+	m.Caption = oneLine(m.Caption)
+	m.Credit = stripBidi(oneLine(m.Credit))
 }
 
 // Name is what the variant is called in URLs: its width and the ending of its type.

@@ -47,6 +47,20 @@ func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, err
 	return Rendered{HTML: html, Text: plainText(html)}, nil
 }
 
+// Reference is the Markdown that shows m in a post.
+func Reference(m *liveblog.Media) string {
+	title := ""
+	if m.Caption != "" {
+		title = ` "` + quotes.Replace(escapeInline(m.Caption)) + `"`
+	}
+	return "![" + brackets.Replace(escapeInline(m.Alt)) + "](media:" + m.ID.String() + title + ")"
+}
+
+var (
+	quotes   = strings.NewReplacer(`"`, `\"`)
+	brackets = strings.NewReplacer(`]`, `\]`)
+)
+
 func invalid(messages ...string) error {
 	p := &liveblog.Problem{Err: liveblog.ErrInvalid, Code: "invalid", Detail: "some fields are not valid"}
 	for _, m := range messages {

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 
+	"dateline/internal/media"
+
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
@@ -21,6 +23,7 @@ type Options struct {
 
 	Blogs BlogStore
 	Posts PostStore
+	Media MediaStore
 }
 
 // Server holds the routes of the product.
@@ -32,17 +35,24 @@ type Server struct {
 
 	blogs BlogStore
 	posts PostStore
+
+	media      MediaStore
+	images     *media.Processor
+	imageCache *imageCache
 }
 
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
 	s := &Server{options: o, blogs: o.Blogs, posts: o.Posts}
+	s.media, s.images, s.imageCache = o.Media, media.NewProcessor(), newImageCache()
 	if err := s.newEngine(); err != nil {
 		return nil, err
 	}
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.mediaRoutes()
+	s.previewRoutes()
 	return s, nil
 }
 
