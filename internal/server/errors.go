@@ -15,12 +15,16 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
+// errBadRequest is a request that can't be understood, whatever its meaning.
+var errBadRequest = errors.New("bad request")
+
 // statuses is the only place where a kind of error becomes an HTTP status.
 var statuses = []struct {
 	kind   error
 	status int
 	code   string // unless the error brings its own
 }{
+	{errBadRequest, http.StatusBadRequest, "bad_request"},
 	{liveblog.ErrNotFound, http.StatusNotFound, "not_found"},
 	{liveblog.ErrInvalid, http.StatusUnprocessableEntity, "invalid"},
 	{liveblog.ErrConflict, http.StatusConflict, "conflict"},
@@ -113,10 +117,26 @@ func known(ctx context.Context, err error, status int, code string) *problem {
 			out.Errors = append(out.Errors, problemItem(f))
 		}
 	}
+	var stale *liveblog.StaleError
+	if errors.As(err, &stale) {
+		out.Detail, out.Current = "somebody else changed it meanwhile", currentBody(ctx, stale.Current)
+	}
 	if status >= http.StatusInternalServerError {
 		slog.WarnContext(ctx, "request not served", "error", err.Error(), "request_id", requestID(ctx))
 	}
 	return out
+}
+
+// currentBody shows what a change did not know of, as a read would.
+func currentBody(ctx context.Context, current any) any {
+	switch v := current.(type) {
+	case *liveblog.Post:
+		return newPostBody(ctx, v)
+	case *liveblog.Blog:
+		return newBlogBody(v)
+	default:
+		return nil
+	}
 }
 
 // newHumaError is what huma calls for errors it finds itself: bad JSON, a

@@ -4,12 +4,15 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
 
 	"dateline/internal/auth"
 	"dateline/internal/media"
+	"dateline/internal/stream"
+	"dateline/internal/views"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -22,8 +25,13 @@ type Options struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 	Version        string
 
-	Blogs BlogStore
-	Posts PostStore
+	Ready func(context.Context) error // nil when requests can be served
+
+	Blogs  BlogStore
+	Posts  PostStore
+	Hub    *stream.Hub
+	Views  *views.Batcher
+	Counts CountStore
 
 	Auth    *auth.Service
 	Setup   SetupStore
@@ -40,8 +48,12 @@ type Server struct {
 	api     huma.API
 	access  []access
 
-	blogs BlogStore
-	posts PostStore
+	blogs  BlogStore
+	posts  PostStore
+	slugs  *slugCache
+	hub    *stream.Hub
+	views  *views.Batcher
+	counts CountStore
 
 	auth        *auth.Service
 	crossOrigin *http.CrossOriginProtection
@@ -57,7 +69,8 @@ type Server struct {
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts,
+		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(),
+		hub: o.Hub, views: o.Views, counts: o.Counts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
 	}
@@ -67,6 +80,8 @@ func New(o Options) (*Server, error) {
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.streamRoutes()
+	s.healthRoutes()
 	s.setupRoutes()
 	s.sessionRoutes()
 	s.userRoutes()
