@@ -54,6 +54,7 @@ type problem struct {
 	Detail    string        `json:"detail,omitempty"`
 	Errors    []problemItem `json:"errors,omitempty" doc:"What is wrong with which field"`
 	RequestID string        `json:"request_id,omitempty"`
+	Current   any           `json:"current,omitempty" doc:"With 412: what somebody else made of it meanwhile"`
 
 	wait time.Duration // for Retry-After
 }
