@@ -26,6 +26,9 @@ func requestOf(ctx context.Context) requestInfo {
 	return r
 }
 
+// RequestID is the id of the request that ctx belongs to, "" outside of one.
+func RequestID(ctx context.Context) string { return requestID(ctx) }
+
 func requestID(ctx context.Context) string { return requestOf(ctx).ID }
 
 func withPrincipal(ctx context.Context, p *liveblog.Principal) context.Context {
