@@ -50,7 +50,7 @@ func openMigrated(ctx context.Context, c *Config) (*database, error) {
 		return nil, err
 	}
 	if err := postgres.Migrate(ctx, d.dsn); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrate: %w", err), d.close())
+		return nil, errors.Join(fmt.Errorf("migrate: %w", err), d.Close())
 	}
 	return d, nil
 }
@@ -75,7 +75,8 @@ func (d *database) stopCluster() error {
 	return d.cluster.Close()
 }
 
-func (d *database) close() error {
+// Close ends the connections, and the private PostgreSQL if it was started here.
+func (d *database) Close() error {
 	d.DB.Close()
 	return d.stopCluster()
 }

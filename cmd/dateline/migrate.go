@@ -16,5 +16,5 @@ func (*migrateCommand) Run(ctx context.Context, c *Config, term console) error {
 		return err
 	}
 	fmt.Fprintln(term.out, "The schema is up to date in", db.description)
-	return db.close()
+	return db.Close()
 }

@@ -34,7 +34,7 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.close()) }()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := createFirstUser(ctx, c, db); err != nil {
 		return err
 	}

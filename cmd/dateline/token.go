@@ -33,7 +33,7 @@ func (t *tokenCreate) Run(ctx context.Context, c *Config, term console) error {
 		return err
 	}
 	secret, err := t.create(ctx, db, token)
-	if err := errors.Join(err, db.close()); err != nil {
+	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	fmt.Fprintln(term.out, secret)

@@ -38,7 +38,7 @@ func (u *userCreate) Run(ctx context.Context, c *Config, term console) error {
 		return err
 	}
 	err = u.create(ctx, db, password)
-	if err := errors.Join(err, db.close()); err != nil {
+	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.out, "Created %s %s\n", u.Role, u.Email)

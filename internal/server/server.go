@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 
+	"dateline/internal/auth"
+
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
@@ -21,6 +23,12 @@ type Options struct {
 
 	Blogs BlogStore
 	Posts PostStore
+
+	Auth    *auth.Service
+	Setup   SetupStore
+	Users   UserStore
+	Tokens  TokenStore
+	Members MemberStore
 }
 
 // Server holds the routes of the product.
@@ -32,17 +40,32 @@ type Server struct {
 
 	blogs BlogStore
 	posts PostStore
+
+	auth        *auth.Service
+	crossOrigin *http.CrossOriginProtection
+	setup       SetupStore
+	users       UserStore
+	tokens      TokenStore
+	members     MemberStore
 }
 
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, blogs: o.Blogs, posts: o.Posts}
+	s := &Server{
+		options: o, blogs: o.Blogs, posts: o.Posts,
+		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
+	}
 	if err := s.newEngine(); err != nil {
 		return nil, err
 	}
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.setupRoutes()
+	s.sessionRoutes()
+	s.userRoutes()
+	s.tokenRoutes()
+	s.memberRoutes()
 	return s, nil
 }
 
@@ -62,7 +85,12 @@ func (s *Server) newEngine() error {
 	if err := s.engine.SetTrustedProxies(proxies); err != nil {
 		return err
 	}
-	s.engine.Use(identify, recovery)
+	crossOrigin, err := newCrossOrigin(s.options.PublicURL)
+	if err != nil {
+		return err
+	}
+	s.crossOrigin = crossOrigin
+	s.engine.Use(identify, recovery, s.authenticate)
 	return nil
 }
 
