@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"dateline/internal/auth"
+	"dateline/internal/media"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -29,6 +30,7 @@ type Options struct {
 	Users   UserStore
 	Tokens  TokenStore
 	Members MemberStore
+	Media   MediaStore
 }
 
 // Server holds the routes of the product.
@@ -47,6 +49,9 @@ type Server struct {
 	users       UserStore
 	tokens      TokenStore
 	members     MemberStore
+	media       MediaStore
+	images      *media.Processor
+	imageCache  *imageCache
 }
 
 // New makes a Server with all its routes. It starts no goroutine.
@@ -54,6 +59,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		options: o, blogs: o.Blogs, posts: o.Posts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
+		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
 	}
 	if err := s.newEngine(); err != nil {
 		return nil, err
@@ -66,6 +72,8 @@ func New(o Options) (*Server, error) {
 	s.userRoutes()
 	s.tokenRoutes()
 	s.memberRoutes()
+	s.mediaRoutes()
+	s.previewRoutes()
 	return s, nil
 }
 
