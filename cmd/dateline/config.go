@@ -15,17 +15,17 @@ import (
 // Config is everything an operator can set, by flag or by environment. The
 // table in docs/configuration.md has one line for each; a test compares them.
 type Config struct {
-	Listen         string   `default:"127.0.0.1:8080" env:"DATELINE_LISTEN" placeholder:"ADDRESS" help:"Where readers, editors and API clients connect. Use 0.0.0.0:8080 to be reached from other machines."`
+	Listen         string   `default:"127.0.0.1:8080" env:"DATELINE_LISTEN" help:"Where readers, editors and API clients connect. Use 0.0.0.0:8080 to be reached from other machines."`
 	PublicURL      string   `env:"DATELINE_PUBLIC_URL" placeholder:"URL" help:"How readers reach this product, such as https://live.example.org. Needed behind a proxy."`
 	TrustedProxies []string `env:"DATELINE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
-	MetricsListen  string   `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" placeholder:"ADDRESS" help:"Where Prometheus reads /metrics. Empty is off."`
+	MetricsListen  string   `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
 
 	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`
-	DataDir     string `default:"./data" env:"DATELINE_DATA_DIR" placeholder:"DIR" help:"Holds the setup link and the private PostgreSQL."`
-	Replication string `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" placeholder:"KIND" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
+	DataDir     string `default:"./data" env:"DATELINE_DATA_DIR" help:"Holds the setup link and the private PostgreSQL."`
+	Replication string `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
 
-	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" placeholder:"FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
-	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"DATELINE_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error."`
+	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"DATELINE_LOG_LEVEL" help:"debug, info, warn or error."`
 
 	SecretKey         string `env:"DATELINE_SECRET_KEY" placeholder:"SECRET" help:"32 bytes or more, the same on every node. With it a copy of the database is not enough to forge a sign-in."`
 	SecretKeyFile     string `env:"DATELINE_SECRET_KEY_FILE" placeholder:"FILE" help:"The same, read from a file."`

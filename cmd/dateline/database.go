@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -155,8 +156,8 @@ func reason(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return "unknown host " + dns.Name
 	}
-	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
-		err = next
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
 	}
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	return text

@@ -23,7 +23,7 @@ type userCommands struct {
 type userCreate struct {
 	Email         string `arg:"" help:"Address to sign in with."`
 	Name          string `help:"Name that readers may see. The address up to the @ when left out."`
-	Role          string `default:"editor" enum:"admin,editor,contributor,viewer" help:"admin, editor, contributor or viewer."`
+	Role          string `default:"" enum:",admin,editor,contributor,viewer" help:"admin, editor, contributor or viewer. The first user is an admin, others are editors when left out."`
 	PasswordStdin bool   `help:"Read the password from the first line of the input."`
 }
 
@@ -37,11 +37,11 @@ func (u *userCreate) Run(ctx context.Context, c *Config, term console) error {
 	if err != nil {
 		return err
 	}
-	err = u.create(ctx, db, password)
+	user, err := u.create(ctx, db, password)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(term.out, "Created %s %s\n", u.Role, u.Email)
+	fmt.Fprintf(term.out, "Created %s %s\n", user.Role, user.Email)
 	if !u.PasswordStdin {
 		fmt.Fprintf(term.out, "Password: %s (shown once; change it after signing in)\n", password)
 	}
@@ -63,12 +63,33 @@ func (u *userCreate) password(in io.Reader) (string, error) {
 	return password, nil
 }
 
-func (u *userCreate) create(ctx context.Context, db *database, password string) error {
-	user, err := newUser(ctx, u.Email, u.Name, liveblog.Role(u.Role), password)
+func (u *userCreate) create(ctx context.Context, db *database, password string) (*liveblog.User, error) {
+	role, err := u.role(ctx, db)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return db.CreateUser(ctx, operator(), user)
+	user, err := newUser(ctx, u.Email, u.Name, role, password)
+	if err != nil {
+		return nil, err
+	}
+	return user, db.CreateUser(ctx, operator(), user)
+}
+
+// role refuses a first user who is no admin: nobody could make one afterwards,
+// since the setup link ends with the first user.
+func (u *userCreate) role(ctx context.Context, db *database) (liveblog.Role, error) {
+	first, err := db.NeedsSetup(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case first && u.Role != "" && u.Role != string(liveblog.RoleAdmin):
+		return "", errors.New("the first user must be an admin: leave --role out")
+	case first:
+		return liveblog.RoleAdmin, nil
+	case u.Role == "":
+		return liveblog.RoleEditor, nil
+	}
+	return liveblog.Role(u.Role), nil
 }
 
 // newUser checks the fields and hashes the password.
