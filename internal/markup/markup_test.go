@@ -282,4 +282,3 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
-
