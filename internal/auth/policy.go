@@ -3,6 +3,9 @@
 package auth
 
 import (
+	"maps"
+	"slices"
+
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -45,6 +48,17 @@ var policy = map[Action]rule{
 	ManageUsers:     {role: liveblog.RoleAdmin},
 	ManageTokens:    {role: liveblog.RoleAdmin},
 	OwnAccount:      {role: liveblog.RoleViewer},
+}
+
+// Permissions lists, in order, what p may do on every blog.
+func Permissions(p *liveblog.Principal) []Action {
+	allowed := []Action{}
+	for _, a := range slices.Sorted(maps.Keys(policy)) {
+		if Allow(p, a, nil, liveblog.RoleNone) == nil {
+			allowed = append(allowed, a)
+		}
+	}
+	return allowed
 }
 
 // Allow returns nil when p may do a, ErrUnauthorized when signing in might

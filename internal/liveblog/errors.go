@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // The kinds of failure the product knows. Every error that reaches a caller of
@@ -32,6 +33,8 @@ type Problem struct {
 	Code   string
 	Detail string
 	Fields []FieldError
+	// RetryAfter is when trying again may help; 0 leaves it to the server.
+	RetryAfter time.Duration
 }
 
 // FieldError says what is wrong with one field of a request.

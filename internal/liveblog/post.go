@@ -139,3 +139,38 @@ type Revision struct {
 	EditorName string
 	At         time.Time
 }
+
+// To refuses changes of status that an edit may not make: a removed post must be
+// restored first, and a published one can only be removed.
+func (s PostStatus) To(next PostStatus) error {
+	unpublished := s == PostDraft || s == PostSubmitted
+	switch {
+	case s == PostRemoved:
+		return Errorf(ErrGone, "post_removed", "the post was removed; restore it first")
+	case s == next, unpublished && next != PostRemoved:
+		return nil
+	default:
+		return Errorf(ErrConflict, "status_change", "a %s post can't become %s", s, next)
+	}
+}
+
+// PostRef names a post to change. Version is the one that the editor saw; 0 is any.
+type PostRef struct {
+	BlogID  uuid.UUID
+	ID      uuid.UUID
+	Version int64
+}
+
+// Permit decides whether somebody may take a post of that author from one status
+// to another; an edit of the text has both the same.
+type Permit func(before, after PostStatus, author *uuid.UUID) error
+
+// Written is what a change of a post did.
+type Written struct {
+	Post     Post
+	Seq      int64 // of the post's event; 0 when readers see no change
+	Head     int64 // of the last event, that of the pin included; 0 for none
+	Created  bool
+	Changed  bool // a new version was stored
+	Replayed bool // this is the answer to an earlier request with the same key
+}

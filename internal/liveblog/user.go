@@ -146,6 +146,7 @@ type Token struct {
 	Hash       []byte // SHA-256 of the secret
 	Scopes     []Scope
 	BlogID     *uuid.UUID
+	BlogSlug   string // derived from BlogID
 	CreatedBy  *uuid.UUID
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
@@ -158,4 +159,29 @@ type Member struct {
 	BlogID uuid.UUID
 	User   User
 	Role   Role
+}
+
+// UserChange holds the fields of a user to change; nil leaves one as it is.
+type UserChange struct {
+	Name     *string `json:"name,omitempty"`
+	Role     *Role   `json:"role,omitempty"`
+	Disabled *bool   `json:"disabled,omitempty"`
+}
+
+// Apply changes u. A user who is disabled already keeps the time of it.
+func (c UserChange) Apply(u *User, now time.Time) {
+	if c.Name != nil {
+		u.Name = *c.Name
+	}
+	if c.Role != nil {
+		u.Role = *c.Role
+	}
+	switch {
+	case c.Disabled == nil:
+	case !*c.Disabled:
+		u.DisabledAt = nil
+	case u.DisabledAt == nil:
+		u.DisabledAt = &now
+	}
+	u.Normalize()
 }

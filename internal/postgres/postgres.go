@@ -17,8 +17,11 @@ import (
 
 // Config says which database to use and how many connections.
 type Config struct {
-	DSN      string
-	MaxConns int32 // of the pool for editors and API clients; 0 is 16
+	DSN string
+	// Synchronous says that a standby confirms every commit, so that a fail-over
+	// loses nothing.
+	Synchronous bool
+	MaxConns    int32 // of the pool for editors and API clients; 0 is 16
 }
 
 // Timeouts. They make an API client hear of trouble within 5 s.
@@ -35,10 +38,11 @@ const (
 // DB is the store. Editors and API clients share one pool; the stream has a
 // small one of its own, so that neither can starve the other.
 type DB struct {
-	pool    *pgxpool.Pool
-	logPool *pgxpool.Pool
-	dsn     string
-	onWrite atomic.Pointer[func(blogID uuid.UUID, seq int64)]
+	pool        *pgxpool.Pool
+	logPool     *pgxpool.Pool
+	dsn         string
+	synchronous bool
+	onWrite     atomic.Pointer[func(blogID uuid.UUID, seq int64)]
 }
 
 // Open prepares the pools. It connects lazily: a database that is away now does
@@ -56,7 +60,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		pool.Close()
 		return nil, err
 	}
-	return &DB{pool: pool, logPool: logPool, dsn: c.DSN}, nil
+	return &DB{pool: pool, logPool: logPool, dsn: c.DSN, synchronous: c.Synchronous}, nil
 }
 
 // Close ends all connections of the pools.

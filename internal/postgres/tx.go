@@ -55,6 +55,19 @@ func (db *DB) tryTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return commit(ctx, conn, tx)
 }
 
+// snapshot runs f in a read-only transaction that sees one state of the database.
+func (db *DB) snapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	conn, err := acquire(ctx, db.pool)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return dbError(pgx.BeginTxFunc(ctx, conn, options, f))
+}
+
 // acquire waits a bounded time for a connection: a busy pool must answer, not hang.
 func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"strconv"
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
@@ -49,8 +48,8 @@ func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func
 // apiError gives huma the problem, with Retry-After where waiting helps.
 func apiError(ctx context.Context, err error) error {
 	p := problemOf(ctx, err)
-	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
-		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {strconv.Itoa(retryAfter)}})
+	if wait, helps := p.retryAfter(); helps {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {wait}})
 	}
 	return p
 }
@@ -58,6 +57,9 @@ func apiError(ctx context.Context, err error) error {
 // authorize asks the policy and puts the blog of the path into the context. A
 // blog the principal may not know of is not found, whatever the action.
 func (s *Server) authorize(ctx context.Context, action auth.Action, in any) (context.Context, error) {
+	if err := badCookie(ctx); err != nil && action != auth.ReadPublic {
+		return ctx, err
+	}
 	p := principal(ctx)
 	slugged, onBlog := in.(interface{ blogSlug() string })
 	if !onBlog {

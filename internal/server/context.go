@@ -9,6 +9,8 @@ import (
 type (
 	requestKey   struct{}
 	principalKey struct{}
+	browserKey   struct{}
+	badCookieKey struct{}
 )
 
 // requestInfo is what the middleware knows of a request.
@@ -26,6 +28,12 @@ func requestOf(ctx context.Context) requestInfo {
 	return r
 }
 
+// actor is who makes the change that this request asks for.
+func actor(ctx context.Context) liveblog.Actor {
+	r := requestOf(ctx)
+	return liveblog.Actor{Principal: principal(ctx), RequestID: r.ID, Address: r.Address}
+}
+
 func requestID(ctx context.Context) string { return requestOf(ctx).ID }
 
 func withPrincipal(ctx context.Context, p *liveblog.Principal) context.Context {
@@ -38,4 +46,25 @@ func principal(ctx context.Context) *liveblog.Principal {
 		return p
 	}
 	return &liveblog.Principal{}
+}
+
+func withBrowser(ctx context.Context, b browser) context.Context {
+	return context.WithValue(ctx, browserKey{}, b)
+}
+
+// browserOf is what the request's cookies and headers say of its sender.
+func browserOf(ctx context.Context) browser {
+	b, _ := ctx.Value(browserKey{}).(browser)
+	return b
+}
+
+func withBadCookie(ctx context.Context, err error) context.Context {
+	return context.WithValue(ctx, badCookieKey{}, err)
+}
+
+// badCookie is why an access cookie was not taken. What anyone may read is
+// answered all the same, so that no page fails for an old cookie.
+func badCookie(ctx context.Context) error {
+	err, _ := ctx.Value(badCookieKey{}).(error)
+	return err
 }

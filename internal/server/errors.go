@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"dateline/internal/liveblog"
 
@@ -35,8 +37,9 @@ var statuses = []struct {
 	{liveblog.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
 }
 
-// retryAfter is how long, in seconds, a client is asked to wait after 429 and 503.
-const retryAfter = 2
+// retryAfter is how long a client is asked to wait after 429 and 503, unless
+// the error knows better.
+const retryAfter = 2 * time.Second
 
 // problem is the body of every error answer (RFC 9457). Code is stable; Detail is for people.
 type problem struct {
@@ -47,6 +50,8 @@ type problem struct {
 	Detail    string        `json:"detail,omitempty"`
 	Errors    []problemItem `json:"errors,omitempty" doc:"What is wrong with which field"`
 	RequestID string        `json:"request_id,omitempty"`
+
+	wait time.Duration // for Retry-After
 }
 
 type problemItem struct {
@@ -62,6 +67,15 @@ func (p *problem) GetStatus() int { return p.Status }
 
 // ContentType tells huma the media type of RFC 9457.
 func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+// retryAfter is the value of Retry-After in whole seconds, where waiting helps.
+func (p *problem) retryAfter() (seconds string, helps bool) {
+	if p.Status != http.StatusTooManyRequests && p.Status != http.StatusServiceUnavailable {
+		return "", false
+	}
+	wait := max(p.wait, retryAfter)
+	return strconv.Itoa(int(math.Ceil(wait.Seconds()))), true
+}
 
 func newProblem(ctx context.Context, status int, code, detail string) *problem {
 	return &problem{
@@ -94,7 +108,7 @@ func known(ctx context.Context, err error, status int, code string) *problem {
 		if p.Code != "" {
 			out.Code, out.Type = p.Code, "/problems/"+p.Code
 		}
-		out.Detail = p.Detail
+		out.Detail, out.wait = p.Detail, p.RetryAfter
 		for _, f := range p.Fields {
 			out.Errors = append(out.Errors, problemItem(f))
 		}
@@ -145,8 +159,8 @@ func handle(h func(*gin.Context) error) gin.HandlerFunc {
 }
 
 func writeProblem(c *gin.Context, p *problem) {
-	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
-		c.Header("Retry-After", strconv.Itoa(retryAfter))
+	if wait, helps := p.retryAfter(); helps {
+		c.Header("Retry-After", wait)
 	}
 	c.Header("Content-Type", "application/problem+json")
 	c.Header("Cache-Control", "no-store")

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 
+	"dateline/internal/auth"
 	"dateline/internal/media"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,7 +24,13 @@ type Options struct {
 
 	Blogs BlogStore
 	Posts PostStore
-	Media MediaStore
+
+	Auth    *auth.Service
+	Setup   SetupStore
+	Users   UserStore
+	Tokens  TokenStore
+	Members MemberStore
+	Media   MediaStore
 }
 
 // Server holds the routes of the product.
@@ -36,21 +43,35 @@ type Server struct {
 	blogs BlogStore
 	posts PostStore
 
-	media      MediaStore
-	images     *media.Processor
-	imageCache *imageCache
+	auth        *auth.Service
+	crossOrigin *http.CrossOriginProtection
+	setup       SetupStore
+	users       UserStore
+	tokens      TokenStore
+	members     MemberStore
+	media       MediaStore
+	images      *media.Processor
+	imageCache  *imageCache
 }
 
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, blogs: o.Blogs, posts: o.Posts}
-	s.media, s.images, s.imageCache = o.Media, media.NewProcessor(), newImageCache()
+	s := &Server{
+		options: o, blogs: o.Blogs, posts: o.Posts,
+		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
+		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
+	}
 	if err := s.newEngine(); err != nil {
 		return nil, err
 	}
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.setupRoutes()
+	s.sessionRoutes()
+	s.userRoutes()
+	s.tokenRoutes()
+	s.memberRoutes()
 	s.mediaRoutes()
 	s.previewRoutes()
 	return s, nil
@@ -72,7 +93,12 @@ func (s *Server) newEngine() error {
 	if err := s.engine.SetTrustedProxies(proxies); err != nil {
 		return err
 	}
-	s.engine.Use(identify, recovery)
+	crossOrigin, err := newCrossOrigin(s.options.PublicURL)
+	if err != nil {
+		return err
+	}
+	s.crossOrigin = crossOrigin
+	s.engine.Use(identify, recovery, s.authenticate)
 	return nil
 }
 

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// nextSeq takes the blog's next event number and locks the blog's row until the
+// transaction ends, so that numbers become visible in order and without gaps.
+func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, status liveblog.BlogStatus, err error) {
+	err = tx.QueryRow(ctx, `
+		UPDATE blogs SET last_seq = last_seq + 1
+		WHERE id = $1
+		RETURNING last_seq, status`, blogID).Scan(&seq, &status)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, "", fmt.Errorf("blog %s: %w", blogID, liveblog.ErrNotFound)
+	}
+	return seq, status, err
+}
+
+// appendEvent writes the event that nextSeq took a number for. Nothing else
+// writes events.
+func appendEvent(ctx context.Context, tx pgx.Tx, ev liveblog.Event) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO events (blog_id, seq, type, post_id, version)
+		VALUES ($1, $2, $3, $4, $5)`,
+		ev.BlogID, ev.Seq, ev.Type, ev.PostID, ev.Version)
+	if err != nil {
+		return fmt.Errorf("append %s %d: %w", ev.Type, ev.Seq, err)
+	}
+	return nil
+}
+
+// announceBlog counts a visible change of the blog itself and appends its event.
+func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, error) {
+	seq, _, err := nextSeq(ctx, tx, blogID)
+	if err != nil {
+		return 0, err
+	}
+	var version int64
+	err = tx.QueryRow(ctx, `
+		UPDATE blogs SET version = version + 1, updated_at = now()
+		WHERE id = $1
+		RETURNING version`, blogID).Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("blog version: %w", err)
+	}
+	return seq, appendEvent(ctx, tx, liveblog.Event{BlogID: blogID, Seq: seq, Type: liveblog.EventBlog, Version: version})
+}
+
+// EventsAfter returns up to limit events of a blog with seq > after, in order,
+// each with the current content of what it is about.
+//
+// The posts are read after the events and by the same condition, so a post may
+// be newer than its event, and none is missing: the log only grows.
+func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var events []liveblog.Event
+	posts := map[uuid.UUID]*liveblog.Post{}
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		SELECT seq, type, post_id, version, at FROM events
+		WHERE blog_id = $1 AND seq > $2
+		ORDER BY seq
+		LIMIT $3`, blogID, after, limit).Query(func(rows pgx.Rows) (err error) {
+		events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
+			ev := liveblog.Event{BlogID: blogID}
+			err := row.Scan(&ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At)
+			return ev, err
+		})
+		return err
+	})
+	batch.Queue(`
+		SELECT `+postColumns+postTables+`
+		WHERE p.id IN (
+			SELECT post_id FROM events
+			WHERE blog_id = $1 AND seq > $2
+			ORDER BY seq
+			LIMIT $3)`, blogID, after, limit).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, scanPost)
+		for _, p := range list {
+			posts[p.ID] = p
+		}
+		return err
+	})
+	if err := db.logPool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, readErr(err, "events")
+	}
+	for i := range events {
+		if id := events[i].PostID; id != nil {
+			events[i].Post = posts[*id]
+		}
+	}
+	return events, db.addBlogs(ctx, blogID, events)
+}
+
+// addBlogs gives the events about the blog itself its current content.
+func (db *DB) addBlogs(ctx context.Context, blogID uuid.UUID, events []liveblog.Event) error {
+	var blog *liveblog.Blog
+	var pinned *liveblog.Post
+	for i := range events {
+		if events[i].Type != liveblog.EventBlog {
+			continue
+		}
+		if blog == nil {
+			var err error
+			if blog, pinned, err = blogAndPinned(ctx, db.logPool, blogID); err != nil {
+				return err
+			}
+		}
+		events[i].Blog, events[i].Pinned = blog, pinned
+	}
+	return nil
+}
+
+func blogAndPinned(ctx context.Context, q querier, blogID uuid.UUID) (*liveblog.Blog, *liveblog.Post, error) {
+	blog, err := blogWhere(ctx, q, `id = $1`, blogID)
+	if err != nil || blog.PinnedPostID == nil {
+		return blog, nil, err
+	}
+	pinned, err := postWhere(ctx, q, `p.id = $1`, *blog.PinnedPostID)
+	return blog, pinned, err
+}
+
+// Heads tells how far the logs of these blogs go.
+func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := db.logPool.Query(ctx, `
+		SELECT id, epoch, last_seq, low_seq, status
+		FROM blogs WHERE id = ANY($1)`, blogIDs)
+	if err != nil {
+		return nil, readErr(err, "heads")
+	}
+	heads, err := pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.Head])
+	return heads, readErr(err, "heads")
+}
+
+// HeadOf finds the head of a blog by its slug; ErrNotFound for a draft blog,
+// which has no readers.
+func (db *DB) HeadOf(ctx context.Context, slug string) (liveblog.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := db.logPool.Query(ctx, `
+		SELECT id, epoch, last_seq, low_seq, status
+		FROM blogs WHERE slug = $1 AND status <> 'draft'`, slug)
+	if err != nil {
+		return liveblog.Head{}, readErr(err, "head")
+	}
+	head, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[liveblog.Head])
+	return head, readErr(err, "blog "+slug)
+}

@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Page reads what a reader's page shows in one snapshot. Drafts are ErrNotFound.
+func (db *DB) Page(ctx context.Context, slug string, q liveblog.PageQuery) (page *liveblog.Page, err error) {
+	err = db.snapshot(ctx, func(tx pgx.Tx) error {
+		page, err = readPage(ctx, tx, slug, q)
+		return err
+	})
+	return page, readErr(err, "page "+slug)
+}
+
+func readPage(ctx context.Context, tx pgx.Tx, slug string, q liveblog.PageQuery) (*liveblog.Page, error) {
+	blog, err := blogWhere(ctx, tx, `slug = $1 AND status <> 'draft'`, slug)
+	if errors.Is(err, liveblog.ErrNotFound) {
+		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
+	}
+	if err != nil {
+		return nil, err
+	}
+	page := &liveblog.Page{Blog: *blog, First: q.Cursor == 0}
+	if page.Pinned, err = pinnedPost(ctx, tx, blog); err != nil {
+		return nil, err
+	}
+	keys := liveblog.PostQuery{BlogID: blog.ID, Status: liveblog.PostPublished, KeyEvent: true, Limit: liveblog.MaxKeyEvents}
+	if page.KeyEvents, _, err = listPosts(ctx, tx, keys); err != nil {
+		return nil, err
+	}
+	return page, fillPage(ctx, tx, page, q)
+}
+
+func pinnedPost(ctx context.Context, q querier, b *liveblog.Blog) (*liveblog.Post, error) {
+	if b.PinnedPostID == nil {
+		return nil, nil
+	}
+	return postWhere(ctx, q, `p.id = $1`, *b.PinnedPostID)
+}
+
+func fillPage(ctx context.Context, tx pgx.Tx, page *liveblog.Page, q liveblog.PageQuery) (err error) {
+	var more bool
+	page.Posts, more, err = listPosts(ctx, tx, liveblog.PostQuery{
+		BlogID: page.Blog.ID, Status: liveblog.PostPublished, KeyEvent: q.KeyEvents, Tag: q.Tag,
+		Oldest: q.OldestFirst, Limit: q.Limit, After: q.Cursor,
+	})
+	if more {
+		page.Next = page.Posts[len(page.Posts)-1].Position
+	}
+	return err
+}
+
+// PagePost reads a post and its blog in one snapshot. A draft, of a post or of
+// a blog, is ErrNotFound; a removed post is returned as it is, for the page that
+// says so.
+func (db *DB) PagePost(ctx context.Context, slug string, id uuid.UUID) (blog *liveblog.Blog, post *liveblog.Post, err error) {
+	err = db.snapshot(ctx, func(tx pgx.Tx) error {
+		if blog, err = blogWhere(ctx, tx, `slug = $1 AND status <> 'draft'`, slug); err != nil {
+			return err
+		}
+		post, err = postWhere(ctx, tx, `p.id = $1 AND p.blog_id = $2 AND p.position IS NOT NULL`, id, blog.ID)
+		return err
+	})
+	return blog, post, readErr(err, "post")
+}

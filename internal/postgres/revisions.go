@@ -1,0 +1,43 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// insertRevision keeps what the post is now, for editors.
+func (k work) insertRevision(ctx context.Context, p *liveblog.Post) error {
+	_, err := k.tx.Exec(ctx, `
+		INSERT INTO revisions (post_id, version, status, title, body, html, byline, tags, key_event, editor_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		p.ID, p.Version, p.Status, p.Title, p.Body, p.HTML, p.Byline, p.Tags, p.KeyEvent, k.by.Principal.AuthorID())
+	if err != nil {
+		return fmt.Errorf("insert revision %d: %w", p.Version, err)
+	}
+	return nil
+}
+
+// Revisions lists the versions of a post, newest first, at most limit.
+func (db *DB) Revisions(ctx context.Context, blogID, postID uuid.UUID, limit int) ([]liveblog.Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := db.pool.Query(ctx, `
+		SELECT r.post_id, r.version, r.status, r.title, r.body, r.html, r.byline, r.tags, r.key_event,
+			r.editor_id, coalesce(u.name, ''), r.at
+		FROM revisions r
+		JOIN posts p ON p.id = r.post_id
+		LEFT JOIN users u ON u.id = r.editor_id
+		WHERE r.post_id = $1 AND p.blog_id = $2
+		ORDER BY r.version DESC
+		LIMIT $3`, postID, blogID, limit)
+	if err != nil {
+		return nil, readErr(err, "revisions")
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.Revision])
+	return list, readErr(err, "revisions")
+}

@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// setupLife is how long a setup link is good for.
+const setupLife = time.Hour
+
+var (
+	errSetupDone  = liveblog.Errorf(liveblog.ErrConflict, "setup_done", "the first user exists already; sign in")
+	errSetupToken = liveblog.Errorf(liveblog.ErrForbidden, "setup_link_invalid", "the setup link is wrong or too old; get a new one from the program's output")
+)
+
+// NeedsSetup reports whether there is no user yet.
+func (db *DB) NeedsSetup(ctx context.Context) (bool, error) {
+	var needed bool
+	err := db.pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users)`).Scan(&needed)
+	return needed, readErr(err, "setup")
+}
+
+// CreateSetupToken returns the secret of a link that creates the first user, or
+// ErrConflict when there is a user. Only its hash is stored.
+func (db *DB) CreateSetupToken(ctx context.Context, a liveblog.Actor) (string, error) {
+	token := rand.Text() + rand.Text() // 260 bits
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		if err := beforeSetup(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			INSERT INTO setup_tokens (hash, expires_at) VALUES ($1, now() + $2::interval)`, setupHash(token), setupLife)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, "setup.link", "setup", nil)
+	})
+	if err != nil {
+		return "", fmt.Errorf("create setup token: %w", err)
+	}
+	return token, nil
+}
+
+// CheckSetupToken returns nil for the secret of a link that can still be
+// claimed, ErrConflict when there is a user, and ErrForbidden otherwise.
+func (db *DB) CheckSetupToken(ctx context.Context, token string) error {
+	needed, err := db.NeedsSetup(ctx)
+	if err != nil {
+		return err
+	}
+	if !needed {
+		return errSetupDone
+	}
+	var good bool
+	err = db.pool.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM setup_tokens WHERE hash = $1 AND expires_at > now() AND claimed_at IS NULL)`,
+		setupHash(token)).Scan(&good)
+	if err == nil && !good {
+		return errSetupToken
+	}
+	return readErr(err, "setup")
+}
+
+// ClaimSetup creates the first user. Of claims that race, with one link or
+// several, one wins; errors are those of CheckSetupToken.
+func (db *DB) ClaimSetup(ctx context.Context, a liveblog.Actor, token string, u *liveblog.User) error {
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		if err := beforeSetup(ctx, tx); err != nil {
+			return err
+		}
+		if err := useSetupToken(ctx, tx, token); err != nil {
+			return err
+		}
+		return createUser(ctx, tx, a, u)
+	})
+	if err != nil {
+		return fmt.Errorf("claim setup: %w", err)
+	}
+	return nil
+}
+
+// CreateFirstUser creates u unless there is a user, and reports whether it did.
+// It is for programs that need no link.
+func (db *DB) CreateFirstUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) (bool, error) {
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		if err := beforeSetup(ctx, tx); err != nil {
+			return err
+		}
+		return createUser(ctx, tx, a, u)
+	})
+	if errors.Is(err, errSetupDone) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("create first user: %w", err)
+	}
+	return true, nil
+}
+
+// beforeSetup makes claims wait for each other and refuses them when there is
+// a user.
+func beforeSetup(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, `LOCK TABLE setup_tokens IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		return err
+	}
+	var done bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users)`).Scan(&done); err != nil {
+		return err
+	}
+	if done {
+		return errSetupDone
+	}
+	return nil
+}
+
+func useSetupToken(ctx context.Context, tx pgx.Tx, token string) error {
+	tag, err := tx.Exec(ctx, `
+		UPDATE setup_tokens SET claimed_at = now()
+		WHERE hash = $1 AND expires_at > now() AND claimed_at IS NULL`, setupHash(token))
+	if err == nil && tag.RowsAffected() == 0 {
+		return errSetupToken
+	}
+	return err
+}
+
+func setupHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"dateline/internal/liveblog"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const selectTokens = `
+	SELECT t.id, t.name, t.hash, t.scopes, t.blog_id, coalesce(b.slug, ''), t.created_by,
+		t.created_at, t.expires_at, t.last_used_at, t.revoked_at
+	FROM api_tokens t LEFT JOIN blogs b ON b.id = t.blog_id`
+
+func scanToken(row pgx.CollectableRow) (t liveblog.Token, err error) {
+	err = row.Scan(&t.ID, &t.Name, &t.Hash, &t.Scopes, &t.BlogID, &t.BlogSlug, &t.CreatedBy,
+		&t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt, &t.RevokedAt)
+	return t, err
+}
+
+// Token finds an API token by its id, revoked or not, or ErrNotFound.
+func (db *DB) Token(ctx context.Context, id string) (*liveblog.Token, error) {
+	rows, err := db.pool.Query(ctx, selectTokens+` WHERE t.id = $1`, id)
+	if err != nil {
+		return nil, readErr(err, "token")
+	}
+	t, err := pgx.CollectExactlyOneRow(rows, scanToken)
+	return &t, readErr(err, "token")
+}
+
+// Tokens lists the tokens that are not revoked, newest first.
+func (db *DB) Tokens(ctx context.Context) ([]liveblog.Token, error) {
+	rows, err := db.pool.Query(ctx, selectTokens+` WHERE t.revoked_at IS NULL ORDER BY t.created_at DESC, t.id`)
+	if err != nil {
+		return nil, readErr(err, "tokens")
+	}
+	tokens, err := pgx.CollectRows(rows, scanToken)
+	return tokens, readErr(err, "tokens")
+}
+
+// CreateToken stores an API token and fills in when it was created.
+func (db *DB) CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Token) error {
+	err := db.tx(ctx, func(tx pgx.Tx) error { return createToken(ctx, tx, a, t) })
+	if err != nil {
+		return fmt.Errorf("create token: %w", err)
+	}
+	return nil
+}
+
+func createToken(ctx context.Context, tx pgx.Tx, a liveblog.Actor, t *liveblog.Token) error {
+	err := tx.QueryRow(ctx, `
+		INSERT INTO api_tokens (id, name, hash, scopes, blog_id, created_by, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		RETURNING created_at`,
+		t.ID, t.Name, t.Hash, t.Scopes, t.BlogID, t.CreatedBy, t.ExpiresAt).Scan(&t.CreatedAt)
+	if err != nil {
+		return err
+	}
+	return audit(ctx, tx, a, "token.create", t.ID, map[string]any{"name": t.Name, "scopes": t.Scopes, "blog": t.BlogID})
+}
+
+// TouchToken notes that a token was used now, if that was not noted within a
+// minute. It is no change that the audit log keeps.
+func (db *DB) TouchToken(ctx context.Context, id string) error {
+	_, err := db.pool.Exec(ctx, `
+		UPDATE api_tokens SET last_used_at = now()
+		WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`, id)
+	return readErr(err, "token")
+}
+
+// RevokeToken ends a token for good. One that is not there, or revoked before,
+// is ErrNotFound.
+func (db *DB) RevokeToken(ctx context.Context, a liveblog.Actor, id string) error {
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL`, id)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return liveblog.Errorf(liveblog.ErrNotFound, "token_not_found", "there is no such token")
+		}
+		return audit(ctx, tx, a, "token.revoke", id, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("revoke token %s: %w", id, err)
+	}
+	return nil
+}

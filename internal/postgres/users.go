@@ -1,0 +1,183 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+const userColumns = `id, email, name, password_hash, role, disabled_at, created_at, updated_at`
+
+func scanUser(row pgx.CollectableRow) (u liveblog.User, err error) {
+	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.PasswordHash, &u.Role, &u.DisabledAt, &u.CreatedAt, &u.UpdatedAt)
+	return u, err
+}
+
+// UserByEmail finds a user, disabled or not, by the normal form of an address,
+// or ErrNotFound.
+func (db *DB) UserByEmail(ctx context.Context, email string) (*liveblog.User, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
+	return oneUser(rows, err)
+}
+
+// User finds a user, disabled or not, or ErrNotFound.
+func (db *DB) User(ctx context.Context, id uuid.UUID) (*liveblog.User, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	return oneUser(rows, err)
+}
+
+func oneUser(rows pgx.Rows, err error) (*liveblog.User, error) {
+	if err != nil {
+		return nil, readErr(err, "user")
+	}
+	u, err := pgx.CollectExactlyOneRow(rows, scanUser)
+	return &u, readErr(err, "user")
+}
+
+// Users lists all users by name.
+func (db *DB) Users(ctx context.Context) ([]liveblog.User, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users ORDER BY lower(name), id`)
+	if err != nil {
+		return nil, readErr(err, "users")
+	}
+	users, err := pgx.CollectRows(rows, scanUser)
+	return users, readErr(err, "users")
+}
+
+// CreateUser stores a new user and fills in its id and times. An address that
+// is taken is ErrConflict.
+func (db *DB) CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) error {
+	err := db.tx(ctx, func(tx pgx.Tx) error { return createUser(ctx, tx, a, u) })
+	if err != nil {
+		return fmt.Errorf("create user: %w", err)
+	}
+	return nil
+}
+
+func createUser(ctx context.Context, tx pgx.Tx, a liveblog.Actor, u *liveblog.User) error {
+	u.Normalize()
+	if err := u.Validate(); err != nil {
+		return err
+	}
+	u.ID = uuid.New()
+	err := tx.QueryRow(ctx, `
+		INSERT INTO users (id, email, name, password_hash, role)
+		VALUES ($1, $2, $3, $4, $5)
+		RETURNING created_at, updated_at`,
+		u.ID, u.Email, u.Name, u.PasswordHash, u.Role).Scan(&u.CreatedAt, &u.UpdatedAt)
+	if violates(err, "users_email_key") {
+		return liveblog.Errorf(liveblog.ErrConflict, "email_taken", "there is a user with this e-mail address already")
+	}
+	if err != nil {
+		return err
+	}
+	return audit(ctx, tx, a, "user.create", u.ID.String(), map[string]any{"email": u.Email, "role": u.Role})
+}
+
+// UpdateUser changes what is not nil and returns the user. Who is disabled is
+// signed out everywhere, in the same transaction. The last admin who can sign
+// in stays one: ErrConflict.
+func (db *DB) UpdateUser(ctx context.Context, a liveblog.Actor, id uuid.UUID, change liveblog.UserChange) (*liveblog.User, error) {
+	var u *liveblog.User
+	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
+		u, err = updateUser(ctx, tx, a, id, change)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("update user %s: %w", id, err)
+	}
+	return u, nil
+}
+
+func updateUser(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, change liveblog.UserChange) (*liveblog.User, error) {
+	if err := lockAdmins(ctx, tx); err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1 FOR UPDATE`, id)
+	u, err := oneUser(rows, err)
+	if err != nil {
+		return nil, err
+	}
+	change.Apply(u, time.Now())
+	if err := u.Validate(); err != nil {
+		return nil, err
+	}
+	if err := storeUser(ctx, tx, u); err != nil {
+		return nil, err
+	}
+	return u, audit(ctx, tx, a, "user.update", id.String(), change)
+}
+
+func storeUser(ctx context.Context, tx pgx.Tx, u *liveblog.User) error {
+	err := tx.QueryRow(ctx, `
+		UPDATE users SET name = $2, role = $3, disabled_at = $4, updated_at = now()
+		WHERE id = $1
+		RETURNING updated_at`, u.ID, u.Name, u.Role, u.DisabledAt).Scan(&u.UpdatedAt)
+	if err != nil {
+		return err
+	}
+	if u.DisabledAt != nil {
+		if err := revokeSessions(ctx, tx, u.ID); err != nil {
+			return err
+		}
+	}
+	return keepAdmin(ctx, tx)
+}
+
+// lockAdmins makes changes of users wait for each other, so that two admins who
+// demote each other at once don't both succeed.
+func lockAdmins(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL
+		ORDER BY id FOR UPDATE`)
+	return err
+}
+
+func keepAdmin(ctx context.Context, tx pgx.Tx) error {
+	var left bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL)`).Scan(&left)
+	if err != nil || left {
+		return err
+	}
+	return liveblog.Errorf(liveblog.ErrConflict, "last_admin", "this is the last admin; make another one first")
+}
+
+// SetPassword stores a new hash and ends all sessions of the user.
+func (db *DB) SetPassword(ctx context.Context, a liveblog.Actor, user uuid.UUID, hash string) error {
+	err := db.tx(ctx, func(tx pgx.Tx) error { return setPassword(ctx, tx, a, user, hash) })
+	if err != nil {
+		return fmt.Errorf("set password of %s: %w", user, err)
+	}
+	return nil
+}
+
+func setPassword(ctx context.Context, tx pgx.Tx, a liveblog.Actor, user uuid.UUID, hash string) error {
+	tag, err := tx.Exec(ctx, `UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1`, user, hash)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return liveblog.ErrNotFound
+	}
+	if err := revokeSessions(ctx, tx, user); err != nil {
+		return err
+	}
+	return audit(ctx, tx, a, "user.password", user.String(), nil)
+}
+
+// UpgradePasswordHash replaces a hash by another of the same password. It does
+// nothing when the password was changed meanwhile.
+func (db *DB) UpgradePasswordHash(ctx context.Context, a liveblog.Actor, user uuid.UUID, old, hash string) error {
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, user, old, hash)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return audit(ctx, tx, a, "user.rehash", user.String(), nil)
+	})
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// authenticate finds out who makes a request, before any route is asked. A bad
+// Bearer credential is refused at once; for a bad cookie see badCookie.
+func (s *Server) authenticate(c *gin.Context) {
+	ctx, err := s.recognize(c.Request)
+	if err != nil {
+		writeProblem(c, problemOf(c.Request.Context(), err))
+		return
+	}
+	if !principal(ctx).Anonymous() {
+		c.Header("Cache-Control", "no-store")
+	}
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+}
+
+func (s *Server) recognize(r *http.Request) (context.Context, error) {
+	ctx := r.Context()
+	bearer, isBearer, err := bearerOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.readBrowser(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkOrigin(r, b, isBearer); err != nil {
+		return nil, err
+	}
+	ctx = withBrowser(ctx, b)
+	if isBearer {
+		return s.withBearer(ctx, bearer)
+	}
+	return s.withCookie(ctx, b.access), nil
+}
+
+// bearerOf reads a credential from Authorization (RFC 6750). Other schemes are
+// for others, such as a proxy that asks for a password.
+func bearerOf(ctx context.Context, r *http.Request) (credential string, found bool, err error) {
+	values := r.Header.Values("Authorization")
+	if len(values) > 1 {
+		return "", false, newProblem(ctx, http.StatusBadRequest, "duplicate_authorization", "Authorization came twice")
+	}
+	if len(values) == 0 {
+		return "", false, nil
+	}
+	scheme, credential, _ := strings.Cut(values[0], " ")
+	return strings.TrimSpace(credential), strings.EqualFold(scheme, "Bearer"), nil
+}
+
+func (s *Server) withBearer(ctx context.Context, credential string) (context.Context, error) {
+	p, err := s.auth.Principal(ctx, credential)
+	if err != nil {
+		return nil, err
+	}
+	return withPrincipal(ctx, p), nil
+}
+
+func (s *Server) withCookie(ctx context.Context, access string) context.Context {
+	if access == "" {
+		return ctx
+	}
+	p, err := s.auth.Principal(ctx, access)
+	if err != nil {
+		return withBadCookie(ctx, err)
+	}
+	return withPrincipal(ctx, p)
+}

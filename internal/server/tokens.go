@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"dateline/internal/auth"
+	"dateline/internal/liveblog"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+)
+
+// TokenStore keeps API tokens.
+type TokenStore interface {
+	// Tokens lists those that are not revoked.
+	Tokens(ctx context.Context) ([]liveblog.Token, error)
+	// CreateToken stores a new token.
+	CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Token) error
+	// RevokeToken ends a token for good, or ErrNotFound.
+	RevokeToken(ctx context.Context, a liveblog.Actor, id string) error
+}
+
+func (s *Server) tokenRoutes() {
+	register(s, huma.Operation{
+		OperationID: "list-tokens", Method: http.MethodGet, Path: "/api/v1/tokens", Tags: []string{"Tokens"},
+		Summary: "List the API tokens",
+	}, auth.ManageTokens, s.listTokens)
+	register(s, huma.Operation{
+		OperationID: "create-token", Method: http.MethodPost, Path: "/api/v1/tokens", Tags: []string{"Tokens"},
+		Summary: "Create an API token", DefaultStatus: http.StatusCreated,
+		Description: "The answer shows the token itself, this once only.",
+	}, auth.ManageTokens, s.createToken)
+	register(s, huma.Operation{
+		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", Tags: []string{"Tokens"},
+		Summary: "Revoke an API token", DefaultStatus: http.StatusNoContent,
+	}, auth.ManageTokens, s.revokeToken)
+}
+
+type tokenBody struct {
+	ID         string           `json:"id"`
+	Name       string           `json:"name"`
+	Scopes     []liveblog.Scope `json:"scopes"`
+	Blog       string           `json:"blog,omitempty" doc:"Slug of the one blog it is good for; all when missing"`
+	CreatedBy  *uuid.UUID       `json:"created_by"`
+	CreatedAt  time.Time        `json:"created_at"`
+	ExpiresAt  time.Time        `json:"expires_at"`
+	LastUsedAt *time.Time       `json:"last_used_at" doc:"To the minute"`
+}
+
+func newTokenBody(t *liveblog.Token) tokenBody {
+	body := tokenBody{
+		ID: t.ID, Name: t.Name, Scopes: t.Scopes, Blog: t.BlogSlug, CreatedBy: t.CreatedBy,
+		CreatedAt: t.CreatedAt.UTC(), ExpiresAt: t.ExpiresAt.UTC(),
+	}
+	if t.LastUsedAt != nil {
+		used := t.LastUsedAt.UTC()
+		body.LastUsedAt = &used
+	}
+	return body
+}
+
+type tokensOutput struct{ Body listBody[tokenBody] }
+
+func (s *Server) listTokens(ctx context.Context, _ *struct{}) (*tokensOutput, error) {
+	tokens, err := s.tokens.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &tokensOutput{listBody[tokenBody]{Items: make([]tokenBody, len(tokens))}}
+	for i := range tokens {
+		out.Body.Items[i] = newTokenBody(&tokens[i])
+	}
+	return out, nil
+}
+
+type createTokenInput struct {
+	Body struct {
+		Name   string           `json:"name" minLength:"1" maxLength:"100"`
+		Scopes []liveblog.Scope `json:"scopes" minItems:"1" maxItems:"4" uniqueItems:"true" enum:"read,posts:write,blogs:write,media:write"`
+		Blog   string           `json:"blog,omitempty" maxLength:"64" doc:"Slug of the one blog it is good for"`
+		Days   int              `json:"expires_in_days" minimum:"1" maximum:"365"`
+	}
+}
+
+type createTokenOutput struct {
+	Body struct {
+		Token string `json:"token" doc:"Shown this once only" example:"dl_..."`
+		tokenBody
+	}
+}
+
+func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*createTokenOutput, error) {
+	t := &liveblog.Token{Name: in.Body.Name, Scopes: in.Body.Scopes, CreatedBy: principal(ctx).AuthorID()}
+	if err := s.bind(ctx, t, in.Body.Blog); err != nil {
+		return nil, err
+	}
+	secret := auth.NewToken(t, time.Now(), time.Duration(in.Body.Days)*24*time.Hour)
+	if err := s.tokens.CreateToken(ctx, actor(ctx), t); err != nil {
+		return nil, err
+	}
+	out := &createTokenOutput{}
+	out.Body.Token, out.Body.tokenBody = secret, newTokenBody(t)
+	return out, nil
+}
+
+// bind makes a token good for one blog only, if there is a slug.
+func (s *Server) bind(ctx context.Context, t *liveblog.Token, slug string) error {
+	if slug == "" {
+		return nil
+	}
+	blog, err := s.blogs.Blog(ctx, slug)
+	if err != nil {
+		return err
+	}
+	t.BlogID, t.BlogSlug = &blog.ID, blog.Slug
+	return nil
+}
+
+type tokenPath struct {
+	ID string `path:"id" maxLength:"20"`
+}
+
+func (s *Server) revokeToken(ctx context.Context, in *tokenPath) (*struct{}, error) {
+	return nil, s.tokens.RevokeToken(ctx, actor(ctx), in.ID)
+}
