@@ -1,7 +1,10 @@
 package liveblog
 
 import (
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -27,4 +30,61 @@ type Variant struct {
 	Type   string // media type
 	Key    string // SHA-256 of the bytes, hex: its name in the store
 	Size   int64  // bytes
+}
+
+// Limits of the texts of an image, in runes.
+const (
+	MaxAlt     = 1000
+	MaxCaption = 1000
+	MaxCredit  = 200
+)
+
+// Validate reports every field that breaks a rule, as one ErrInvalid.
+func (m *Media) Validate() error {
+	var f fieldErrors
+	f.add(between(m.Alt, 0, MaxAlt), "body.alt", "must have at most %d characters", MaxAlt)
+	f.add(between(m.Caption, 0, MaxCaption), "body.caption", "must have at most %d characters", MaxCaption)
+	f.add(between(m.Credit, 0, MaxCredit), "body.credit", "must have at most %d characters", MaxCredit)
+	for location, text := range map[string]string{"body.alt": m.Alt, "body.caption": m.Caption, "body.credit": m.Credit} {
+		f.add(utf8.ValidString(text) && !strings.ContainsRune(text, 0), location, "must be valid UTF-8 without NUL")
+	}
+	return f.err()
+}
+
+// Normalize brings the texts into the form in which they are stored: one line each.
+func (m *Media) Normalize() {
+	m.Alt = oneLine(m.Alt)
+	m.Caption = oneLine(m.Caption)
+	m.Credit = stripBidi(oneLine(m.Credit))
+}
+
+// Name is what the variant is called in URLs: its width and the ending of its type.
+func (v Variant) Name() string {
+	ending := map[string]string{"image/jpeg": "jpg", "image/png": "png"}[v.Type]
+	return strconv.Itoa(v.Width) + "." + ending
+}
+
+// URL is the path under which the server gives out a variant.
+func (m *Media) URL(v Variant) string { return "/media/" + m.ID.String() + "/" + v.Name() }
+
+// defaultWidth is what is shown where only one variant can be named.
+const defaultWidth = 800
+
+// Default is the widest variant of at most 800 pixels, or the narrowest there is.
+func (m *Media) Default() Variant {
+	var best Variant
+	for i, v := range m.Variants {
+		fits, bestFits := v.Width <= defaultWidth, best.Width <= defaultWidth
+		if i == 0 || fits && (!bestFits || v.Width > best.Width) || !fits && !bestFits && v.Width < best.Width {
+			best = v
+		}
+	}
+	return best
+}
+
+// Blob is the bytes of one variant, as they are stored.
+type Blob struct {
+	Key  string // SHA-256 of Data, hex
+	Type string // media type
+	Data []byte
 }

@@ -4,11 +4,15 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
 
 	"dateline/internal/auth"
+	"dateline/internal/media"
+	"dateline/internal/stream"
+	"dateline/internal/views"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -21,14 +25,20 @@ type Options struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 	Version        string
 
-	Blogs BlogStore
-	Posts PostStore
+	Ready func(context.Context) error // nil when requests can be served
+
+	Blogs  BlogStore
+	Posts  PostStore
+	Hub    *stream.Hub
+	Views  *views.Batcher
+	Counts CountStore
 
 	Auth    *auth.Service
 	Setup   SetupStore
 	Users   UserStore
 	Tokens  TokenStore
 	Members MemberStore
+	Media   MediaStore
 }
 
 // Server holds the routes of the product.
@@ -38,8 +48,12 @@ type Server struct {
 	api     huma.API
 	access  []access
 
-	blogs BlogStore
-	posts PostStore
+	blogs  BlogStore
+	posts  PostStore
+	slugs  *slugCache
+	hub    *stream.Hub
+	views  *views.Batcher
+	counts CountStore
 
 	auth        *auth.Service
 	crossOrigin *http.CrossOriginProtection
@@ -47,13 +61,18 @@ type Server struct {
 	users       UserStore
 	tokens      TokenStore
 	members     MemberStore
+	media       MediaStore
+	images      *media.Processor
+	imageCache  *imageCache
 }
 
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts,
+		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(),
+		hub: o.Hub, views: o.Views, counts: o.Counts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
+		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
 	}
 	if err := s.newEngine(); err != nil {
 		return nil, err
@@ -61,11 +80,15 @@ func New(o Options) (*Server, error) {
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.streamRoutes()
+	s.healthRoutes()
 	s.setupRoutes()
 	s.sessionRoutes()
 	s.userRoutes()
 	s.tokenRoutes()
 	s.memberRoutes()
+	s.mediaRoutes()
+	s.previewRoutes()
 	return s, nil
 }
 

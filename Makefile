@@ -1,0 +1,81 @@
+# Everything a developer does. `make` alone explains.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# The race detector needs cgo and a C compiler; `make test RACE=` goes without.
+RACE ?= $(shell [ "$$(go env CGO_ENABLED 2>/dev/null)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
+# PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
+PKG ?= ./...
+RUN ?= .
+# Tests wait more than they compute, but two cores do not start many browsers at a time.
+TESTFLAGS ?= -p 2 -timeout 4m
+
+# A test database cluster for the command that follows.
+TESTPG := go run $(RACE) ./internal/pgtest/testpg --
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+ADMIN_SOURCES := $(shell find admin -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
+
+.PHONY: help run build admin test test-deps test-admin test-go lint bench clean FORCE
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+run: build ## build, start PostgreSQL if none is given, and serve on http://127.0.0.1:8080
+	@exec ./bin/dateline serve $(ARGS)
+
+build: tools bin/dateline ## build the program with the editors' page in it
+
+admin: tools .cache/admin ## build the editors' page
+
+test: test-deps test-admin test-go ## install what tests need (as root), then run them all
+
+test-deps: tools
+	@.ci/deps
+
+test-admin: .cache/admin
+	cd admin && npm run check && npm test
+
+test-go: .cache/admin
+	go vet $(RACE) $(PKG)
+	$(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RUN)' $(PKG)
+
+lint: .cache/admin ## vet, format and lint
+	go vet ./...
+	@unformatted=$$(gofmt -l cmd internal migrations web admin/*.go); \
+	  [ -z "$$unformatted" ] || { echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+	$(GOLANGCI) run
+
+bench: .cache/admin ## measure
+	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)
+
+clean: ## remove what was built; the data stays
+	rm -rf bin .cache admin/node_modules
+	find admin/dist -mindepth 1 -not -name .gitkeep -delete
+
+# What the other targets need on the machine.
+.PHONY: tools
+tools:
+	@command -v go >/dev/null || { echo "Go is missing: install Go $$(sed -n 's/^go //p' go.mod) or newer from go.dev/dl"; exit 1; }
+	@command -v npm >/dev/null || { echo "Node.js is missing: install Node.js 20.19 or newer, with npm, from nodejs.org"; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+	  if (a < 20 || (a === 20 && b < 19)) { console.error("Node.js " + process.versions.node + " is too old: install 20.19 or newer"); process.exit(1) }'
+
+bin/dateline: FORCE .cache/admin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/dateline
+
+# Stamps: the packages follow the lock file, the built page follows its sources.
+.cache/npm: admin/package.json admin/package-lock.json
+	cd admin && npm ci --ignore-scripts --no-audit --no-fund
+	@mkdir -p .cache && touch $@
+
+.cache/admin: .cache/npm $(ADMIN_SOURCES)
+	cd admin && npm run build
+	@touch $@

@@ -1,0 +1,130 @@
+//go:build unix
+
+package localpg
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// prepare makes the cluster in a new directory and checks an existing one. The
+// caller holds the lock.
+func (c *Cluster) prepare(ctx context.Context) error {
+	_, err := os.Stat(c.dataDir())
+	if os.IsNotExist(err) {
+		return c.initdb(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	major, err := dataMajor(c.dataDir())
+	if err != nil {
+		return err
+	}
+	if major != c.programs.major {
+		return errMajor(c.dataDir(), major, c.programs.major)
+	}
+	return c.readSecret()
+}
+
+func errMajor(data string, have, programs int) error {
+	return fmt.Errorf("the data in %s was written by PostgreSQL %d and cannot be opened by the PostgreSQL %d found here: "+
+		"install PostgreSQL %d, point DATELINE_PG_BIN at its bin directory, or choose another --data-dir (nothing was changed)", data, have, programs, have)
+}
+
+// initdb works in a directory of another name first: a half-made cluster never
+// passes for a real one, and may be removed since nobody has used it.
+func (c *Cluster) initdb(ctx context.Context) error {
+	begun := time.Now()
+	if err := c.makeSecret(); err != nil {
+		return err
+	}
+	fresh := c.dataDir() + ".new"
+	if err := c.emptyDir(fresh); err != nil {
+		return err
+	}
+	pwfile := filepath.Join(c.socket, "password")
+	if err := c.writeFor(pwfile, c.secret); err != nil {
+		return err
+	}
+	defer os.Remove(pwfile)
+	out, err := c.command("initdb", c.initdbArgs(fresh, pwfile)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, lastLines(string(out), 5))
+	}
+	c.config.Log.Info("made a PostgreSQL cluster", "dir", c.dataDir(), "version", c.programs.major, "took", time.Since(begun))
+	return errors.Join(ctx.Err(), os.Rename(fresh, c.dataDir()))
+}
+
+func (c *Cluster) initdbArgs(dir, pwfile string) []string {
+	args := []string{"-D", dir, "-U", user, "--auth=scram-sha-256", "--pwfile=" + pwfile, "-E", "UTF8", "--locale=C"}
+	for _, s := range c.config.Settings {
+		if s == "fsync=off" {
+			args = append(args, "--no-sync")
+		}
+	}
+	return args
+}
+
+func (c *Cluster) emptyDir(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return c.account.give(dir)
+}
+
+func (c *Cluster) writeFor(path, text string) error {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return err
+	}
+	return c.account.give(path)
+}
+
+// makeSecret keeps an existing password: a first start may have failed after it.
+func (c *Cluster) makeSecret() error {
+	if err := c.readSecret(); !os.IsNotExist(err) {
+		return err
+	}
+	text := rand.Text()
+	if err := os.WriteFile(c.secretFile(), []byte(text+"\n"), 0o600); err != nil {
+		return err
+	}
+	c.secret = text
+	return nil
+}
+
+func (c *Cluster) readSecret() error {
+	if c.secret != "" {
+		return nil
+	}
+	text, err := os.ReadFile(c.secretFile())
+	if err != nil {
+		return err
+	}
+	secret := strings.TrimSpace(string(text))
+	if secret == "" {
+		return fmt.Errorf("%s is empty: it held the password of the database in %s", c.secretFile(), c.dataDir())
+	}
+	c.secret = secret
+	return nil
+}
+
+// command runs one of the server's programs as the account, with nothing of our
+// environment: PGDATA and the like would change what it does.
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(c.programs.dir, program), args...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + c.programs.dir + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", "HOME=/"}
+	cmd.SysProcAttr = c.account.attributes()
+	return cmd
+}

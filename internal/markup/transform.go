@@ -1,0 +1,268 @@
+package markup
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/util"
+)
+
+// rel is on every link: what readers follow is not vouched for, and gets no
+// handle on our window.
+const rel = "nofollow ugc noopener"
+
+// transformer changes a parsed document into what a post may hold: smaller
+// headings, images of our own, cards for URLs that stand alone.
+type transformer struct {
+	source   []byte
+	media    map[uuid.UUID]*liveblog.Media
+	images   int
+	embeds   int
+	problems []string
+}
+
+// document changes doc in place. It collects the nodes first, since the walk
+// must not meet a tree that changes under it.
+func (t *transformer) document(doc ast.Node) {
+	var nodes []ast.Node
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			nodes = append(nodes, n)
+		}
+		return ast.WalkContinue, nil
+	})
+	for _, n := range nodes {
+		t.node(n)
+	}
+	t.limit(t.images, liveblog.MaxImages, "images")
+	t.limit(t.embeds, liveblog.MaxEmbeds, "embeds")
+}
+
+func (t *transformer) limit(n, most int, what string) {
+	if n > most {
+		t.problems = append(t.problems, fmt.Sprintf("must have at most %d %s", most, what))
+	}
+}
+
+// node is called for children before their parents.
+func (t *transformer) node(n ast.Node) {
+	switch n := n.(type) {
+	case *ast.Heading:
+		n.Level = min(max(n.Level+2, 3), 4)
+	case *ast.Image:
+		t.image(n)
+	case *ast.Link:
+		t.link(n)
+	case *ast.AutoLink:
+		t.autoLink(n)
+	case *ast.Paragraph:
+		t.paragraph(n)
+	}
+}
+
+// image becomes an inline figure when it is one of ours, and else a link:
+// readers' browsers send nothing to third parties unasked.
+func (t *transformer) image(n *ast.Image) {
+	id, ours := mediaID(n.Destination)
+	if !ours {
+		t.linkInstead(n)
+		return
+	}
+	t.images++
+	m, known := t.media[id]
+	if !known {
+		t.problems = append(t.problems, fmt.Sprintf("there is no image %s", id))
+		return
+	}
+	f := &figure{media: m, alt: t.textOf(n), caption: string(unescape(n.Title)), inline: true}
+	n.Parent().ReplaceChild(n.Parent(), n, f)
+}
+
+func (t *transformer) linkInstead(n *ast.Image) {
+	link := ast.NewLink()
+	link.Destination = n.Destination
+	n.Parent().ReplaceChild(n.Parent(), n, link)
+	adopt(link, n)
+	if !link.HasChildren() {
+		link.AppendChild(link, ast.NewString(n.Destination))
+	}
+	t.link(link)
+}
+
+// link keeps links to the web and to mail, outside other links; of others it
+// keeps the text.
+func (t *transformer) link(n *ast.Link) {
+	if !allowedURL(string(n.Destination)) || inside(n, ast.KindLink) {
+		unwrap(n)
+		return
+	}
+	n.SetAttributeString("rel", []byte(rel))
+}
+
+func (t *transformer) autoLink(n *ast.AutoLink) {
+	url := string(n.URL(t.source))
+	if !(n.AutoLinkType == ast.AutoLinkEmail || allowedURL(url)) || inside(n, ast.KindLink) {
+		n.Parent().ReplaceChild(n.Parent(), n, ast.NewString(n.Label(t.source)))
+		return
+	}
+	n.SetAttributeString("rel", []byte(rel))
+}
+
+// paragraph becomes a card when it is one URL; images in it become figures
+// of their own between the paragraphs of what surrounds them.
+func (t *transformer) paragraph(p *ast.Paragraph) {
+	if url := t.loneURL(p); url != "" {
+		t.embeds++
+		p.Parent().ReplaceChild(p.Parent(), p, newCard(url))
+		return
+	}
+	for c := p.FirstChild(); c != nil; c = c.NextSibling() {
+		if _, ok := c.(*figure); ok {
+			split(p)
+			return
+		}
+	}
+}
+
+// loneURL is the URL that is all there is in p, or "".
+func (t *transformer) loneURL(p ast.Node) string {
+	if p.ChildCount() != 1 {
+		return ""
+	}
+	url := ""
+	switch n := p.FirstChild().(type) {
+	case *ast.AutoLink:
+		url = string(n.URL(t.source))
+	case *ast.Link:
+		if t.textOf(n) == string(n.Destination) {
+			url = string(n.Destination)
+		}
+	}
+	if !webURL.MatchString(url) {
+		return ""
+	}
+	return url
+}
+
+// split moves the figures of p out of it and the texts between them into
+// paragraphs of their own.
+func split(p *ast.Paragraph) {
+	parent, rest := p.Parent(), ast.NewParagraph()
+	closeRest := func() {
+		if last, ok := rest.LastChild().(*ast.Text); ok {
+			last.SetSoftLineBreak(false)
+			last.SetHardLineBreak(false)
+		}
+		if rest.HasChildren() {
+			parent.InsertBefore(parent, p, rest)
+		}
+		rest = ast.NewParagraph()
+	}
+	for c := p.FirstChild(); c != nil; c = p.FirstChild() {
+		if f, ok := c.(*figure); ok {
+			closeRest()
+			f.inline = false
+			parent.InsertBefore(parent, p, f)
+			continue
+		}
+		rest.AppendChild(rest, c)
+	}
+	closeRest()
+	parent.RemoveChild(parent, p)
+}
+
+// textOf is the text of n and its children, escapes resolved.
+func (t *transformer) textOf(n ast.Node) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch c := c.(type) {
+		case *ast.Text:
+			b.Write(resolved(c, t.source))
+		case *ast.String:
+			b.Write(c.Value)
+		case *ast.AutoLink:
+			b.Write(c.Label(t.source))
+		}
+		return ast.WalkContinue, nil
+	})
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func resolved(n *ast.Text, source []byte) []byte {
+	value := n.Segment.Value(source)
+	if n.SoftLineBreak() || n.HardLineBreak() {
+		value = append(bytes.Clone(value), ' ')
+	}
+	if n.IsRaw() {
+		return value
+	}
+	return unescape(value)
+}
+
+// unescape resolves backslash escapes and entities, as the renderer would.
+func unescape(value []byte) []byte {
+	return util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(value)))
+}
+
+func adopt(to, from ast.Node) {
+	for c := from.FirstChild(); c != nil; c = from.FirstChild() {
+		to.AppendChild(to, c)
+	}
+}
+
+// unwrap puts the children of n in its place.
+func unwrap(n ast.Node) {
+	parent := n.Parent()
+	for c := n.FirstChild(); c != nil; c = n.FirstChild() {
+		parent.InsertBefore(parent, n, c)
+	}
+	parent.RemoveChild(parent, n)
+}
+
+func inside(n ast.Node, kind ast.NodeKind) bool {
+	for p := n.Parent(); p != nil; p = p.Parent() {
+		if p.Kind() == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// mediaID reads the id of "media:ID".
+func mediaID(destination []byte) (uuid.UUID, bool) {
+	rest, found := strings.CutPrefix(string(destination), "media:")
+	if !found || len(rest) != len(uuid.Nil.String()) {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(rest)
+	return id, err == nil
+}
+
+// Images lists the images that markdown refers to as media:ID, each once, in
+// their order. A text that Render would refuse may give none.
+func Images(markdown string) []uuid.UUID {
+	doc, err := parse([]byte(markdown))
+	if err != nil {
+		return nil
+	}
+	var ids []uuid.UUID
+	seen := map[uuid.UUID]bool{}
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if img, ok := n.(*ast.Image); ok && entering {
+			if id, ours := mediaID(img.Destination); ours && !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	return ids
+}

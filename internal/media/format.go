@@ -1,0 +1,67 @@
+package media
+
+import (
+	"bytes"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+
+	"dateline/internal/liveblog"
+
+	"github.com/bep/imagemeta"
+	"golang.org/x/image/webp"
+)
+
+// format is a kind of file that may be uploaded, known by its first bytes
+// whatever its name and its declared type say.
+type format struct {
+	matches func([]byte) bool
+	config  func(io.Reader) (image.Config, error)
+	decode  func(io.Reader) (image.Image, error)
+	meta    imagemeta.ImageFormat // 0: has no metadata that we read
+}
+
+var formats = []format{
+	{starts("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode, imagemeta.JPEG},
+	{starts("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode, imagemeta.PNG},
+	{starts("GIF87a"), gif.DecodeConfig, gif.Decode, 0},
+	{starts("GIF89a"), gif.DecodeConfig, gif.Decode, 0},
+	{isWebP, webp.DecodeConfig, webp.Decode, imagemeta.WebP},
+}
+
+func starts(magic string) func([]byte) bool {
+	return func(data []byte) bool { return bytes.HasPrefix(data, []byte(magic)) }
+}
+
+func isWebP(data []byte) bool {
+	return len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP"
+}
+
+// formatOf finds the format, or ErrMediaType.
+func formatOf(data []byte) (format, error) {
+	for _, f := range formats {
+		if f.matches(data) {
+			return f, nil
+		}
+	}
+	return format{}, errType()
+}
+
+func errType() error {
+	return liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "a picture must be JPEG, PNG, GIF or WebP")
+}
+
+// checkSize reads the declared size only.
+func (p *Processor) checkSize(f format, data []byte) error {
+	c, err := f.config(bytes.NewReader(data))
+	if err != nil {
+		return errType()
+	}
+	if c.Width < 1 || c.Height < 1 || c.Width > p.maxSide || c.Height > p.maxSide || c.Width*c.Height > p.maxPixels {
+		return liveblog.Errorf(liveblog.ErrInvalid, "image_too_large",
+			"a picture may have at most %d pixels a side and %d million in all", p.maxSide, p.maxPixels/1_000_000)
+	}
+	return nil
+}

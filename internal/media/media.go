@@ -1,0 +1,92 @@
+// Package media turns uploaded pictures into the variants that readers get,
+// and can keep them in a directory. Nothing of an upload is stored as it came:
+// every picture is decoded, turned upright and encoded again, which leaves
+// metadata, and whatever else was in the file, behind. It starts no goroutine
+// that outlives a call.
+package media
+
+import (
+	"bytes"
+	"context"
+	"image"
+
+	"dateline/internal/liveblog"
+)
+
+// MaxUpload is how many bytes a picture may have.
+const MaxUpload = 10 << 20
+
+// Limits of what is decoded. A small file can declare a picture that fills
+// the memory; these are checked before any pixel is decoded.
+const (
+	maxPixels   = 50_000_000
+	maxSide     = 12_000
+	maxDecoders = 2 // at once: each may need some 250 MB
+)
+
+// Image is an upload made ready to be stored. Media lacks what the client
+// says about it: id, texts, owner.
+type Image struct {
+	Media liveblog.Media
+	Blobs []liveblog.Blob // of Media.Variants, in the same order
+}
+
+// Processor decodes uploads, a few at once.
+type Processor struct {
+	slots     chan struct{}
+	maxPixels int
+	maxSide   int
+}
+
+// NewProcessor makes a Processor with the product's limits.
+func NewProcessor() *Processor {
+	return &Processor{slots: make(chan struct{}, maxDecoders), maxPixels: maxPixels, maxSide: maxSide}
+}
+
+// Process makes the variants of an uploaded JPEG, PNG, GIF (its first frame)
+// or WebP. It waits for its turn until ctx ends, which is ErrUnavailable. A
+// file of another type is ErrMediaType, one with too many bytes ErrTooLarge,
+// and one with too many pixels or that is damaged ErrInvalid.
+func (p *Processor) Process(ctx context.Context, data []byte) (*Image, error) {
+	if len(data) > MaxUpload {
+		return nil, liveblog.Errorf(liveblog.ErrTooLarge, "too_large", "a picture may have at most %d MB", MaxUpload>>20)
+	}
+	f, err := formatOf(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkSize(f, data); err != nil {
+		return nil, err
+	}
+	if err := p.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	return process(ctx, f, data)
+}
+
+func (p *Processor) enter(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return liveblog.Errorf(liveblog.ErrUnavailable, "busy", "too many pictures are being processed")
+	}
+}
+
+func (p *Processor) leave() { <-p.slots }
+
+func process(ctx context.Context, f format, data []byte) (*Image, error) {
+	src, err := f.decode(bytes.NewReader(data))
+	if err != nil || src.Bounds().Empty() {
+		return nil, liveblog.Errorf(liveblog.ErrInvalid, "image_damaged", "the picture is damaged or incomplete")
+	}
+	o := orientationOf(f, data)
+	return variants(ctx, src, o)
+}
+
+// opaque reports whether nothing shines through the picture.
+func opaque(m image.Image) bool {
+	o, ok := m.(interface{ Opaque() bool })
+	return ok && o.Opaque()
+}

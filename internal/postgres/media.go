@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// CreateMedia stores a picture, and its blobs where they are given; m.ID is
+// set by the caller. With the key of a request that was done before, it
+// returns what that one created, and true.
+func (db *DB) CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (created *liveblog.Media, replayed bool, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) (err error) {
+		created, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Media, error) {
+			return createMedia(ctx, tx, a, m, blobs)
+		})
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return created, replayed, nil
+}
+
+func createMedia(ctx context.Context, tx pgx.Tx, a liveblog.Actor, m *liveblog.Media, blobs []liveblog.Blob) (*liveblog.Media, error) {
+	for _, b := range blobs {
+		if err := insertBlob(ctx, tx, b); err != nil {
+			return nil, err
+		}
+	}
+	created, err := insertMedia(ctx, tx, m)
+	if err != nil {
+		return nil, err
+	}
+	return created, audit(ctx, tx, a, "media.create", m.ID.String(), nil)
+}
+
+// insertBlob leaves a blob that is there as it is: its key says what it holds.
+func insertBlob(ctx context.Context, tx pgx.Tx, b liveblog.Blob) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO media_blobs (key, type, data) VALUES ($1, $2, $3)
+		ON CONFLICT (key) DO NOTHING`, b.Key, b.Type, b.Data)
+	return err
+}
+
+func insertMedia(ctx context.Context, tx pgx.Tx, m *liveblog.Media) (*liveblog.Media, error) {
+	rows, _ := tx.Query(ctx, `
+		INSERT INTO media (id, alt, caption, credit, width, height, color, variants, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		RETURNING `+mediaColumns,
+		m.ID, m.Alt, m.Caption, m.Credit, m.Width, m.Height, m.Color, variantRows(m.Variants), m.CreatedBy)
+	return pgx.CollectExactlyOneRow(rows, scanMedia)
+}
+
+// Media finds pictures; those that do not exist are not in the answer.
+func (db *DB) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error) {
+	found := make(map[uuid.UUID]*liveblog.Media, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, _ := db.pool.Query(ctx, `SELECT `+mediaColumns+` FROM media WHERE id = ANY ($1)`, ids)
+	all, err := pgx.CollectRows(rows, scanMedia)
+	if err != nil {
+		return nil, readErr(err, "media")
+	}
+	for _, m := range all {
+		found[m.ID] = m
+	}
+	return found, nil
+}
+
+// UpdateMedia stores the texts of a picture, which posts that are rendered
+// from now on will show.
+func (db *DB) UpdateMedia(ctx context.Context, a liveblog.Actor, m *liveblog.Media) error {
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			UPDATE media SET alt = $2, caption = $3, credit = $4 WHERE id = $1`,
+			m.ID, m.Alt, m.Caption, m.Credit)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", m.ID)
+		}
+		return audit(ctx, tx, a, "media.update", m.ID.String(), nil)
+	})
+}
+
+// Blob reads the bytes of a variant, or ErrNotFound.
+func (db *DB) Blob(ctx context.Context, key string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var data []byte
+	err := db.pool.QueryRow(ctx, `SELECT data FROM media_blobs WHERE key = $1`, key).Scan(&data)
+	return data, readErr(err, "blob "+key)
+}
+
+// mediaColumns are what scanMedia reads, in its order.
+const mediaColumns = `id, alt, caption, credit, width, height, color, variants, created_by, created_at`
+
+func scanMedia(row pgx.CollectableRow) (*liveblog.Media, error) {
+	var m liveblog.Media
+	var variants []variantRow
+	err := row.Scan(&m.ID, &m.Alt, &m.Caption, &m.Credit, &m.Width, &m.Height, &m.Color, &variants, &m.CreatedBy, &m.CreatedAt)
+	for _, v := range variants {
+		m.Variants = append(m.Variants, liveblog.Variant(v))
+	}
+	return &m, err
+}
+
+// variantRow is a liveblog.Variant as it is stored in JSON.
+type variantRow struct {
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Type   string `json:"type"`
+	Key    string `json:"key"`
+	Size   int64  `json:"size"`
+}
+
+func variantRows(variants []liveblog.Variant) []variantRow {
+	rows := make([]variantRow, len(variants))
+	for i, v := range variants {
+		rows[i] = variantRow(v)
+	}
+	return rows
+}

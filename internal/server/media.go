@@ -1,0 +1,311 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"regexp"
+	"time"
+
+	"dateline/internal/auth"
+	"dateline/internal/liveblog"
+	"dateline/internal/markup"
+	"dateline/internal/media"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+)
+
+// MediaStore keeps pictures.
+type MediaStore interface {
+	// CreateMedia stores a picture and its blobs. For a key that was used
+	// before it returns what that request created, and true.
+	CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (*liveblog.Media, bool, error)
+	// Media finds pictures; those that do not exist are not in the answer.
+	Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error)
+	// UpdateMedia stores a picture's texts.
+	UpdateMedia(ctx context.Context, a liveblog.Actor, m *liveblog.Media) error
+	// Blob reads the bytes of a variant, or ErrNotFound.
+	Blob(ctx context.Context, key string) ([]byte, error)
+}
+
+// Limits of an upload: the form's bytes beside the file's, its number of
+// parts, the bytes of a text, how long the body may take to arrive.
+const (
+	uploadExtra   = 64 << 10
+	uploadParts   = 5
+	uploadText    = 8 << 10
+	uploadTimeout = 60 * time.Second
+)
+
+const mediaPath = "/api/v1/media/{id}"
+
+func (s *Server) mediaRoutes() {
+	register(s, uploadOperation(), auth.UploadMedia, s.uploadMedia)
+	register(s, huma.Operation{OperationID: "get-media", Method: http.MethodGet, Path: mediaPath,
+		Summary: "Get an image", Tags: []string{"Media"}}, auth.UploadMedia, s.getMedia)
+	register(s, huma.Operation{OperationID: "update-media", Method: http.MethodPatch, Path: mediaPath,
+		Summary: "Change an image's texts", Tags: []string{"Media"}}, auth.UploadMedia, s.updateMedia)
+	s.engine.GET("/media/:id/:name", handle(s.serveImage))
+	s.engine.HEAD("/media/:id/:name", handle(s.serveImage))
+}
+
+func uploadOperation() huma.Operation {
+	text := func(doc string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Description: doc} }
+	form := &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, Properties: map[string]*huma.Schema{
+		"file":    {Type: huma.TypeString, Format: "binary", Description: "JPEG, PNG, GIF or WebP of at most 10 MB"},
+		"alt":     text("What the image shows, for those who cannot see it"),
+		"caption": text("Shown below the image"),
+		"credit":  text("Who made it"),
+	}}
+	return huma.Operation{
+		OperationID: "upload-media", Method: http.MethodPost, Path: "/api/v1/media", Tags: []string{"Media"},
+		Summary: "Upload an image", DefaultStatus: http.StatusCreated,
+		Description:     "The image is turned upright, freed of metadata and stored in several sizes. Put `markdown` of the answer into a post to show it.",
+		MaxBodyBytes:    media.MaxUpload + uploadExtra,
+		BodyReadTimeout: uploadTimeout,
+		Middlewares:     huma.Middlewares{refuseStrangers},
+		RequestBody:     &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
+	}
+}
+
+// refuseStrangers keeps ten megabytes of those who may not upload from being
+// read: the policy is asked before the body, and again by register.
+func refuseStrangers(hc huma.Context, next func(huma.Context)) {
+	ctx := hc.Context()
+	err := auth.Allow(principal(ctx), auth.UploadMedia, nil, liveblog.RoleNone)
+	if err == nil {
+		next(hc)
+		return
+	}
+	p := problemOf(ctx, err)
+	hc.SetHeader("Connection", "close")
+	hc.SetHeader("Content-Type", p.ContentType(""))
+	hc.SetStatus(p.Status)
+	_ = json.NewEncoder(hc.BodyWriter()).Encode(p) // the client is gone if this fails
+}
+
+type uploadInput struct {
+	ContentType    string `header:"Content-Type" hidden:"true"`
+	IdempotencyKey string `header:"Idempotency-Key" doc:"16 to 128 of A-Z, a-z, 0-9, _ and -. Repeating a request with the same key is safe."`
+	RawBody        []byte `contentType:"multipart/form-data"`
+}
+
+type mediaOutput struct {
+	Replayed string `header:"Idempotent-Replayed" doc:"true when an earlier request with this Idempotency-Key did it"`
+	Body     mediaBody
+}
+
+func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput, error) {
+	up, err := readUpload(in.ContentType, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	key, err := up.idempotencyKey(in.IdempotencyKey)
+	if err != nil {
+		return nil, err
+	}
+	m := up.media
+	m.Normalize()
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	img, err := s.images.Process(ctx, up.file)
+	if err != nil {
+		return nil, err
+	}
+	m.ID, m.CreatedBy = uuid.New(), principal(ctx).AuthorID()
+	m.Width, m.Height, m.Color, m.Variants = img.Media.Width, img.Media.Height, img.Media.Color, img.Media.Variants
+	created, replayed, err := s.media.CreateMedia(ctx, mediaActor(ctx), key, &m, img.Blobs)
+	if err != nil {
+		return nil, err
+	}
+	out := &mediaOutput{Body: showMedia(created)}
+	if replayed {
+		out.Replayed = "true"
+	}
+	return out, nil
+}
+
+func mediaActor(ctx context.Context) liveblog.Actor {
+	r := requestOf(ctx)
+	return liveblog.Actor{Principal: principal(ctx), RequestID: r.ID, Address: r.Address}
+}
+
+// upload is a form as it was sent.
+type upload struct {
+	file  []byte
+	media liveblog.Media
+}
+
+// readUpload takes the form apart. The file's name and declared type are not
+// even looked at: what counts is what it holds.
+func readUpload(contentType string, body []byte) (*upload, error) {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
+		return nil, liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "send multipart/form-data")
+	}
+	up := &upload{}
+	r := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+	for range uploadParts {
+		part, err := r.NextPart()
+		if errors.Is(err, io.EOF) {
+			return up, up.complete()
+		}
+		if err != nil {
+			return nil, badUpload("is not a complete form")
+		}
+		if err := up.take(part); err != nil {
+			return nil, err
+		}
+	}
+	return nil, badUpload("has too many parts")
+}
+
+func (u *upload) take(part *multipart.Part) error {
+	limit := int64(uploadText)
+	if part.FormName() == "file" {
+		limit = media.MaxUpload
+	}
+	data, err := io.ReadAll(io.LimitReader(part, limit+1))
+	if err != nil {
+		return badUpload("is not a complete form")
+	}
+	if int64(len(data)) > limit {
+		return liveblog.Errorf(liveblog.ErrTooLarge, "too_large", "%s has more than %d bytes", part.FormName(), limit)
+	}
+	return u.set(part.FormName(), data)
+}
+
+func (u *upload) set(name string, data []byte) error {
+	texts := map[string]*string{"alt": &u.media.Alt, "caption": &u.media.Caption, "credit": &u.media.Credit}
+	switch text := texts[name]; {
+	case name == "file" && u.file == nil:
+		u.file = data
+	case text != nil:
+		*text = string(data)
+	default:
+		return badUpload("may have file, alt, caption and credit, each once")
+	}
+	return nil
+}
+
+func (u *upload) complete() error {
+	if len(u.file) == 0 {
+		return badUpload("must have a file")
+	}
+	return nil
+}
+
+func badUpload(message string) error {
+	return &liveblog.Problem{Err: liveblog.ErrInvalid, Code: "invalid", Detail: "the form cannot be used",
+		Fields: []liveblog.FieldError{{Location: "body", Message: message}}}
+}
+
+var uploadKeyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
+
+// idempotencyKey joins the key with a hash of what was asked.
+func (u *upload) idempotencyKey(key string) (liveblog.IdempotencyKey, error) {
+	if key == "" {
+		return liveblog.IdempotencyKey{}, nil
+	}
+	if !uploadKeyPattern.MatchString(key) {
+		return liveblog.IdempotencyKey{}, liveblog.Errorf(liveblog.ErrInvalid, "invalid", "Idempotency-Key must be 16 to 128 of A-Z, a-z, 0-9, _ and -")
+	}
+	h := sha256.New()
+	for _, part := range []string{"media", string(u.file), u.media.Alt, u.media.Caption, u.media.Credit} {
+		_ = binary.Write(h, binary.BigEndian, int64(len(part))) // a hash takes everything
+		_, _ = io.WriteString(h, part)
+	}
+	return liveblog.IdempotencyKey{Key: key, Hash: [32]byte(h.Sum(nil))}, nil
+}
+
+type mediaInput struct {
+	ID uuid.UUID `path:"id"`
+}
+
+func (s *Server) getMedia(ctx context.Context, in *mediaInput) (*mediaOutput, error) {
+	m, err := s.oneMedia(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &mediaOutput{Body: showMedia(m)}, nil
+}
+
+type mediaUpdateInput struct {
+	mediaInput
+	Body struct {
+		Alt     *string `json:"alt,omitempty" maxLength:"1000"`
+		Caption *string `json:"caption,omitempty" maxLength:"1000"`
+		Credit  *string `json:"credit,omitempty" maxLength:"200"`
+	}
+}
+
+func (s *Server) updateMedia(ctx context.Context, in *mediaUpdateInput) (*mediaOutput, error) {
+	m, err := s.oneMedia(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	for field, text := range map[*string]*string{&m.Alt: in.Body.Alt, &m.Caption: in.Body.Caption, &m.Credit: in.Body.Credit} {
+		if text != nil {
+			*field = *text
+		}
+	}
+	m.Normalize()
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.media.UpdateMedia(ctx, mediaActor(ctx), m); err != nil {
+		return nil, err
+	}
+	return &mediaOutput{Body: showMedia(m)}, nil
+}
+
+func (s *Server) oneMedia(ctx context.Context, id uuid.UUID) (*liveblog.Media, error) {
+	found, err := s.media.Media(ctx, []uuid.UUID{id})
+	if err != nil {
+		return nil, err
+	}
+	m, ok := found[id]
+	if !ok {
+		return nil, liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", id)
+	}
+	return m, nil
+}
+
+// mediaBody is an image as the API shows it.
+type mediaBody struct {
+	ID       uuid.UUID     `json:"id"`
+	Width    int           `json:"width" doc:"Pixels, when upright"`
+	Height   int           `json:"height"`
+	Alt      string        `json:"alt"`
+	Caption  string        `json:"caption"`
+	Credit   string        `json:"credit"`
+	Color    string        `json:"color" doc:"Average colour, to show while the image loads" example:"#a0b1c2"`
+	Markdown string        `json:"markdown" doc:"Put this into a post"`
+	URL      string        `json:"url" doc:"The variant to use when there can be only one"`
+	Variants []variantBody `json:"variants"`
+}
+
+type variantBody struct {
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Type   string `json:"type"`
+	URL    string `json:"url"`
+}
+
+func showMedia(m *liveblog.Media) mediaBody {
+	out := mediaBody{ID: m.ID, Width: m.Width, Height: m.Height, Alt: m.Alt, Caption: m.Caption, Credit: m.Credit,
+		Color: m.Color, Markdown: markup.Reference(m), URL: m.URL(m.Default()), Variants: []variantBody{}}
+	for _, v := range m.Variants {
+		out.Variants = append(out.Variants, variantBody{v.Width, v.Height, v.Type, m.URL(v)})
+	}
+	return out
+}

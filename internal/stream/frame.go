@@ -1,0 +1,75 @@
+package stream
+
+import (
+	"strconv"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+// Names of the events that are not in the log.
+const (
+	nameHello = "hello"
+	nameViews = "views"
+	namePing  = "ping"
+	nameReset = "reset"
+	nameEnd   = "end"
+	nameBye   = "bye"
+)
+
+// Encode turns an event into the name and the data of its server-sent event.
+// Data is one line of JSON. The name may differ from the event's type: any event
+// of a post that is removed by now is told as a deletion.
+type Encode func(liveblog.Event) (name string, data []byte, err error)
+
+// Frame is an event as readers get it. Frames are shared by all readers of a
+// node and never change.
+type Frame struct {
+	Seq  int64
+	Name string
+	Data []byte // JSON
+	SSE  []byte // the event in the format of server-sent events, its end included
+
+	event  liveblog.EventType
+	postID *uuid.UUID
+	at     int64 // Unix nanoseconds of the commit
+}
+
+// newFrame renders an event once, for all.
+func newFrame(ev liveblog.Event, encode Encode) (*Frame, error) {
+	name, data, err := encode(ev)
+	if err != nil {
+		return nil, err
+	}
+	sse := appendEvent(make([]byte, 0, len(data)+len(name)+40), name, ev.Seq, data)
+	body := sse[len(sse)-2-len(data) : len(sse)-2]
+	return &Frame{Seq: ev.Seq, Name: name, Data: body, SSE: sse, event: ev.Type, postID: ev.PostID, at: ev.At.UnixNano()}, nil
+}
+
+// noID leaves the id line out, so that the reader's last event id stays
+// (WHATWG HTML, server-sent events, "id" field).
+const noID = -1
+
+// appendEvent writes one event of the format (WHATWG HTML, section 9.2.6). name
+// is one of our constants and data one line of JSON: neither can hold CR, LF or
+// NUL, since JSON escapes them.
+func appendEvent(b []byte, name string, id int64, data []byte) []byte {
+	b = append(b, "event: "...)
+	b = append(b, name...)
+	if id != noID {
+		b = append(b, "\nid: "...)
+		b = strconv.AppendInt(b, id, 10)
+	}
+	b = append(b, "\ndata: "...)
+	b = append(b, data...)
+	return append(b, "\n\n"...)
+}
+
+// appendRetry writes the line that sets how long EventSource waits before it
+// reconnects, in milliseconds.
+func appendRetry(b []byte, milliseconds int) []byte {
+	b = append(b, "retry: "...)
+	b = strconv.AppendInt(b, int64(milliseconds), 10)
+	return append(b, "\n\n"...)
+}

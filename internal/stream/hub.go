@@ -1,0 +1,236 @@
+package stream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
+)
+
+// Log is the event log in the database.
+type Log interface {
+	// Heads tells how far the logs of these blogs go.
+	Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error)
+	// EventsAfter reads up to limit events with seq > after, in order.
+	EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error)
+}
+
+// Metrics is told what the hub does.
+type Metrics interface {
+	Fetched(events int)                // new events came into a ring
+	Delivered(events, bytes int)       // events were written to one reader
+	Latency(sinceCommit time.Duration) // of the newest event of a delivery
+	Reset(reason string)               // a reader was told to start again
+	Closed(reason string)              // a stream ended, and why
+}
+
+// idleLife is how long a topic without readers stays.
+const idleLife = time.Minute
+
+// Hub owns the topics and counts the subscribers of this node.
+type Hub struct {
+	log     Log
+	encode  Encode
+	metrics Metrics
+	limits  *limiter
+
+	loads singleflight.Group
+
+	mu     sync.Mutex // before a topic's
+	topics map[uuid.UUID]*topic
+
+	running sync.Mutex      // after a topic's
+	ctx     context.Context // of Run; nil before and canceled after
+	fetches sync.WaitGroup
+
+	draining chan struct{}
+	window   time.Duration
+}
+
+// New makes a hub. It answers once Run runs.
+func New(log Log, encode Encode, metrics Metrics, limits Limits) *Hub {
+	return &Hub{
+		log: log, encode: encode, metrics: metrics, limits: newLimiter(limits),
+		topics: map[uuid.UUID]*topic{}, draining: make(chan struct{}),
+	}
+}
+
+// Run keeps the hub until ctx ends and then waits for its fetches. Topics that
+// nobody reads any more are let go.
+func (h *Hub) Run(ctx context.Context) {
+	h.running.Lock()
+	h.ctx = ctx
+	h.running.Unlock()
+	tick := time.NewTicker(idleLife / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			h.fetches.Wait()
+			return
+		case <-tick.C:
+			h.evict()
+		}
+	}
+}
+
+// spawn runs f on the hub's behalf; it reports false outside of Run.
+func (h *Hub) spawn(f func(context.Context)) bool {
+	h.running.Lock()
+	defer h.running.Unlock()
+	if h.ctx == nil || h.ctx.Err() != nil {
+		return false
+	}
+	ctx := h.ctx
+	h.fetches.Go(func() { f(ctx) })
+	return true
+}
+
+func (h *Hub) evict() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, t := range h.topics {
+		if t.idle(idleLife) {
+			delete(h.topics, id)
+		}
+	}
+}
+
+// Wake says that a blog's log may go to seq now. It never waits.
+func (h *Hub) Wake(blogID uuid.UUID, seq int64) {
+	if t := h.known(blogID); t != nil {
+		t.wake(seq)
+	}
+}
+
+// Watched lists the blogs whose events this node follows.
+func (h *Hub) Watched() []uuid.UUID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ids := make([]uuid.UUID, 0, len(h.topics))
+	for id := range h.topics {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Heads compares the topics with what the database reports. A head that is
+// behind ours is asked for again: the report may be older than the ring.
+func (h *Hub) Heads(heads []liveblog.Head) {
+	for _, head := range heads {
+		t := h.known(head.BlogID)
+		if t == nil {
+			continue
+		}
+		if head.LastSeq < t.head() {
+			h.spawn(func(ctx context.Context) { _, _ = t.ask(ctx) })
+			continue
+		}
+		t.learn(head, 0)
+	}
+}
+
+func (h *Hub) known(blogID uuid.UUID) *topic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.topics[blogID]
+}
+
+// ask reads the blog's head from the database, once for all who ask at the same
+// time, and lets the topic learn from it.
+func (t *topic) ask(ctx context.Context) (liveblog.Head, error) {
+	head, err, _ := t.hub.loads.Do("head "+t.blogID.String(), func() (any, error) {
+		asked := t.head()
+		head, err := t.hub.loadHead(ctx, t.blogID)
+		if err == nil {
+			t.learn(head, asked)
+		}
+		return head, err
+	})
+	if err != nil {
+		return liveblog.Head{}, err
+	}
+	return head.(liveblog.Head), nil
+}
+
+func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, error) {
+	heads, err := h.log.Heads(context.WithoutCancel(ctx), []uuid.UUID{blogID})
+	if err != nil {
+		return liveblog.Head{}, err
+	}
+	if len(heads) == 0 {
+		return liveblog.Head{}, liveblog.ErrNotFound
+	}
+	return heads[0], nil
+}
+
+// topicOf finds or begins the topic of a blog. The first reader waits for one
+// read of the blog's head, and those who come meanwhile for the same one.
+func (h *Hub) topicOf(ctx context.Context, blogID uuid.UUID) (*topic, error) {
+	if t := h.known(blogID); t != nil {
+		return t, nil
+	}
+	t, err, _ := h.loads.Do("topic "+blogID.String(), func() (any, error) {
+		head, err := h.loadHead(ctx, blogID)
+		if err != nil {
+			return nil, err
+		}
+		return h.begin(head), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.(*topic), nil
+}
+
+func (h *Hub) begin(head liveblog.Head) *topic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t := h.topics[head.BlogID]; t != nil {
+		return t
+	}
+	t := newTopic(h, head)
+	h.topics[head.BlogID] = t
+	return t
+}
+
+// Readers tells how many streams are open on each watched blog of this node.
+func (h *Hub) Readers() map[uuid.UUID]int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make(map[uuid.UUID]int64, len(h.topics))
+	for id, t := range h.topics {
+		t.mu.Lock()
+		out[id] = int64(t.readers)
+		t.mu.Unlock()
+	}
+	return out
+}
+
+// Drain asks all readers to go, each at a random moment within a window that
+// grows with their number, and returns when they have or ctx ends.
+func (h *Hub) Drain(ctx context.Context) {
+	h.mu.Lock()
+	streams := h.limits.open()
+	h.window = min(max(2*time.Second, time.Duration(streams)*time.Second/2000), 30*time.Second)
+	if streams == 0 {
+		h.window = 0
+	}
+	close(h.draining)
+	h.mu.Unlock()
+	h.limits.wait(ctx)
+}
+
+// Draining reports whether the node is leaving.
+func (h *Hub) Draining() bool {
+	select {
+	case <-h.draining:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,112 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Batch is the answer to a long poll: the events of the stream as one JSON document.
+type Batch struct {
+	Epoch  string       `json:"epoch"`
+	Head   int64        `json:"head"`
+	Events []BatchEvent `json:"events"`
+	Next   int64        `json:"next" doc:"Ask again with after=next"`
+	Ended  bool         `json:"ended" doc:"The blog is over and this is all of it"`
+	Reset  *BatchReset  `json:"reset,omitempty" doc:"Read the blog anew and go on from its head"`
+}
+
+// BatchEvent is one event of the log.
+type BatchEvent struct {
+	Seq  int64           `json:"seq"`
+	Type string          `json:"type" enum:"post,update,delete,blog"`
+	Data json.RawMessage `json:"data" doc:"The same as in the stream"`
+}
+
+// BatchReset tells a reader to start again.
+type BatchReset struct {
+	Reason string `json:"reason" enum:"epoch,ahead,pruned"`
+	Epoch  string `json:"epoch"`
+	Head   int64  `json:"head"`
+}
+
+// Poll answers with up to limit events after a position, at once when there are
+// any, else as soon as there is one or after wait.
+func (h *Hub) Poll(ctx context.Context, blogID uuid.UUID, p Position, wait time.Duration, limit int) (*Batch, error) {
+	t, err := h.topicOf(ctx, blogID)
+	if err != nil {
+		return nil, err
+	}
+	t.join(0)
+	s, refused, err := h.subscribe(ctx, t, p)
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil {
+		r := BatchReset(*refused)
+		return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Events: []BatchEvent{}, Reset: &r}, nil
+	}
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	for {
+		frames, changed, err := s.poll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(frames) > 0 || s.generation != t.generationNow() || s.done() || wait == 0 {
+			return s.batch(frames, limit), nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-changed:
+		case <-h.draining:
+			return s.batch(nil, limit), nil
+		case <-timeout.C:
+			return s.batch(nil, limit), nil
+		}
+	}
+}
+
+// poll gives what is due without moving the cursor.
+func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error) {
+	t := s.topic
+	t.mu.Lock()
+	behind, changed := s.cursor < t.ring.low, t.changed
+	frames := []*Frame(nil)
+	if !behind && s.generation == t.generation {
+		frames = append(frames, s.pending()...)
+	}
+	t.mu.Unlock()
+	if !behind {
+		return frames, changed, nil
+	}
+	frames, err := t.history(ctx, s.cursor)
+	return frames, changed, err
+}
+
+func (t *topic) generationNow() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.generation
+}
+
+func (s *Subscriber) batch(frames []*Frame, limit int) *Batch {
+	t := s.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := &Batch{Epoch: t.epoch, Head: t.ring.head, Next: s.cursor, Events: []BatchEvent{}}
+	if s.generation != t.generation {
+		b.Reset = &BatchReset{Reason: t.reason, Epoch: t.epoch, Head: t.ring.head}
+		b.Next = t.ring.head
+		return b
+	}
+	for _, f := range frames[:min(limit, len(frames))] {
+		b.Events = append(b.Events, BatchEvent{Seq: f.Seq, Type: f.Name, Data: f.Data})
+		b.Next = f.Seq
+	}
+	b.Ended = t.status == "ended" && b.Next == t.ring.head && t.ring.head >= t.target
+	return b
+}

@@ -1,0 +1,249 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+const (
+	// heartbeat is the silence after which a ping is sent. It is below the
+	// 60 s at which proxies give up on a quiet connection.
+	heartbeat = 20 * time.Second
+	// stalled is how long a reader may take no bytes at all.
+	stalled = 20 * time.Second
+	// busyRetry is the least wait, in milliseconds, of a reader who can't be served now.
+	busyRetry = 5000
+)
+
+// Request is a reader's wish to follow a blog.
+type Request struct {
+	BlogID   uuid.UUID
+	Position Position
+	Address  string // of the client
+}
+
+// Serve streams a blog's events to one reader until it leaves, stalls, the blog
+// is over or the node drains. It writes the whole response, in every case with
+// a status that EventSource understands: it gives up for good on any but 200, so
+// a node that can't serve now says 200, when to come back, and no more; 204 stops
+// it for good, which is right once a blog has ended.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
+	release, ok := h.limits.acquire(req.Address)
+	if !ok || h.Draining() {
+		if ok {
+			release()
+		}
+		h.turnAway(w, "limit")
+		return
+	}
+	defer release()
+	t, err := h.topicOf(r.Context(), req.BlogID)
+	if err != nil {
+		h.turnAway(w, "database")
+		return
+	}
+	t.join(1)
+	defer t.join(-1)
+	s, refused, err := h.subscribe(r.Context(), t, req.Position)
+	if err != nil {
+		h.turnAway(w, "database")
+		return
+	}
+	if refused == nil && s.done() {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	c := newConnection(h, w, s)
+	defer c.close()
+	h.metrics.Closed(c.run(r.Context(), refused))
+}
+
+// done reports whether the blog is over and the reader has all of it.
+func (s *Subscriber) done() bool {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	t := s.topic
+	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
+}
+
+// TurnAway answers a reader who can't be served while the database is away.
+func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, "database") }
+
+// turnAway answers a reader who must come back later.
+func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
+	writeHead(w)
+	_, _ = w.Write(appendRetry(nil, busyRetry+rand.IntN(2*busyRetry))) // the reader may be gone
+	h.metrics.Closed(reason)
+}
+
+func writeHead(w http.ResponseWriter) {
+	head := w.Header()
+	head.Set("Content-Type", "text/event-stream")
+	head.Set("Cache-Control", "no-store, no-transform")
+	head.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+}
+
+// connection writes what a subscriber is owed to one response: the portable
+// way, which needs a goroutine for each reader.
+type connection struct {
+	hub     *Hub
+	w       http.ResponseWriter
+	control *http.ResponseController
+	sub     *Subscriber
+	timer   *time.Timer
+	buffers [][]byte
+}
+
+func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber) *connection {
+	return &connection{hub: h, w: w, control: http.NewResponseController(w), sub: s, timer: time.NewTimer(jittered(heartbeat))}
+}
+
+func (c *connection) close() { c.timer.Stop() }
+
+// jittered spreads what many connections do over a tenth of the time around d.
+func jittered(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5)
+}
+
+// run streams until there is a reason to stop, and returns it.
+func (c *connection) run(ctx context.Context, refused *reset) string {
+	if err := c.greet(refused); err != nil {
+		return reasonOf(err)
+	}
+	leave := c.hub.draining
+	var leaving <-chan time.Time
+	for {
+		d := c.sub.next(c.buffers[:0])
+		c.buffers = d.buffers
+		if err := c.deliver(ctx, d); err != nil {
+			return reasonOf(err)
+		}
+		if d.over {
+			return nameEnd
+		}
+		if d.behind {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return "gone"
+		case <-d.changed:
+		case <-c.timer.C:
+			if err := c.ping(); err != nil {
+				return reasonOf(err)
+			}
+		case <-leave:
+			leave, leaving = nil, time.After(c.hub.leaveIn())
+		case <-leaving:
+			_ = c.write(byeFrame()) // it reconnects in any case
+			return nameBye
+		}
+	}
+}
+
+// leaveIn is a random moment of the drain's window.
+func (h *Hub) leaveIn() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return rand.N(h.window + time.Millisecond)
+}
+
+// greet sends what every stream begins with. The first bytes go out at once:
+// they tell the reader, and proxies, that the stream is open.
+func (c *connection) greet(refused *reset) error {
+	writeHead(c.w)
+	first := appendRetry(nil, 1500+rand.IntN(2500))
+	first = append(first, c.sub.hello()...)
+	if refused != nil {
+		first = append(first, resetFrame(*refused)...)
+	}
+	return c.write(first)
+}
+
+// deliver writes what is due; a reader who is behind the ring gets a page of the log.
+func (c *connection) deliver(ctx context.Context, d due) error {
+	if d.behind {
+		if err := c.write(d.buffers...); err != nil {
+			return err
+		}
+		return c.replay(ctx)
+	}
+	if len(d.buffers) == 0 {
+		return nil
+	}
+	if err := c.write(d.buffers...); err != nil {
+		return err
+	}
+	if d.events > 0 {
+		c.hub.metrics.Latency(time.Since(time.Unix(0, d.newest)))
+	}
+	c.hub.metrics.Delivered(d.events, 0)
+	return nil
+}
+
+func (c *connection) replay(ctx context.Context) error {
+	frames, err := c.sub.catchUp(ctx)
+	if err != nil {
+		return err
+	}
+	if len(frames) == 0 {
+		return errHole
+	}
+	buffers := c.buffers[:0]
+	for _, f := range frames {
+		buffers = append(buffers, f.SSE)
+	}
+	c.buffers = buffers
+	c.hub.metrics.Delivered(len(frames), 0)
+	return c.write(buffers...)
+}
+
+// errHole ends a stream whose next event the log does not have: the reader
+// reconnects and is told that it was pruned.
+var errHole = errors.New("the log has let go of the next event")
+
+func (c *connection) ping() error {
+	return c.write(pingFrame(c.sub.topic.head()))
+}
+
+// write sends buffers and flushes them, within the time a reader may stall.
+func (c *connection) write(buffers ...[]byte) error {
+	if len(buffers) == 0 {
+		return nil
+	}
+	if err := c.control.SetWriteDeadline(time.Now().Add(stalled)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	for _, b := range buffers {
+		if _, err := c.w.Write(b); err != nil {
+			return err
+		}
+	}
+	c.timer.Reset(jittered(heartbeat))
+	return c.control.Flush()
+}
+
+// reasonOf says why a stream ended, for the metrics.
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "stalled"
+	case errors.Is(err, liveblog.ErrUnavailable):
+		return "database"
+	case errors.Is(err, errHole):
+		slog.Warn("stream ended at a hole in the log")
+		return "hole"
+	default:
+		return "gone"
+	}
+}

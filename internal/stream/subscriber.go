@@ -1,0 +1,221 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"strconv"
+
+	"dateline/internal/liveblog"
+)
+
+// Why a reader is told to start again.
+const (
+	reasonEpoch  = "epoch"  // the cursor belongs to another history
+	reasonAhead  = "ahead"  // the cursor is beyond the log's end
+	reasonPruned = "pruned" // the events after the cursor are no longer kept
+
+	reasonInvalid = "invalid" // the cursor is no number
+)
+
+// Position is where a reader asks to go on. Without a cursor it is the end of
+// the log; without an epoch the cursor is believed to belong to this history.
+type Position struct {
+	After    int64
+	HasAfter bool
+	Invalid  bool // there is a cursor, but it can't be understood
+	Epoch    string
+}
+
+// reset is the data of the event that tells a reader to start again.
+type reset struct {
+	Reason string `json:"reason"`
+	Epoch  string `json:"epoch"`
+	Head   int64  `json:"head"`
+}
+
+// hello is the data of a stream's first event.
+type hello struct {
+	Epoch   string `json:"epoch"`
+	Head    int64  `json:"head"`
+	From    int64  `json:"from"`
+	Readers int64  `json:"readers"`
+}
+
+// Subscriber is a reader's cursor into the ring of a blog. It has no queue: a
+// slow reader costs its cursor. It is used by one writer at a time.
+type Subscriber struct {
+	topic      *topic
+	cursor     int64
+	generation int
+	views      int64
+	over       bool // end was given
+}
+
+// due is what a subscriber is owed at one moment.
+type due struct {
+	buffers [][]byte        // to write, in order
+	events  int             // how many of them are events of the log
+	newest  int64           // when the last of these was committed, Unix nanoseconds
+	behind  bool            // the ring has let go of what comes next: read the log
+	over    bool            // nothing comes after this
+	changed <-chan struct{} // closed when something new is due
+}
+
+// subscribe finds where a reader goes on. When that is impossible it gives the
+// frame that says so and goes on from the end of the log.
+//
+// A cursor beyond what this node knows is not trusted and not refused before the
+// database was asked: the reader may come from a faster node.
+func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
+	if p.HasAfter && p.After > t.head() {
+		if _, err := t.ask(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &Subscriber{topic: t, cursor: p.After, generation: t.generation, views: t.counts.version}
+	reason := t.refuse(p)
+	if !p.HasAfter || reason != "" {
+		s.cursor = t.ring.head
+	}
+	if reason == "" {
+		return s, nil, nil
+	}
+	h.metrics.Reset(reason)
+	return s, &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head}, nil
+}
+
+// refuse says why a position can't be resumed, or nothing; t.mu is held.
+func (t *topic) refuse(p Position) string {
+	switch {
+	case p.Invalid:
+		return reasonInvalid
+	case p.Epoch != "" && p.Epoch != t.epoch:
+		return reasonEpoch
+	case p.HasAfter && p.After > max(t.target, t.ring.head):
+		return reasonAhead
+	case p.HasAfter && p.After < t.lowSeq:
+		return reasonPruned
+	default:
+		return ""
+	}
+}
+
+// next gives what is due now, appended to buffers, and moves the cursor past it.
+func (s *Subscriber) next(buffers [][]byte) due {
+	t := s.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := due{buffers: buffers, changed: t.changed}
+	if s.generation != t.generation {
+		d.buffers = append(d.buffers, s.restart())
+	}
+	if s.cursor < t.ring.low {
+		d.behind = true
+		return d
+	}
+	for _, f := range s.pending() {
+		d.buffers = append(d.buffers, f.SSE)
+		d.newest = f.at
+		d.events++
+	}
+	s.cursor = max(s.cursor, t.ring.head)
+	if frame := t.counts.since(s.views); frame != nil {
+		d.buffers = append(d.buffers, frame)
+		s.views = t.counts.version
+	}
+	if t.status == liveblog.BlogEnded && t.ring.head >= t.target && s.cursor <= t.ring.head {
+		d.buffers = append(d.buffers, endFrame(t.ring.head))
+		d.over = true
+	}
+	return d
+}
+
+// pending gives the frames after the cursor; a cursor ahead of a node that lags
+// has none yet. The topic's mutex is held.
+func (s *Subscriber) pending() []*Frame {
+	if s.cursor >= s.topic.ring.head {
+		return nil
+	}
+	return s.topic.ring.after(s.cursor)
+}
+
+// restart realigns the subscriber with a history that began anew.
+func (s *Subscriber) restart() []byte {
+	t := s.topic
+	s.generation, s.cursor = t.generation, t.ring.head
+	t.hub.metrics.Reset(t.reason)
+	return resetFrame(reset{Reason: t.reason, Epoch: t.epoch, Head: t.ring.head})
+}
+
+// catchUp reads what the ring has let go of from the log: one read for all who
+// are at the same place.
+func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, error) {
+	frames, err := s.topic.history(ctx, s.cursor)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(frames); n > 0 {
+		s.cursor = frames[n-1].Seq
+	}
+	return frames, nil
+}
+
+// history reads a page of frames after a cursor, once for all who ask at the
+// same time. It is not kept: a text may be corrected at any moment.
+func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
+	key := "history " + t.blogID.String() + " " + strconv.FormatInt(after, 10)
+	frames, err, _ := t.hub.loads.Do(key, func() (any, error) {
+		events, err := t.hub.log.EventsAfter(context.WithoutCancel(ctx), t.blogID, after, fetchLimit)
+		if err != nil {
+			return nil, err
+		}
+		return t.hub.frames(events)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return frames.([]*Frame), nil
+}
+
+func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
+	frames := make([]*Frame, len(events))
+	for i, ev := range events {
+		f, err := newFrame(ev, h.encode)
+		if err != nil {
+			return nil, err
+		}
+		frames[i] = f
+	}
+	return frames, nil
+}
+
+func (s *Subscriber) hello() []byte {
+	t := s.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return jsonEvent(nameHello, s.cursor, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Readers: t.counts.readers})
+}
+
+func resetFrame(r reset) []byte { return jsonEvent(nameReset, r.Head, r) }
+
+func endFrame(head int64) []byte { return jsonEvent(nameEnd, noID, map[string]int64{"head": head}) }
+
+func pingFrame(head int64) []byte { return jsonEvent(namePing, noID, map[string]int64{"head": head}) }
+
+// byeFrame asks a reader to come back, to another node if there is one, after a
+// moment of its own.
+func byeFrame() []byte {
+	b := appendRetry(nil, 200+rand.IntN(1800))
+	return append(b, jsonEvent(nameBye, noID, struct{}{})...)
+}
+
+func jsonEvent(name string, id int64, v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic("stream: control events are always encodable: " + err.Error())
+	}
+	return appendEvent(nil, name, id, data)
+}

@@ -1,0 +1,216 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+// fetchLimit is how many events one read of the log brings.
+const fetchLimit = 256
+
+// topic is what a node knows of one blog: the ring of its newest frames and
+// how many readers there are.
+type topic struct {
+	hub    *Hub
+	blogID uuid.UUID
+
+	mu         sync.Mutex
+	ring       ring
+	epoch      string
+	status     liveblog.BlogStatus
+	lowSeq     int64 // events up to here are pruned
+	generation int   // counts the times that history began anew
+	reason     string
+	changed    chan struct{} // closed, and made anew, with every change
+	target     int64         // where the log goes to, as far as we heard
+	fetching   bool
+	counts     counts
+	readers    int
+	idleSince  time.Time
+}
+
+func newTopic(h *Hub, head liveblog.Head) *topic {
+	t := &topic{hub: h, blogID: head.BlogID, changed: make(chan struct{}), idleSince: time.Now()}
+	t.ring.reset(head.LastSeq)
+	t.epoch, t.status, t.lowSeq, t.target = head.Epoch, head.Status, head.LowSeq, head.LastSeq
+	return t
+}
+
+// broadcast wakes all who wait for the topic; t.mu is held.
+func (t *topic) broadcast() {
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// wake notes that the log goes to seq and fetches what is missing.
+func (t *topic) wake(seq int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if seq <= t.target {
+		return
+	}
+	t.target = seq
+	t.startFetch()
+}
+
+// startFetch makes sure that one fetch is under way; t.mu is held.
+func (t *topic) startFetch() {
+	if t.fetching || t.ring.head >= t.target {
+		return
+	}
+	t.fetching = t.hub.spawn(t.fetch)
+}
+
+// fetch reads the log until the ring has all we heard of. After a failure it
+// leaves the rest to the next look at the heads, at most a second later.
+func (t *topic) fetch(ctx context.Context) {
+	for {
+		from, missing := t.missing()
+		if !missing {
+			return
+		}
+		events, err := t.hub.log.EventsAfter(ctx, t.blogID, from, fetchLimit)
+		if err == nil && len(events) == 0 {
+			err = fmt.Errorf("the log ends at %d", from)
+		}
+		if err == nil {
+			err = t.append(from, events)
+		}
+		if err != nil {
+			t.abandon(ctx, err)
+			return
+		}
+	}
+}
+
+// missing tells where to read on, or ends the fetch.
+func (t *topic) missing() (from int64, missing bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fetching = t.ring.head < t.target
+	return t.ring.head, t.fetching
+}
+
+// abandon ends a fetch that failed, so that the next news begins another.
+func (t *topic) abandon(ctx context.Context, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fetching, t.target = false, t.ring.head
+	if ctx.Err() == nil {
+		slog.WarnContext(ctx, "fetch events", "blog", t.blogID, "after", t.ring.head, "error", err)
+	}
+}
+
+// append renders events and adds them to the ring, unless history began anew
+// while they were read.
+func (t *topic) append(from int64, events []liveblog.Event) error {
+	frames := make([]*Frame, len(events))
+	for i, ev := range events {
+		if ev.Seq != from+int64(i)+1 {
+			return fmt.Errorf("the log of blog %s has %d after %d", t.blogID, ev.Seq, from+int64(i))
+		}
+		f, err := newFrame(ev, t.hub.encode)
+		if err != nil {
+			return fmt.Errorf("encode event %d: %w", ev.Seq, err)
+		}
+		frames[i] = f
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ring.head != from {
+		return nil
+	}
+	return t.add(events, frames)
+}
+
+// add puts frames into the ring and wakes the readers; t.mu is held.
+func (t *topic) add(events []liveblog.Event, frames []*Frame) error {
+	for i, ev := range events {
+		if err := t.supersede(ev); err != nil {
+			return err
+		}
+		t.ring.add(frames[i])
+		if ev.Blog != nil {
+			t.status = ev.Blog.Status
+		}
+	}
+	t.target = max(t.target, t.ring.head)
+	t.hub.metrics.Fetched(len(frames))
+	t.broadcast()
+	return nil
+}
+
+// supersede renders the earlier frames of a post from its current content.
+func (t *topic) supersede(ev liveblog.Event) error {
+	if ev.Type == liveblog.EventBlog || ev.Type == liveblog.EventPost && ev.Version == 1 {
+		return nil
+	}
+	return t.ring.replace(*ev.PostID, func(old *Frame) (*Frame, error) {
+		again := ev
+		again.Seq, again.Type, again.At = old.Seq, old.event, time.Unix(0, old.at)
+		return newFrame(again, t.hub.encode)
+	})
+}
+
+// learn compares the topic with the head that the database reports. asked is
+// the ring's head from before the question: a head below that means that history
+// was rewound, while one below the ring's present head may just be old news.
+func (t *topic) learn(head liveblog.Head, asked int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case head.Epoch != t.epoch:
+		t.restart(head, reasonEpoch)
+	case head.LastSeq < asked:
+		t.restart(head, reasonAhead)
+	default:
+		t.catchUp(head)
+	}
+}
+
+func (t *topic) catchUp(head liveblog.Head) {
+	t.lowSeq = head.LowSeq
+	if t.ring.head == head.LastSeq && t.status != head.Status {
+		t.status = head.Status
+		t.broadcast()
+	}
+	t.target = max(t.target, head.LastSeq)
+	t.startFetch()
+}
+
+// restart begins another history: all readers will be told to start again.
+func (t *topic) restart(head liveblog.Head, reason string) {
+	t.generation++
+	t.reason = reason
+	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
+	t.ring.reset(head.LastSeq)
+	t.target = head.LastSeq
+	t.broadcast()
+}
+
+func (t *topic) head() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ring.head
+}
+
+func (t *topic) join(delta int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.readers += delta
+	t.idleSince = time.Now()
+}
+
+// idle reports whether nobody has read the topic for a while.
+func (t *topic) idle(since time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.readers == 0 && !t.fetching && time.Since(t.idleSince) > since
+}
