@@ -21,6 +21,9 @@ type Options struct {
 
 	Blogs BlogStore
 	Posts PostStore
+	Pages PageStore
+
+	Renderer *Renderer // the same one that encodes for the stream
 }
 
 // Server holds the routes of the product.
@@ -32,17 +35,22 @@ type Server struct {
 
 	blogs BlogStore
 	posts PostStore
+	pages PageStore
+
+	render *Renderer
 }
 
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, blogs: o.Blogs, posts: o.Posts}
+	s := &Server{options: o, blogs: o.Blogs, posts: o.Posts, pages: o.Pages, render: o.Renderer}
 	if err := s.newEngine(); err != nil {
 		return nil, err
 	}
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.staticRoutes()
+	s.pageRoutes()
 	return s, nil
 }
 
@@ -62,7 +70,7 @@ func (s *Server) newEngine() error {
 	if err := s.engine.SetTrustedProxies(proxies); err != nil {
 		return err
 	}
-	s.engine.Use(identify, recovery)
+	s.engine.Use(identify, recovery, secure)
 	return nil
 }
 
