@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"dateline/internal/auth"
 	"dateline/internal/server"
 )
 
@@ -39,7 +40,7 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	if err := createFirstUser(ctx, c, db); err != nil {
 		return err
 	}
-	handler, err := newHandler(c, db)
+	handler, err := newHandler(ctx, c, db)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 }
 
 // newHandler makes the server and all it is made of.
-func newHandler(c *Config, db *database) (http.Handler, error) {
+func newHandler(ctx context.Context, c *Config, db *database) (http.Handler, error) {
 	public, err := c.publicURL()
 	if err != nil {
 		return nil, err
@@ -59,11 +60,36 @@ func newHandler(c *Config, db *database) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := server.New(server.Options{PublicURL: public, TrustedProxies: proxies, Version: version, Blogs: db, Posts: db})
+	service, err := newAuth(ctx, c, db)
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.New(server.Options{
+		PublicURL: public, TrustedProxies: proxies, Version: version,
+		Blogs: db, Posts: db,
+		Auth: service, Setup: db, Users: db, Tokens: db, Members: db, Media: db,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return s.Handler(), nil
+}
+
+// newAuth reads the keys that all nodes share; the first node makes them.
+func newAuth(ctx context.Context, c *Config, db *database) (*auth.Service, error) {
+	secret, err := c.secret()
+	if err != nil {
+		return nil, err
+	}
+	stored, err := db.SigningKeys(ctx, operator())
+	if err != nil {
+		return nil, err
+	}
+	keys, err := auth.NewKeys(stored, secret)
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewService(db, keys, time.Now), nil
 }
 
 // serveAll answers until ctx ends or a server fails, then lets running requests
