@@ -43,9 +43,13 @@ func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, err
 	if err := engine.Renderer().Render(&out, source, doc); err != nil {
 		return Rendered{}, fmt.Errorf("render markdown: %w", err)
 	}
-	html := strings.TrimSpace(readerPolicy.Sanitize(out.String()))
+	html := strings.TrimSpace(Sanitize(out.String()))
 	return Rendered{HTML: html, Text: plainText(html)}, nil
 }
+
+// Sanitize is the second wall: it leaves of any HTML only what Render may
+// return, which it returns unchanged. It is for HTML that was stored before.
+func Sanitize(html string) string { return readerPolicy.Sanitize(html) }
 
 // Reference is the Markdown that shows m in a post.
 func Reference(m *liveblog.Media) string {

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/media"
+	"dateline/internal/stream"
+	"dateline/internal/views"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -23,8 +26,13 @@ type Options struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 	Version        string
 
-	Blogs BlogStore
-	Posts PostStore
+	Ready func(context.Context) error // nil when requests can be served
+
+	Blogs  BlogStore
+	Posts  PostStore
+	Hub    *stream.Hub
+	Views  *views.Batcher
+	Counts CountStore
 
 	Auth    *auth.Service
 	Setup   SetupStore
@@ -41,8 +49,12 @@ type Server struct {
 	api     huma.API
 	access  []access
 
-	blogs BlogStore
-	posts PostStore
+	blogs  BlogStore
+	posts  PostStore
+	slugs  *slugCache
+	hub    *stream.Hub
+	views  *views.Batcher
+	counts CountStore
 
 	auth        *auth.Service
 	crossOrigin *http.CrossOriginProtection
@@ -65,7 +77,8 @@ var setGlobals = sync.OnceFunc(func() {
 func New(o Options) (*Server, error) {
 	setGlobals()
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts,
+		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(),
+		hub: o.Hub, views: o.Views, counts: o.Counts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
 	}
@@ -75,6 +88,8 @@ func New(o Options) (*Server, error) {
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.streamRoutes()
+	s.healthRoutes()
 	s.setupRoutes()
 	s.sessionRoutes()
 	s.userRoutes()

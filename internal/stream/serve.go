@@ -75,6 +75,9 @@ func (s *Subscriber) done() bool {
 	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
 }
 
+// TurnAway answers a reader who can't be served while the database is away.
+func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, "database") }
+
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
 	writeHead(w)
