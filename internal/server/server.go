@@ -76,8 +76,15 @@ type Server struct {
 	imageCache  *imageCache
 }
 
+// setGlobals sets what the frameworks keep for the whole process.
+var setGlobals = sync.OnceFunc(func() {
+	gin.SetMode(gin.ReleaseMode)
+	huma.NewErrorWithContext = newHumaError
+})
+
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
+	setGlobals()
 	s := &Server{
 		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(), pages: o.Pages, render: o.Renderer,
 		hub: o.Hub, views: o.Views, counts: o.Counts,
@@ -109,7 +116,6 @@ func New(o Options) (*Server, error) {
 func (s *Server) Handler() http.Handler { return s.engine }
 
 func (s *Server) newEngine() error {
-	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()
 	s.engine.RedirectTrailingSlash = false
 	s.engine.HandleMethodNotAllowed = true
@@ -131,7 +137,6 @@ func (s *Server) newEngine() error {
 }
 
 func (s *Server) newAPI() {
-	huma.NewErrorWithContext = newHumaError
 	config := huma.DefaultConfig("Dateline", s.options.Version)
 	config.DocsPath, config.SchemasPath = "", ""
 	config.OpenAPIPath = "/api/v1/openapi"
