@@ -358,7 +358,7 @@ func TestUsers_Scenarios(t *testing.T) {
 		{"demote", "PATCH", anna, `{"role":"editor"}`, 200, nil},
 		{"last admin demoted", "PATCH", root, `{"role":"editor"}`, 409, []string{`"code":"last_admin"`}},
 		{"last admin disabled", "PATCH", root, `{"disabled":true}`, 409, []string{`"code":"last_admin"`}},
-		{"password by PATCH", "PATCH", anna, `{"password_hash":"x"}`, 422, nil},
+		{"password by PATCH", "PATCH", anna, `{"password":"x"}`, 422, nil},
 		{"address by PATCH", "PATCH", anna, `{"email":"x@example.org"}`, 422, nil},
 		{"unknown", "PATCH", "/api/v1/users/6f1f64b8-63f6-4a3b-9d5d-0a0b1c7f1e11", `{}`, 404, nil},
 		{"no id", "PATCH", "/api/v1/users/1", `{}`, 404, nil},

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"reflect"
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
@@ -17,17 +19,19 @@ type access struct {
 	Action auth.Action
 }
 
-// blogPath is embedded in the input of every operation on one blog. It makes
-// register look the blog up and ask the policy about it.
-type blogPath struct {
+// BlogPath is embedded in the input of every operation on one blog. It makes
+// register look the blog up and ask the policy about it. Like all types that are
+// embedded in inputs it is exported: huma fills no others.
+type BlogPath struct {
 	Slug string `path:"slug" minLength:"3" maxLength:"64" doc:"The blog's slug" example:"cup-final"`
 }
 
-func (b blogPath) blogSlug() string { return b.Slug }
+func (b BlogPath) blogSlug() string { return b.Slug }
 
 // register adds an operation to the API. No handler runs before the policy
 // said yes to action, for the blog of the path if there is one.
 func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func(context.Context, *I) (*O, error)) {
+	mustFill(reflect.TypeFor[I]())
 	s.access = append(s.access, access{op.Method, op.Path, action})
 	if action != auth.ReadPublic {
 		op.Security = []map[string][]string{{"session": {}}, {"token": {}}}
@@ -43,6 +47,18 @@ func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func
 		}
 		return out, nil
 	})
+}
+
+// mustFill panics when huma would leave a part of an input empty.
+func mustFill(input reflect.Type) {
+	for i := range input.NumField() {
+		switch f := input.Field(i); {
+		case f.Anonymous && !f.IsExported():
+			panic(fmt.Sprintf("%s embeds %s, which huma skips: export it", input, f.Type))
+		case f.Anonymous:
+			mustFill(f.Type)
+		}
+	}
 }
 
 // apiError gives huma the problem, with Retry-After where waiting helps.

@@ -131,7 +131,7 @@ func position(r *http.Request) stream.Position {
 }
 
 type pollInput struct {
-	blogPath
+	BlogPath
 	After string `query:"after" pattern:"^[0-9]{1,18}$" patternDescription:"a number of up to 18 digits" doc:"Only events after this one; without it, those from now on"`
 	Epoch string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
 	Wait  int    `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"Seconds to wait for an event when there is none"`
@@ -161,7 +161,7 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 }
 
 type viewsInput struct {
-	blogPath
+	BlogPath
 	UserAgent string `header:"User-Agent" hidden:"true"`
 	RawBody   []byte `contentType:"application/json"`
 }
@@ -209,7 +209,7 @@ type statsOutput struct {
 	}
 }
 
-func (s *Server) getStats(ctx context.Context, _ *blogPath) (*statsOutput, error) {
+func (s *Server) getStats(ctx context.Context, _ *BlogPath) (*statsOutput, error) {
 	id := blogOf(ctx).blog.ID
 	counts, err := s.counts.Counts(ctx, []uuid.UUID{id}, false)
 	if err != nil {
