@@ -20,8 +20,8 @@ type access struct {
 }
 
 // BlogPath is embedded in the input of every operation on one blog. It makes
-// register look the blog up and ask the policy about it. Like all types that are
-// embedded in inputs it is exported: huma fills no others.
+// register look the blog up and ask the policy about it. Like all that inputs
+// embed it is exported, since huma passes over what is not.
 type BlogPath struct {
 	Slug string `path:"slug" minLength:"3" maxLength:"64" doc:"The blog's slug" example:"cup-final"`
 }
