@@ -43,7 +43,6 @@ func mustExec(t *testing.T, db *postgres.DB, sql string, args ...any) {
 }
 
 // audited lists the actions in the audit log, in order.
-
 func audited(t *testing.T, db *postgres.DB) (actions []string) {
 	t.Helper()
 	err := db.Pool().QueryRow(t.Context(), `SELECT coalesce(array_agg(action ORDER BY id), '{}') FROM audit`).Scan(&actions)
@@ -61,7 +60,6 @@ func wantKind(t *testing.T, what string, err, kind error) {
 }
 
 // together runs f n times at once and returns the errors.
-
 func together(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup

@@ -24,10 +24,10 @@ const (
 )
 
 // desk is a server on a database of its own, with an admin.
-
 type desk struct {
 	db      *postgres.DB
 	auth    *auth.Service
+	server  *server.Server
 	handler http.Handler
 	admin   *liveblog.User
 }
@@ -56,13 +56,13 @@ func newEmptyDesk(t *testing.T, publicURL string) *desk {
 	}
 	d := &desk{db: db, auth: auth.NewService(db, keys, time.Now)}
 	s, err := server.New(server.Options{
-		PublicURL: public, Ready: db.Ping, Blogs: db, Posts: db,
+		PublicURL: public, Ready: db.Ping, Blogs: db, Posts: db, Media: db, Counts: db,
 		Auth: d.auth, Setup: db, Users: db, Tokens: db, Members: db,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.handler = s.Handler()
+	d.server, d.handler = s, s.Handler()
 	return d
 }
 
@@ -81,14 +81,17 @@ func (d *desk) addUser(t *testing.T, email string, role liveblog.Role) *liveblog
 
 func (d *desk) addBlog(t *testing.T, slug, status string) {
 	t.Helper()
-	_, err := d.db.Pool().Exec(t.Context(), `INSERT INTO blogs (id, slug, title, status) VALUES (gen_random_uuid(), $1, 'Title', $2)`, slug, status)
-	if err != nil {
+	d.exec(t, `INSERT INTO blogs (id, slug, title, status) VALUES (gen_random_uuid(), $1, 'Title', $2)`, slug, status)
+}
+
+func (d *desk) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := d.db.Pool().Exec(t.Context(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // client is a browser: it keeps cookies and says where its requests come from.
-
 type client struct {
 	handler http.Handler
 	cookies map[string]*http.Cookie
@@ -100,7 +103,6 @@ func (d *desk) browser() *client {
 }
 
 // program is a client without cookies that sends a Bearer credential.
-
 func (d *desk) program(credential string) *client {
 	return &client{d.handler, nil, http.Header{"Authorization": {"Bearer " + credential}}}
 }
@@ -137,7 +139,6 @@ func signInBody(email, phrase string) string {
 }
 
 // signedIn is a browser in which a user signed in.
-
 func (d *desk) signedIn(t *testing.T, email string) *client {
 	t.Helper()
 	c := d.browser()
@@ -148,7 +149,6 @@ func (d *desk) signedIn(t *testing.T, email string) *client {
 }
 
 // step is one request and what its answer must be.
-
 type step struct {
 	name, method, path, body string
 	status                   int
@@ -156,7 +156,6 @@ type step struct {
 }
 
 // never are texts that no answer may hold: hashes, SQL, Go.
-
 var never = []string{"$argon2id", "password_hash", "SQLSTATE", "SELECT", "pgx", "dateline/internal", ".go:", "goroutine", goodPhrase, otherPhrase}
 
 func (c *client) run(t *testing.T, steps []step) {

@@ -119,7 +119,7 @@ func (s *Server) bind(ctx context.Context, t *liveblog.Token, slug string) error
 }
 
 type tokenPath struct {
-	ID string `path:"id" maxLength:"20"`
+	ID string `path:"id" maxLength:"36"`
 }
 
 func (s *Server) revokeToken(ctx context.Context, in *tokenPath) (*struct{}, error) {
