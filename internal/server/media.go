@@ -227,11 +227,11 @@ func (u *upload) idempotencyKey(key string) (liveblog.IdempotencyKey, error) {
 	return liveblog.IdempotencyKey{Key: key, Hash: [32]byte(h.Sum(nil))}, nil
 }
 
-type mediaInput struct {
+type MediaInput struct {
 	ID uuid.UUID `path:"id"`
 }
 
-func (s *Server) getMedia(ctx context.Context, in *mediaInput) (*mediaOutput, error) {
+func (s *Server) getMedia(ctx context.Context, in *MediaInput) (*mediaOutput, error) {
 	m, err := s.oneMedia(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -240,7 +240,7 @@ func (s *Server) getMedia(ctx context.Context, in *mediaInput) (*mediaOutput, er
 }
 
 type mediaUpdateInput struct {
-	mediaInput
+	MediaInput
 	Body struct {
 		Alt     *string `json:"alt,omitempty" maxLength:"1000"`
 		Caption *string `json:"caption,omitempty" maxLength:"1000"`
