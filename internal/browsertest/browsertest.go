@@ -87,10 +87,17 @@ func (p *Page) Do(steps ...chromedp.Action[chromedp.Void]) {
 	p.must(chromedp.Do(ctx, steps...))
 }
 
-// Wait waits until a JavaScript expression is true, and fails the test if it stays false.
+// Wait waits until a JavaScript expression is true, also across a navigation,
+// and fails the test if it stays false.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
-	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingTimeout(patience), chromedp.WithPollingInterval(20*time.Millisecond)))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	poll := chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingTimeout(patience), chromedp.WithPollingInterval(20*time.Millisecond))
+	_, err := chromedp.Run(ctx, poll)
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "context") { // the document went away meanwhile
+		_, err = chromedp.Run(ctx, poll)
+	}
 	if err != nil {
 		p.t.Fatalf("wait for %s: %v", expression, err)
 	}
@@ -127,11 +134,11 @@ func (p *Page) listen(event any) {
 	case *runtime.EventExceptionThrown:
 		p.note(exception(e.ExceptionDetails))
 	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError {
+		if e.Type == runtime.ConsoleAPICalledTypeError {
 			p.note(fmt.Sprint("console.error: ", describe(e.Args)))
 		}
 	case *protolog.EventEntryAdded:
-		if e.Entry.Level == protolog.LevelError {
+		if e.Entry.Level == protolog.EntryLevelError {
 			p.note(fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	}
