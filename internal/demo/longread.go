@@ -1,0 +1,3 @@
+package demo
+
+func longRead() string { return "x" }
