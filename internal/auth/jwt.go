@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -19,6 +20,10 @@ const (
 	audience   = "dateline-api"
 	typeAccess = "access"
 )
+
+// compact is the only form taken (RFC 7515, section 3.1). Go's base64 decoder
+// would skip line ends, so that one token had many spellings.
+var compact = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
 // AccessTokens signs and verifies the JWTs of signed-in users (RFC 7519, and
 // RFC 8725 for what to refuse).
@@ -76,7 +81,7 @@ func (t *AccessTokens) Sign(c Claims) (string, error) {
 // Verify returns what the token says, or ErrUnauthorized. Whether the session
 // still stands only the database knows.
 func (t *AccessTokens) Verify(token string) (Claims, error) {
-	if len(token) > maxJWT {
+	if len(token) > maxJWT || !compact.MatchString(token) {
 		return Claims{}, errBadCredential
 	}
 	var c accessClaims

@@ -22,7 +22,8 @@ const (
 // corrected or removed since is never told again.
 type Event struct {
 	BlogID  uuid.UUID
-	Seq     int64 // 1, 2, 3, ... within the blog, without gaps
+	Slug    string // of the blog; it never changes
+	Seq     int64  // 1, 2, 3, ... within the blog, without gaps
 	Type    EventType
 	PostID  *uuid.UUID // nil for EventBlog
 	Version int64      // of the post or the blog, when the event was appended

@@ -66,13 +66,14 @@ func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, li
 	posts := map[uuid.UUID]*liveblog.Post{}
 	batch := &pgx.Batch{}
 	batch.Queue(`
-		SELECT seq, type, post_id, version, at FROM events
-		WHERE blog_id = $1 AND seq > $2
-		ORDER BY seq
+		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at
+		FROM events e JOIN blogs b ON b.id = e.blog_id
+		WHERE e.blog_id = $1 AND e.seq > $2
+		ORDER BY e.seq
 		LIMIT $3`, blogID, after, limit).Query(func(rows pgx.Rows) (err error) {
 		events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
 			ev := liveblog.Event{BlogID: blogID}
-			err := row.Scan(&ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At)
+			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At)
 			return ev, err
 		})
 		return err
@@ -141,19 +142,4 @@ func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, 
 	}
 	heads, err := pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.Head])
 	return heads, readErr(err, "heads")
-}
-
-// HeadOf finds the head of a blog by its slug; ErrNotFound for a draft blog,
-// which has no readers.
-func (db *DB) HeadOf(ctx context.Context, slug string) (liveblog.Head, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	rows, err := db.logPool.Query(ctx, `
-		SELECT id, epoch, last_seq, low_seq, status
-		FROM blogs WHERE slug = $1 AND status <> 'draft'`, slug)
-	if err != nil {
-		return liveblog.Head{}, readErr(err, "head")
-	}
-	head, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[liveblog.Head])
-	return head, readErr(err, "blog "+slug)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Page reads what a reader's page shows in one snapshot. Drafts are ErrNotFound.
+// Page reads what a reader's page shows in one snapshot.
 func (db *DB) Page(ctx context.Context, slug string, q liveblog.PageQuery) (page *liveblog.Page, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
 		page, err = readPage(ctx, tx, slug, q)
@@ -20,7 +20,7 @@ func (db *DB) Page(ctx context.Context, slug string, q liveblog.PageQuery) (page
 }
 
 func readPage(ctx context.Context, tx pgx.Tx, slug string, q liveblog.PageQuery) (*liveblog.Page, error) {
-	blog, err := blogWhere(ctx, tx, `slug = $1 AND status <> 'draft'`, slug)
+	blog, err := blogWhere(ctx, tx, `slug = $1`, slug)
 	if errors.Is(err, liveblog.ErrNotFound) {
 		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
 	}
@@ -57,15 +57,13 @@ func fillPage(ctx context.Context, tx pgx.Tx, page *liveblog.Page, q liveblog.Pa
 	return err
 }
 
-// PagePost reads a post and its blog in one snapshot. A draft, of a post or of
-// a blog, is ErrNotFound; a removed post is returned as it is, for the page that
-// says so.
-func (db *DB) PagePost(ctx context.Context, slug string, id uuid.UUID) (blog *liveblog.Blog, post *liveblog.Post, err error) {
+// BlogPost reads a post of any status and its blog in one snapshot.
+func (db *DB) BlogPost(ctx context.Context, slug string, id uuid.UUID) (blog *liveblog.Blog, post *liveblog.Post, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
-		if blog, err = blogWhere(ctx, tx, `slug = $1 AND status <> 'draft'`, slug); err != nil {
+		if blog, err = blogWhere(ctx, tx, `slug = $1`, slug); err != nil {
 			return err
 		}
-		post, err = postWhere(ctx, tx, `p.id = $1 AND p.blog_id = $2 AND p.position IS NOT NULL`, id, blog.ID)
+		post, err = postWhere(ctx, tx, `p.id = $1 AND p.blog_id = $2`, id, blog.ID)
 		return err
 	})
 	return blog, post, readErr(err, "post")

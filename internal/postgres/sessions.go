@@ -160,11 +160,6 @@ func (db *DB) SessionUser(ctx context.Context, session, user uuid.UUID) (*livebl
 	return sessionUser(ctx, db.pool, session, user)
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 func sessionUser(ctx context.Context, q querier, session, user uuid.UUID) (*liveblog.User, error) {
 	rows, err := q.Query(ctx, `
 		SELECT u.id, u.email, u.name, u.password_hash, u.role, u.disabled_at, u.created_at, u.updated_at

@@ -28,6 +28,9 @@ func requestOf(ctx context.Context) requestInfo {
 	return r
 }
 
+// RequestID is the id of the request that ctx belongs to, "" outside of one.
+func RequestID(ctx context.Context) string { return requestID(ctx) }
+
 // actor is who makes the change that this request asks for.
 func actor(ctx context.Context) liveblog.Actor {
 	r := requestOf(ctx)

@@ -15,12 +15,16 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
+// errBadRequest is a request that can't be understood, whatever its meaning.
+var errBadRequest = errors.New("bad request")
+
 // statuses is the only place where a kind of error becomes an HTTP status.
 var statuses = []struct {
 	kind   error
 	status int
 	code   string // unless the error brings its own
 }{
+	{errBadRequest, http.StatusBadRequest, "bad_request"},
 	{liveblog.ErrNotFound, http.StatusNotFound, "not_found"},
 	{liveblog.ErrInvalid, http.StatusUnprocessableEntity, "invalid"},
 	{liveblog.ErrConflict, http.StatusConflict, "conflict"},
@@ -50,6 +54,7 @@ type problem struct {
 	Detail    string        `json:"detail,omitempty"`
 	Errors    []problemItem `json:"errors,omitempty" doc:"What is wrong with which field"`
 	RequestID string        `json:"request_id,omitempty"`
+	Current   any           `json:"current,omitempty" doc:"With 412: what somebody else made of it meanwhile"`
 
 	wait time.Duration // for Retry-After
 }
@@ -113,10 +118,26 @@ func known(ctx context.Context, err error, status int, code string) *problem {
 			out.Errors = append(out.Errors, problemItem(f))
 		}
 	}
+	var stale *liveblog.StaleError
+	if errors.As(err, &stale) {
+		out.Detail, out.Current = "somebody else changed it meanwhile", currentBody(ctx, stale.Current)
+	}
 	if status >= http.StatusInternalServerError {
 		slog.WarnContext(ctx, "request not served", "error", err.Error(), "request_id", requestID(ctx))
 	}
 	return out
+}
+
+// currentBody shows what a change did not know of, as a read would.
+func currentBody(ctx context.Context, current any) any {
+	switch v := current.(type) {
+	case *liveblog.Post:
+		return newPostBody(ctx, v)
+	case *liveblog.Blog:
+		return newBlogBody(v)
+	default:
+		return nil
+	}
 }
 
 // newHumaError is what huma calls for errors it finds itself: bad JSON, a

@@ -1,6 +1,332 @@
 package server
 
-// PostStore keeps posts.
-type PostStore interface{}
+import (
+	"context"
+	"net/http"
+	"time"
 
-func (s *Server) postRoutes() {}
+	"dateline/internal/auth"
+	"dateline/internal/liveblog"
+	"dateline/internal/markup"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+)
+
+// PostStore keeps posts.
+type PostStore interface {
+	Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error)
+	Posts(ctx context.Context, q liveblog.PostQuery) (liveblog.PostList, error)
+	CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post) (liveblog.Written, error)
+	EditPost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error)
+	RemovePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error)
+	RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error)
+	Revisions(ctx context.Context, blogID, postID uuid.UUID, limit int) ([]liveblog.Revision, error)
+}
+
+// maxPostRequest bounds the body of a request with a post, in bytes: the text
+// in JSON, where a character may take six.
+const maxPostRequest = 128 << 10
+
+func (s *Server) postRoutes() {
+	op := func(id, method, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: "/api/v1/blogs/{slug}/posts" + path, Summary: summary,
+			Tags: []string{"Posts"}, MaxBodyBytes: maxPostRequest}
+	}
+	register(s, op("list-posts", http.MethodGet, "", "List posts"), auth.ReadPublic, s.listPosts)
+	create := op("create-post", http.MethodPost, "", "Publish a post, or store a draft")
+	create.DefaultStatus = http.StatusCreated
+	create.Description = "With an external_id that the blog has already, that post is changed and the status is 200: a feed may send the same item as often as it likes."
+	register(s, create, auth.SubmitPost, s.createPost)
+	register(s, op("get-post", http.MethodGet, "/{id}", "Read a post"), auth.ReadPublic, s.getPost)
+	register(s, op("edit-post", http.MethodPatch, "/{id}", "Change a post"), auth.SubmitPost, s.editPost)
+	remove := op("remove-post", http.MethodDelete, "/{id}", "Remove a post")
+	remove.DefaultStatus = http.StatusNoContent
+	register(s, remove, auth.SubmitPost, s.removePost)
+	register(s, op("restore-post", http.MethodPost, "/{id}/restore", "Bring a removed post back"), auth.SubmitPost, s.restorePost)
+	register(s, op("list-revisions", http.MethodGet, "/{id}/revisions", "List the versions of a post"), auth.ReadUnpublished, s.listRevisions)
+}
+
+// permit lets editors do everything to a post, and contributors what readers do
+// not see, on posts of their own.
+func permit(ctx context.Context) liveblog.Permit {
+	return func(before, after liveblog.PostStatus, author *uuid.UUID) error {
+		if may(ctx, auth.PublishPost) {
+			return nil
+		}
+		if before == liveblog.PostPublished || after == liveblog.PostPublished {
+			return allow(ctx, auth.PublishPost)
+		}
+		if own := principal(ctx).AuthorID(); own == nil || author == nil || *own != *author {
+			return liveblog.Errorf(liveblog.ErrForbidden, "not_yours", "this post belongs to somebody else")
+		}
+		return nil
+	}
+}
+
+type listPostsInput struct {
+	BlogPath
+	Limit    int                 `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	Cursor   string              `query:"cursor" maxLength:"256" doc:"next_cursor of the page before"`
+	Order    string              `query:"order" enum:"newest,oldest" default:"newest"`
+	KeyEvent bool                `query:"key_event" doc:"Only key events"`
+	Tag      string              `query:"tag" maxLength:"100"`
+	Status   liveblog.PostStatus `query:"status" enum:"published,draft,submitted,removed" default:"published"`
+}
+
+// postCursor is where a list of posts continues.
+type postCursor struct {
+	Position int64     `json:"p,omitempty"`
+	Changed  time.Time `json:"c,omitzero"`
+}
+
+type postsOutput struct {
+	Link string `header:"Link"`
+	Body struct {
+		Items      []postBody `json:"items"`
+		NextCursor string     `json:"next_cursor"`
+		Epoch      string     `json:"epoch"`
+		LastSeq    int64      `json:"last_seq" doc:"The stream goes on after this event"`
+	}
+}
+
+func (s *Server) listPosts(ctx context.Context, in *listPostsInput) (*postsOutput, error) {
+	query, err := in.query(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.posts.Posts(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	out := &postsOutput{}
+	out.Body.Epoch, out.Body.LastSeq = list.Epoch, list.LastSeq
+	out.Body.Items = make([]postBody, len(list.Posts))
+	for i := range list.Posts {
+		out.Body.Items[i] = newPostBody(ctx, &list.Posts[i])
+	}
+	if list.More {
+		last := list.Posts[len(list.Posts)-1]
+		out.Body.NextCursor = encodeCursor(nextPosts(in.Status, &last))
+		out.Link = nextLink("/api/v1/blogs/"+in.Slug+"/posts", out.Body.NextCursor)
+	}
+	return out, nil
+}
+
+func (in *listPostsInput) query(ctx context.Context) (liveblog.PostQuery, error) {
+	var from postCursor
+	q := liveblog.PostQuery{
+		BlogID: blogOf(ctx).blog.ID, Status: in.Status, KeyEvent: in.KeyEvent, Tag: in.Tag,
+		Oldest: in.Order == "oldest", Limit: in.Limit,
+	}
+	if err := decodeCursor(in.Cursor, &from); err != nil {
+		return q, err
+	}
+	q.After, q.Before = max(from.Position, 0), from.Changed
+	if in.Status == liveblog.PostPublished {
+		q.Before = time.Time{}
+		return q, nil
+	}
+	q.After = 0
+	return q, allow(ctx, auth.ReadUnpublished)
+}
+
+func nextPosts(status liveblog.PostStatus, last *liveblog.Post) postCursor {
+	if status == liveblog.PostPublished {
+		return postCursor{Position: last.Position}
+	}
+	return postCursor{Changed: last.UpdatedAt}
+}
+
+type createPostInput struct {
+	BlogPath
+	Idempotent
+	Body createPostBody
+}
+
+type createPostBody struct {
+	Title      string              `json:"title,omitempty"`
+	Body       string              `json:"body,omitempty" doc:"The text, in the format given"`
+	Format     string              `json:"format,omitempty" enum:"markdown,text,html" default:"markdown"`
+	Byline     string              `json:"byline,omitempty" doc:"The author that readers see"`
+	Tags       []string            `json:"tags,omitempty" maxItems:"20"`
+	KeyEvent   bool                `json:"key_event,omitempty" doc:"List the post among the key events"`
+	Pinned     bool                `json:"pinned,omitempty" doc:"Show the post at the top of the blog"`
+	ExternalID string              `json:"external_id,omitempty" doc:"Your own name for the post: sending it again changes the post"`
+	Status     liveblog.PostStatus `json:"status,omitempty" enum:"published,draft,submitted" default:"published"`
+}
+
+type postOutput struct {
+	Status   int
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Replayed string `header:"Idempotent-Replayed" doc:"true when an earlier request with this Idempotency-Key did it"`
+	Body     postBody
+}
+
+func newPostOutput(ctx context.Context, w liveblog.Written, status int) *postOutput {
+	out := &postOutput{Status: status, ETag: etag(w.Post.Version), Replayed: replayedHeader(w.Replayed), Body: newPostBody(ctx, &w.Post)}
+	out.Body.Seq = w.Seq
+	return out
+}
+
+func (s *Server) createPost(ctx context.Context, in *createPostInput) (*postOutput, error) {
+	post := liveblog.Post{
+		BlogID: blogOf(ctx).blog.ID, Status: in.Body.Status, Title: in.Body.Title, Byline: in.Body.Byline, Tags: in.Body.Tags,
+		KeyEvent: in.Body.KeyEvent, Pinned: in.Body.Pinned, ExternalID: in.Body.ExternalID, AuthorID: principal(ctx).AuthorID(),
+	}
+	if err := permit(ctx)(liveblog.PostDraft, post.Status, post.AuthorID); err != nil {
+		return nil, err
+	}
+	key, err := in.key("create-post "+in.Slug, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	content, err := s.content(ctx, in.Body.Format, in.Body.Body)
+	if err != nil {
+		return nil, err
+	}
+	post.Body, post.HTML, post.Text = content.Body, content.HTML, content.Text
+	post.Normalize()
+	if err := post.Validate(); err != nil {
+		return nil, err
+	}
+	w, err := s.posts.CreatePost(ctx, actor(ctx), key, post)
+	if err != nil {
+		return nil, err
+	}
+	return createdPost(ctx, in.Slug, w), nil
+}
+
+func createdPost(ctx context.Context, slug string, w liveblog.Written) *postOutput {
+	if !w.Created {
+		return newPostOutput(ctx, w, http.StatusOK)
+	}
+	out := newPostOutput(ctx, w, http.StatusCreated)
+	out.Location = "/api/v1/blogs/" + slug + "/posts/" + w.Post.ID.String()
+	return out
+}
+
+// content converts a text to Markdown and renders it, pictures included.
+func (s *Server) content(ctx context.Context, format, body string) (*liveblog.Content, error) {
+	if len(body) > liveblog.MaxBody {
+		return nil, tooLong()
+	}
+	markdown, err := markup.ToMarkdown(format, body)
+	if err != nil {
+		return nil, err
+	}
+	if len(markdown) > liveblog.MaxBody {
+		return nil, tooLong()
+	}
+	images, err := s.media.Media(ctx, markup.Images(markdown))
+	if err != nil {
+		return nil, err
+	}
+	rendered, err := markup.Render(markdown, images)
+	if err != nil {
+		return nil, err
+	}
+	return &liveblog.Content{Body: markdown, HTML: rendered.HTML, Text: rendered.Text}, nil
+}
+
+func tooLong() error {
+	return liveblog.Errorf(liveblog.ErrTooLarge, "too_large", "the text must have at most %d bytes", liveblog.MaxBody)
+}
+
+type PostPath struct {
+	BlogPath
+	ID uuid.UUID `path:"id"`
+}
+
+func (s *Server) getPost(ctx context.Context, in *PostPath) (*postOutput, error) {
+	p, err := s.posts.Post(ctx, blogOf(ctx).blog.ID, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := visiblePost(ctx, p); err != nil {
+		return nil, err
+	}
+	return newPostOutput(ctx, liveblog.Written{Post: *p}, http.StatusOK), nil
+}
+
+// visiblePost hides what readers may not see; that a published post was removed
+// is told.
+func visiblePost(ctx context.Context, p *liveblog.Post) error {
+	switch {
+	case p.Status == liveblog.PostPublished || may(ctx, auth.ReadUnpublished):
+		return nil
+	case p.Status == liveblog.PostRemoved && p.Position > 0:
+		return liveblog.Errorf(liveblog.ErrGone, "post_removed", "the post was removed")
+	default:
+		return liveblog.Errorf(liveblog.ErrNotFound, "post_not_found", "there is no such post in this blog")
+	}
+}
+
+type editPostInput struct {
+	PostPath
+	IfMatch string `header:"If-Match" doc:"The ETag that the change is based on; programs may send *"`
+	Body    struct {
+		Title    *string              `json:"title,omitempty"`
+		Body     *string              `json:"body,omitempty"`
+		Format   string               `json:"format,omitempty" enum:"markdown,text,html" default:"markdown" doc:"Of body"`
+		Byline   *string              `json:"byline,omitempty"`
+		Tags     *[]string            `json:"tags,omitempty"`
+		KeyEvent *bool                `json:"key_event,omitempty"`
+		Pinned   *bool                `json:"pinned,omitempty"`
+		Status   *liveblog.PostStatus `json:"status,omitempty" enum:"published,draft,submitted"`
+	}
+}
+
+func (s *Server) editPost(ctx context.Context, in *editPostInput) (*postOutput, error) {
+	ref, err := in.ref(ctx, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	patch := liveblog.PostPatch{
+		Title: in.Body.Title, Byline: in.Body.Byline, Tags: in.Body.Tags,
+		KeyEvent: in.Body.KeyEvent, Pinned: in.Body.Pinned, Status: in.Body.Status,
+	}
+	if in.Body.Body != nil {
+		if patch.Content, err = s.content(ctx, in.Body.Format, *in.Body.Body); err != nil {
+			return nil, err
+		}
+	}
+	w, err := s.posts.EditPost(ctx, actor(ctx), ref, patch, permit(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return newPostOutput(ctx, w, http.StatusOK), nil
+}
+
+// ref names the post to change and the version that the change is based on.
+func (in PostPath) ref(ctx context.Context, header string) (liveblog.PostRef, error) {
+	version, err := ifMatch(principal(ctx), header)
+	return liveblog.PostRef{BlogID: blogOf(ctx).blog.ID, ID: in.ID, Version: version}, err
+}
+
+type changePostInput struct {
+	PostPath
+	IfMatch string `header:"If-Match" doc:"The ETag that the change is based on; programs may send *"`
+}
+
+type noOutput struct{}
+
+func (s *Server) removePost(ctx context.Context, in *changePostInput) (*noOutput, error) {
+	ref, err := in.ref(ctx, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.posts.RemovePost(ctx, actor(ctx), ref, permit(ctx))
+	return &noOutput{}, err
+}
+
+// restorePost needs no If-Match: an undo comes before the new version is read.
+func (s *Server) restorePost(ctx context.Context, in *PostPath) (*postOutput, error) {
+	ref := liveblog.PostRef{BlogID: blogOf(ctx).blog.ID, ID: in.ID}
+	w, err := s.posts.RestorePost(ctx, actor(ctx), ref, permit(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return newPostOutput(ctx, w, http.StatusOK), nil
+}

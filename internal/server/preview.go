@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"dateline/internal/auth"
-	"dateline/internal/markup"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -31,19 +30,11 @@ type previewOutput struct {
 }
 
 func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	markdown, err := markup.ToMarkdown(in.Body.Format, in.Body.Body)
-	if err != nil {
-		return nil, err
-	}
-	images, err := s.media.Media(ctx, markup.Images(markdown))
-	if err != nil {
-		return nil, err
-	}
-	rendered, err := markup.Render(markdown, images)
+	content, err := s.content(ctx, in.Body.Format, in.Body.Body)
 	if err != nil {
 		return nil, err
 	}
 	out := &previewOutput{}
-	out.Body.HTML, out.Body.Text = rendered.HTML, rendered.Text
+	out.Body.HTML, out.Body.Text = content.HTML, content.Text
 	return out, nil
 }

@@ -4,12 +4,17 @@
 package server
 
 import (
+	"context"
+	"io/fs"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 
 	"dateline/internal/auth"
 	"dateline/internal/media"
+	"dateline/internal/stream"
+	"dateline/internal/views"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -22,8 +27,14 @@ type Options struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 	Version        string
 
-	Blogs BlogStore
-	Posts PostStore
+	Ready func(context.Context) error // nil when requests can be served
+
+	Blogs  BlogStore
+	Posts  PostStore
+	Pages  PageStore
+	Hub    *stream.Hub
+	Views  *views.Batcher
+	Counts CountStore
 
 	Auth    *auth.Service
 	Setup   SetupStore
@@ -31,6 +42,9 @@ type Options struct {
 	Tokens  TokenStore
 	Members MemberStore
 	Media   MediaStore
+
+	Admin    fs.FS     // the built editors' page
+	Renderer *Renderer // the same one that encodes for the stream
 }
 
 // Server holds the routes of the product.
@@ -40,8 +54,16 @@ type Server struct {
 	api     huma.API
 	access  []access
 
-	blogs BlogStore
-	posts PostStore
+	blogs  BlogStore
+	posts  PostStore
+	pages  PageStore
+	render *Renderer
+	slugs  *slugCache
+	hub    *stream.Hub
+	views  *views.Batcher
+	counts CountStore
+
+	adminPacked sync.Map // gzip by name
 
 	auth        *auth.Service
 	crossOrigin *http.CrossOriginProtection
@@ -54,10 +76,18 @@ type Server struct {
 	imageCache  *imageCache
 }
 
+// setGlobals sets what the frameworks keep for the whole process.
+var setGlobals = sync.OnceFunc(func() {
+	gin.SetMode(gin.ReleaseMode)
+	huma.NewErrorWithContext = newHumaError
+})
+
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
+	setGlobals()
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts,
+		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(), pages: o.Pages, render: o.Renderer,
+		hub: o.Hub, views: o.Views, counts: o.Counts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
 	}
@@ -67,6 +97,8 @@ func New(o Options) (*Server, error) {
 	s.newAPI()
 	s.blogRoutes()
 	s.postRoutes()
+	s.streamRoutes()
+	s.healthRoutes()
 	s.setupRoutes()
 	s.sessionRoutes()
 	s.userRoutes()
@@ -74,6 +106,9 @@ func New(o Options) (*Server, error) {
 	s.memberRoutes()
 	s.mediaRoutes()
 	s.previewRoutes()
+	s.staticRoutes()
+	s.pageRoutes()
+	s.adminRoutes()
 	return s, nil
 }
 
@@ -81,7 +116,6 @@ func New(o Options) (*Server, error) {
 func (s *Server) Handler() http.Handler { return s.engine }
 
 func (s *Server) newEngine() error {
-	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()
 	s.engine.RedirectTrailingSlash = false
 	s.engine.HandleMethodNotAllowed = true
@@ -98,12 +132,11 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, recovery, s.authenticate)
+	s.engine.Use(identify, recovery, secure, s.authenticate)
 	return nil
 }
 
 func (s *Server) newAPI() {
-	huma.NewErrorWithContext = newHumaError
 	config := huma.DefaultConfig("Dateline", s.options.Version)
 	config.DocsPath, config.SchemasPath = "", ""
 	config.OpenAPIPath = "/api/v1/openapi"

@@ -27,7 +27,7 @@ func newLimiter(l Limits) *limiter {
 
 // acquire counts a stream in, or refuses it. release counts it out.
 func (l *limiter) acquire(address string) (release func(), ok bool) {
-	prefix := prefixOf(address)
+	prefix := Prefix(address)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.streams >= l.limits.Streams || l.addresses[prefix] >= l.limits.PerAddress {
@@ -75,9 +75,9 @@ func (l *limiter) wait(ctx context.Context) {
 	}
 }
 
-// prefixOf is what streams are counted by: an IPv4 address, or the /64 that an
+// Prefix is what streams are counted by: an IPv4 address, or the /64 that an
 // IPv6 subscriber has to itself. What is no address counts together.
-func prefixOf(address string) netip.Prefix {
+func Prefix(address string) netip.Prefix {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
 		return netip.Prefix{}

@@ -75,6 +75,9 @@ func (s *Subscriber) done() bool {
 	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
 }
 
+// TurnAway answers a reader who can't be served while the database is away.
+func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, "database") }
+
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
 	writeHead(w)
@@ -184,7 +187,7 @@ func (c *connection) deliver(ctx context.Context, d due) error {
 	if d.events > 0 {
 		c.hub.metrics.Latency(time.Since(time.Unix(0, d.newest)))
 	}
-	c.hub.metrics.Delivered(d.events, 0)
+	c.hub.metrics.Delivered(d.events)
 	return nil
 }
 
@@ -201,7 +204,7 @@ func (c *connection) replay(ctx context.Context) error {
 		buffers = append(buffers, f.SSE)
 	}
 	c.buffers = buffers
-	c.hub.metrics.Delivered(len(frames), 0)
+	c.hub.metrics.Delivered(len(frames))
 	return c.write(buffers...)
 }
 

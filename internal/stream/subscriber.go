@@ -14,6 +14,8 @@ const (
 	reasonEpoch  = "epoch"  // the cursor belongs to another history
 	reasonAhead  = "ahead"  // the cursor is beyond the log's end
 	reasonPruned = "pruned" // the events after the cursor are no longer kept
+
+	reasonInvalid = "invalid" // the cursor is no number
 )
 
 // Position is where a reader asks to go on. Without a cursor it is the end of
@@ -21,6 +23,7 @@ const (
 type Position struct {
 	After    int64
 	HasAfter bool
+	Invalid  bool // there is a cursor, but it can't be understood
 	Epoch    string
 }
 
@@ -87,6 +90,8 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 // refuse says why a position can't be resumed, or nothing; t.mu is held.
 func (t *topic) refuse(p Position) string {
 	switch {
+	case p.Invalid:
+		return reasonInvalid
 	case p.Epoch != "" && p.Epoch != t.epoch:
 		return reasonEpoch
 	case p.HasAfter && p.After > max(t.target, t.ring.head):

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"dateline/internal/liveblog"
+)
+
+// operator is who acts in commands and at the start: nobody who signed in.
+func operator() liveblog.Actor { return liveblog.Actor{RequestID: "command line"} }
+
+// greet prints where to go, and the setup link while there is no user.
+func greet(ctx context.Context, c *Config, db *database, term console) error {
+	public, err := c.publicURL()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(term.out, "\nDateline %s\n", version)
+	line := func(name, value string) { fmt.Fprintf(term.out, "  %-10s %s\n", name, value) }
+	line("Readers", public.JoinPath("/").String())
+	line("Editors", public.JoinPath("/admin/").String())
+	if err := greetSetup(ctx, c, db, public, term, line); err != nil {
+		return err
+	}
+	line("API", public.JoinPath("/api/docs").String())
+	line("Database", db.description)
+	fmt.Fprintln(term.out)
+	return nil
+}
+
+// greetSetup makes the link for the first user. Outputs that are not a terminal
+// are collected and kept, so they get the name of the file only.
+func greetSetup(ctx context.Context, c *Config, db *database, public *url.URL, term console, line func(name, value string)) error {
+	file := filepath.Join(c.DataDir, "setup-link")
+	token, err := db.CreateSetupToken(ctx, operator())
+	if errors.Is(err, liveblog.ErrConflict) {
+		return forget(file)
+	}
+	if err != nil {
+		return err
+	}
+	link := public.JoinPath("/admin/").String() + "#/setup/" + token
+	if err := writeSecret(file, link+"\n"); err != nil {
+		return fmt.Errorf("write the setup link: %w; choose a --data-dir that can be written", err)
+	}
+	if isTerminal(term.out) {
+		line("Setup", link+" (once, within the hour)")
+		return nil
+	}
+	line("Setup", "the link for the first user is in "+file)
+	return nil
+}
+
+func writeSecret(file, text string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	if err := forget(file); err != nil { // an old one may have another mode
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o600)
+}
+
+func forget(file string) error {
+	if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}

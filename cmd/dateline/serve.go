@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Time limits of starting and stopping.
+const (
+	connectLimit  = 5 * time.Second
+	requestsLimit = 40 * time.Second // for streams and running requests, after a signal
+)
+
+// serveCommand runs one node.
+type serveCommand struct{}
+
+// Run is called by kong. What was started first is stopped last.
+func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err error) {
+	main, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; stop the other program or choose another --listen", c.Listen, err)
+	}
+	defer main.Close()
+	c.Listen = main.Addr().String() // tells the port when it was left to the system
+	db, err := openMigrated(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := createFirstUser(ctx, c, db); err != nil {
+		return err
+	}
+	n, err := newNode(ctx, c, db)
+	if err != nil {
+		return err
+	}
+	if err := greet(ctx, c, db, term); err != nil {
+		return err
+	}
+	return n.serve(ctx, c, main)
+}
+
+// newHTTPServer limits what a client may keep open. There is no limit for
+// writing: streams last; each write has its own deadline.
+func newHTTPServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+}
+
+// serveHTTP serves until ctx ends; then it takes no new connection, calls drain,
+// waits for running requests and closes what is left.
+func serveHTTP(ctx context.Context, l net.Listener, s *http.Server, drain func(context.Context)) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestsLimit)
+	defer cancel()
+	drain(limit)
+	if err := s.Shutdown(limit); err != nil {
+		slog.Warn("requests were still running", "error", err)
+		_ = s.Close() // closes the connections that Shutdown waited for
+	}
+	<-failed // http.ErrServerClosed
+	return nil
+}

@@ -1,0 +1,110 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"dateline/internal/auth"
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+// maxRevisions is how many versions of a post are listed.
+const maxRevisions = 200
+
+// postBody is a post as clients see it. What is behind the pointer is for those
+// who may read drafts.
+type postBody struct {
+	ID          uuid.UUID           `json:"id"`
+	Seq         int64               `json:"seq,omitempty" doc:"Of the event that this change caused, if readers see it"`
+	Version     int64               `json:"version"`
+	Position    int64               `json:"position" doc:"Place in the timeline; 0 when never published"`
+	Status      liveblog.PostStatus `json:"status" enum:"published,draft,submitted,removed"`
+	Title       string              `json:"title"`
+	HTML        string              `json:"html"`
+	Byline      string              `json:"byline"`
+	Tags        []string            `json:"tags"`
+	KeyEvent    bool                `json:"key_event"`
+	Pinned      bool                `json:"pinned"`
+	PublishedAt *time.Time          `json:"published_at"`
+	EditedAt    *time.Time          `json:"edited_at" doc:"Last visible change after publication"`
+	URL         string              `json:"url"`
+	Views       int64               `json:"views"`
+
+	*postInside
+}
+
+// postInside is what only editors see of a post.
+type postInside struct {
+	Body       string      `json:"body" doc:"Markdown"`
+	Text       string      `json:"text"`
+	ExternalID string      `json:"external_id"`
+	Author     *authorBody `json:"author"`
+	CreatedAt  time.Time   `json:"created_at"`
+	UpdatedAt  time.Time   `json:"updated_at"`
+}
+
+type authorBody struct {
+	ID   uuid.UUID `json:"id"`
+	Name string    `json:"name"`
+}
+
+func newAuthorBody(id *uuid.UUID, name string) *authorBody {
+	if id == nil {
+		return nil
+	}
+	return &authorBody{*id, name}
+}
+
+func newPostBody(ctx context.Context, p *liveblog.Post) postBody {
+	scope := blogOf(ctx)
+	out := postBody{
+		ID: p.ID, Version: p.Version, Position: p.Position, Status: p.Status, Title: p.Title, HTML: p.HTML,
+		Byline: p.Byline, Tags: p.Tags, KeyEvent: p.KeyEvent, Pinned: p.Pinned, PublishedAt: p.PublishedAt,
+		EditedAt: p.EditedAt, URL: "/b/" + scope.blog.Slug + "/p/" + p.ID.String(), Views: p.Views,
+	}
+	if out.Tags == nil {
+		out.Tags = []string{}
+	}
+	if may(ctx, auth.ReadUnpublished) || may(ctx, auth.SubmitPost) {
+		out.postInside = &postInside{
+			Body: p.Body, Text: p.Text, ExternalID: p.ExternalID, Author: newAuthorBody(p.AuthorID, p.AuthorName),
+			CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		}
+	}
+	return out
+}
+
+type revisionBody struct {
+	Version  int64               `json:"version"`
+	Status   liveblog.PostStatus `json:"status"`
+	Title    string              `json:"title"`
+	Body     string              `json:"body"`
+	HTML     string              `json:"html"`
+	Byline   string              `json:"byline"`
+	Tags     []string            `json:"tags"`
+	KeyEvent bool                `json:"key_event"`
+	Editor   *authorBody         `json:"editor"`
+	At       time.Time           `json:"at"`
+}
+
+type revisionsOutput struct{ Body listBody[revisionBody] }
+
+func (s *Server) listRevisions(ctx context.Context, in *PostPath) (*revisionsOutput, error) {
+	list, err := s.posts.Revisions(ctx, blogOf(ctx).blog.ID, in.ID, maxRevisions)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, liveblog.Errorf(liveblog.ErrNotFound, "post_not_found", "there is no such post in this blog")
+	}
+	out := &revisionsOutput{listBody[revisionBody]{Items: make([]revisionBody, len(list))}}
+	for i, r := range list {
+		out.Body.Items[i] = revisionBody{
+			Version: r.Version, Status: r.Status, Title: r.Title, Body: r.Body, HTML: r.HTML, Byline: r.Byline,
+			Tags: r.Tags, KeyEvent: r.KeyEvent, Editor: newAuthorBody(r.EditorID, r.EditorName), At: r.At,
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"dateline/internal/auth"
+	"dateline/internal/liveblog"
+	"dateline/internal/stream"
+	"dateline/internal/views"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+)
+
+const (
+	// maxWait is the longest a long poll may wait, below what proxies allow.
+	maxWait = 25
+	// pollLimit is how many events a long poll brings at most.
+	pollLimit = 100
+	// maxBeacon bounds a view beacon, in bytes.
+	maxBeacon = 4 << 10
+	// maxViewed is how many posts one beacon may report.
+	maxViewed = 50
+)
+
+// CountStore reads how often posts were viewed.
+type CountStore interface {
+	Counts(ctx context.Context, blogIDs []uuid.UUID, recent bool) (map[uuid.UUID]liveblog.Counts, error)
+}
+
+func (s *Server) streamRoutes() {
+	s.engine.GET("/api/v1/blogs/:slug/stream", handle(s.stream))
+	s.access = append(s.access, access{http.MethodGet, "/api/v1/blogs/{slug}/stream", auth.ReadPublic})
+	s.describeStream()
+	register(s, huma.Operation{
+		OperationID: "poll-events", Method: http.MethodGet, Path: "/api/v1/blogs/{slug}/events", Tags: []string{"Stream"},
+		Summary:     "Wait for events",
+		Description: "The events of the stream as JSON, for clients and networks that can't hold a stream: ask with after=next again and again.",
+	}, auth.ReadPublic, s.pollEvents)
+	register(s, huma.Operation{
+		OperationID: "report-views", Method: http.MethodPost, Path: "/api/v1/blogs/{slug}/views", Tags: []string{"Stream"},
+		Summary: "Report posts that were seen", DefaultStatus: http.StatusNoContent, MaxBodyBytes: maxBeacon,
+	}, auth.ReadPublic, s.reportViews)
+	register(s, huma.Operation{
+		OperationID: "get-stats", Method: http.MethodGet, Path: "/api/v1/blogs/{slug}/stats", Tags: []string{"Stream"},
+		Summary: "Views of all posts, and readers now",
+	}, auth.ReadUnpublished, s.getStats)
+}
+
+// describeStream adds the stream to the OpenAPI document, which can't say much
+// of it: the events are in its description.
+func (s *Server) describeStream() {
+	text := &huma.Schema{Type: huma.TypeString}
+	s.api.OpenAPI().AddOperation(&huma.Operation{
+		OperationID: "stream", Method: http.MethodGet, Path: "/api/v1/blogs/{slug}/stream", Tags: []string{"Stream"},
+		Summary: "Follow a blog",
+		Description: "Server-sent events: `hello`, `post`, `update`, `delete`, `blog` with sequential ids, `views` and `ping` without, " +
+			"`reset` (read the blog anew, go on from its head), `end` and `bye`. Resume with Last-Event-ID or after.",
+		Parameters: []*huma.Param{
+			{Name: "slug", In: "path", Required: true, Schema: text},
+			{Name: "after", In: "query", Schema: text, Description: "Go on after this event; the header Last-Event-ID wins"},
+			{Name: "epoch", In: "query", Schema: text, Description: "The history that after belongs to"},
+			{Name: "Last-Event-ID", In: "header", Schema: text},
+		},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: text}}},
+			"204": {Description: "The blog has ended and you have all of it"},
+			"404": {Description: "There is no such blog"},
+		},
+	})
+}
+
+// stream hands a reader over to the hub. It asks the database nothing for a
+// blog whose readers come often.
+func (s *Server) stream(c *gin.Context) error {
+	blogID, err := s.readable(c.Request.Context(), c.Param("slug"))
+	if errors.Is(err, liveblog.ErrUnavailable) {
+		s.hub.TurnAway(c.Writer)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.hub.Serve(c.Writer, c.Request, stream.Request{BlogID: blogID, Position: position(c.Request), Address: c.ClientIP()})
+	return nil
+}
+
+// readable finds a blog that readers may follow.
+func (s *Server) readable(ctx context.Context, slug string) (uuid.UUID, error) {
+	if !liveblog.ValidSlug(slug) {
+		return uuid.UUID{}, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no such blog")
+	}
+	return s.slugs.get(slug, func() (uuid.UUID, error) {
+		blog, err := s.blogs.Blog(context.WithoutCancel(ctx), slug)
+		if err == nil && !blog.Public() {
+			err = liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
+		}
+		if err != nil {
+			return uuid.UUID{}, err
+		}
+		return blog.ID, nil
+	})
+}
+
+var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)
+
+// position reads where a reader wants to go on: Last-Event-ID, which the browser
+// sends when it reconnects, wins over the URL, which is of the first connect.
+func position(r *http.Request) stream.Position {
+	query := r.URL.Query()
+	text, given := r.Header.Get("Last-Event-ID"), true
+	if text == "" {
+		text, given = query.Get("after"), query.Has("after")
+	}
+	p := cursor(text, given)
+	p.Epoch = query.Get("epoch")
+	return p
+}
+
+func cursor(text string, given bool) (p stream.Position) {
+	if !given {
+		return p
+	}
+	if p.Invalid = !cursorPattern.MatchString(text); !p.Invalid {
+		p.After, _ = strconv.ParseInt(text, 10, 64) // 18 digits always fit
+		p.HasAfter = true
+	}
+	return p
+}
+
+type pollInput struct {
+	BlogPath
+	After string `query:"after" doc:"Only events after this one; without it, those from now on"`
+	Epoch string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
+	Wait  int    `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"Seconds to wait for an event when there is none"`
+}
+
+type pollOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         *stream.Batch
+}
+
+// pollEvents answers from the ring. A page of events may be shared by a cache
+// for a moment, so that many who wait at one place cost one request.
+func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, error) {
+	p := cursor(in.After, in.After != "")
+	if p.Epoch = in.Epoch; p.Invalid {
+		return nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_cursor", Detail: "after must be a number of up to 18 digits"}
+	}
+	batch, err := s.hub.Poll(ctx, blogOf(ctx).blog.ID, p, time.Duration(in.Wait)*time.Second, pollLimit)
+	if err != nil {
+		return nil, err
+	}
+	out := &pollOutput{CacheControl: "no-store", Body: batch}
+	if len(batch.Events) > 0 {
+		out.CacheControl = "public, max-age=2"
+	}
+	return out, nil
+}
+
+type viewsInput struct {
+	BlogPath
+	UserAgent string `header:"User-Agent" hidden:"true"`
+	RawBody   []byte `contentType:"text/plain"`
+}
+
+// reportViews takes beacons, which browsers send as text/plain. It answers the
+// same whether they count or not.
+func (s *Server) reportViews(ctx context.Context, in *viewsInput) (*noOutput, error) {
+	var beacon struct {
+		Token string      `json:"token"`
+		Posts []uuid.UUID `json:"posts"`
+	}
+	if err := decodeStrict(in.RawBody, &beacon); err != nil {
+		return nil, err
+	}
+	if !tokenPattern.MatchString(beacon.Token) || len(beacon.Posts) > maxViewed {
+		return nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_beacon",
+			Detail: "token must be 16 to 64 of A-Z, a-z, 0-9, _ and -, and posts at most 50 ids"}
+	}
+	if !robot(in.UserAgent) {
+		s.views.Add(views.Beacon{BlogID: blogOf(ctx).blog.ID, Token: beacon.Token, Address: stream.Prefix(requestOf(ctx).Address), Posts: beacon.Posts})
+	}
+	return &noOutput{}, nil
+}
+
+var (
+	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
+	robotWords   = []string{"bot", "crawl", "spider", "preview", "curl/", "wget/", "python-requests", "go-http-client"}
+)
+
+// robot reports whether a user agent says that nobody looks at the page.
+func robot(agent string) bool {
+	agent = strings.ToLower(agent)
+	for _, word := range robotWords {
+		if strings.Contains(agent, word) {
+			return true
+		}
+	}
+	return agent == ""
+}
+
+type statsOutput struct {
+	Body struct {
+		Readers int64               `json:"readers"`
+		Posts   map[uuid.UUID]int64 `json:"posts" doc:"Views by post"`
+	}
+}
+
+func (s *Server) getStats(ctx context.Context, _ *BlogPath) (*statsOutput, error) {
+	id := blogOf(ctx).blog.ID
+	counts, err := s.counts.Counts(ctx, []uuid.UUID{id}, false)
+	if err != nil {
+		return nil, err
+	}
+	out := &statsOutput{}
+	out.Body.Readers, out.Body.Posts = counts[id].Readers, counts[id].Posts
+	return out, nil
+}
