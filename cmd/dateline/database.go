@@ -38,7 +38,7 @@ func openDatabase(ctx context.Context, c *Config) (*database, error) {
 		return nil, errors.Join(err, d.stopCluster())
 	}
 	var err error
-	if d.DB, err = postgres.Open(ctx, postgres.Config{DSN: d.dsn}); err != nil {
+	if d.DB, err = postgres.Open(ctx, postgres.Config{DSN: d.dsn, Synchronous: c.Replication == "sync"}); err != nil {
 		return nil, errors.Join(err, d.stopCluster())
 	}
 	return d, nil

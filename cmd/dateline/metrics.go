@@ -26,13 +26,13 @@ func newRegistry() *prometheus.Registry {
 }
 
 // serveMetrics answers /metrics on an address of its own, which is not for the public.
-func serveMetrics(ctx context.Context, address string) error {
+func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s for metrics: %w; choose another --metrics-listen, or an empty one", address, err)
 	}
 	slog.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(), promhttp.HandlerOpts{}))
-	return serveHTTP(ctx, l, newHTTPServer(mux))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return serveHTTP(ctx, l, newHTTPServer(mux), func(context.Context) {})
 }

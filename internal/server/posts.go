@@ -182,7 +182,7 @@ func (s *Server) createPost(ctx context.Context, in *createPostInput) (*postOutp
 	if err != nil {
 		return nil, err
 	}
-	content, err := s.render(ctx, in.Body.Format, in.Body.Body)
+	content, err := s.content(ctx, in.Body.Format, in.Body.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -207,8 +207,8 @@ func createdPost(ctx context.Context, slug string, w liveblog.Written) *postOutp
 	return out
 }
 
-// render converts a text to Markdown and renders it, pictures included.
-func (s *Server) render(ctx context.Context, format, body string) (*liveblog.Content, error) {
+// content converts a text to Markdown and renders it, pictures included.
+func (s *Server) content(ctx context.Context, format, body string) (*liveblog.Content, error) {
 	if len(body) > liveblog.MaxBody {
 		return nil, tooLong()
 	}
@@ -288,7 +288,7 @@ func (s *Server) editPost(ctx context.Context, in *editPostInput) (*postOutput, 
 		KeyEvent: in.Body.KeyEvent, Pinned: in.Body.Pinned, Status: in.Body.Status,
 	}
 	if in.Body.Body != nil {
-		if patch.Content, err = s.render(ctx, in.Body.Format, *in.Body.Body); err != nil {
+		if patch.Content, err = s.content(ctx, in.Body.Format, *in.Body.Body); err != nil {
 			return nil, err
 		}
 	}

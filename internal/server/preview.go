@@ -30,7 +30,7 @@ type previewOutput struct {
 }
 
 func (s *Server) preview(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	content, err := s.render(ctx, in.Body.Format, in.Body.Body)
+	content, err := s.content(ctx, in.Body.Format, in.Body.Body)
 	if err != nil {
 		return nil, err
 	}

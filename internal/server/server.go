@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"io/fs"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -30,6 +31,7 @@ type Options struct {
 
 	Blogs  BlogStore
 	Posts  PostStore
+	Pages  PageStore
 	Hub    *stream.Hub
 	Views  *views.Batcher
 	Counts CountStore
@@ -40,6 +42,9 @@ type Options struct {
 	Tokens  TokenStore
 	Members MemberStore
 	Media   MediaStore
+
+	Admin    fs.FS     // the built editors' page
+	Renderer *Renderer // the same one that encodes for the stream
 }
 
 // Server holds the routes of the product.
@@ -51,10 +56,14 @@ type Server struct {
 
 	blogs  BlogStore
 	posts  PostStore
+	pages  PageStore
+	render *Renderer
 	slugs  *slugCache
 	hub    *stream.Hub
 	views  *views.Batcher
 	counts CountStore
+
+	adminPacked sync.Map // gzip by name
 
 	auth        *auth.Service
 	crossOrigin *http.CrossOriginProtection
@@ -77,7 +86,7 @@ var setGlobals = sync.OnceFunc(func() {
 func New(o Options) (*Server, error) {
 	setGlobals()
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(),
+		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(), pages: o.Pages, render: o.Renderer,
 		hub: o.Hub, views: o.Views, counts: o.Counts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
@@ -97,6 +106,9 @@ func New(o Options) (*Server, error) {
 	s.memberRoutes()
 	s.mediaRoutes()
 	s.previewRoutes()
+	s.staticRoutes()
+	s.pageRoutes()
+	s.adminRoutes()
 	return s, nil
 }
 
@@ -120,7 +132,7 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, recovery, s.authenticate)
+	s.engine.Use(identify, recovery, secure, s.authenticate)
 	return nil
 }
 

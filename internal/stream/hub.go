@@ -22,7 +22,7 @@ type Log interface {
 // Metrics is told what the hub does.
 type Metrics interface {
 	Fetched(events int)                // new events came into a ring
-	Delivered(events, bytes int)       // events were written to one reader
+	Delivered(events int)              // events were written to one reader
 	Latency(sinceCommit time.Duration) // of the newest event of a delivery
 	Reset(reason string)               // a reader was told to start again
 	Closed(reason string)              // a stream ended, and why
@@ -210,6 +210,9 @@ func (h *Hub) Readers() map[uuid.UUID]int64 {
 	}
 	return out
 }
+
+// Streams tells how many streams are open on this node.
+func (h *Hub) Streams() int { return h.limits.open() }
 
 // Drain asks all readers to go, each at a random moment within a window that
 // grows with their number, and returns when they have or ctx ends.

@@ -187,7 +187,7 @@ func (c *connection) deliver(ctx context.Context, d due) error {
 	if d.events > 0 {
 		c.hub.metrics.Latency(time.Since(time.Unix(0, d.newest)))
 	}
-	c.hub.metrics.Delivered(d.events, 0)
+	c.hub.metrics.Delivered(d.events)
 	return nil
 }
 
@@ -204,7 +204,7 @@ func (c *connection) replay(ctx context.Context) error {
 		buffers = append(buffers, f.SSE)
 	}
 	c.buffers = buffers
-	c.hub.metrics.Delivered(len(frames), 0)
+	c.hub.metrics.Delivered(len(frames))
 	return c.write(buffers...)
 }
 

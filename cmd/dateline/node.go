@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"dateline/admin"
+	"dateline/internal/auth"
+	"dateline/internal/liveblog"
+	"dateline/internal/postgres"
+	"dateline/internal/server"
+	"dateline/internal/stream"
+	"dateline/internal/views"
+	"dateline/web"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// streamsPerAddress bounds the streams of one client address.
+	streamsPerAddress = 256
+	// streamShare is the part of the open-file limit that streams may take; the
+	// rest is for editors, the database and files.
+	streamShare = 0.8
+	// tidyInterval is how often what has expired is deleted.
+	tidyInterval = 10 * time.Minute
+)
+
+// node is one process of the product at work: the parts and what connects them.
+type node struct {
+	db       *database
+	registry *prometheus.Registry
+	hub      *stream.Hub
+	bell     *postgres.Bell
+	listener *postgres.Listener
+	batcher  *views.Batcher
+	handler  http.Handler
+}
+
+func newNode(ctx context.Context, c *Config, db *database) (*node, error) {
+	public, err := c.publicURL()
+	if err != nil {
+		return nil, err
+	}
+	renderer, err := server.NewRenderer(public, web.Templates, web.Assets)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{db: db, registry: newRegistry()}
+	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{Streams: maxStreams(), PerAddress: streamsPerAddress})
+	n.bell = postgres.NewBell(db.DB)
+	n.listener = postgres.NewListener(db.DB, n.hub)
+	n.batcher = views.New(db, n.hub, uuid.New())
+	db.OnWrite(func(blogID uuid.UUID, seq int64) {
+		n.hub.Wake(blogID, seq)
+		n.bell.Ring(blogID, seq)
+	})
+	watch(n.registry, n.hub, n.listener, db)
+	return n, n.route(ctx, c, renderer)
+}
+
+// route makes the handler of all requests.
+func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) error {
+	who, err := newAuth(ctx, c, n.db)
+	if err != nil {
+		return err
+	}
+	built, err := fs.Sub(admin.FS, "dist")
+	if err != nil {
+		return err
+	}
+	public, err := c.publicURL()
+	if err != nil {
+		return err
+	}
+	proxies, err := c.trustedProxies()
+	if err != nil {
+		return err
+	}
+	s, err := server.New(server.Options{
+		PublicURL: public, TrustedProxies: proxies, Version: version, Ready: n.ready,
+		Blogs: n.db, Posts: n.db, Pages: n.db, Media: n.db, Counts: n.db,
+		Auth: who, Setup: n.db, Users: n.db, Tokens: n.db, Members: n.db,
+		Hub: n.hub, Views: n.batcher, Admin: built, Renderer: renderer,
+	})
+	if err != nil {
+		return err
+	}
+	n.handler = s.Handler()
+	return nil
+}
+
+func newAuth(ctx context.Context, c *Config, db *database) (*auth.Service, error) {
+	stored, err := db.SigningKeys(ctx, operator())
+	if err != nil {
+		return nil, fmt.Errorf("signing keys: %w", err)
+	}
+	secret, err := c.secret()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := auth.NewKeys(stored, secret)
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewService(db, keys, time.Now), nil
+}
+
+// maxStreams is the share of the open-file limit that streams may take.
+func maxStreams() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 800
+	}
+	return int(float64(min(limit.Cur, 1<<30)) * streamShare)
+}
+
+// ready says whether this node should get requests.
+func (n *node) ready(ctx context.Context) error {
+	switch {
+	case n.hub.Draining():
+		return liveblog.Errorf(liveblog.ErrUnavailable, "draining", "the node is leaving")
+	case !n.listener.Healthy():
+		return liveblog.Errorf(liveblog.ErrUnavailable, "listener", "no news from the database")
+	default:
+		return n.db.Ping(ctx)
+	}
+}
+
+// serve answers until ctx ends or a server fails. Readers leave first, the
+// parts behind the servers stop last, so that a running request finds them.
+func (n *node) serve(ctx context.Context, c *Config, main net.Listener) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var parts sync.WaitGroup
+	for _, run := range []func(context.Context){n.hub.Run, n.bell.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
+		parts.Go(func() { run(background) })
+	}
+	defer parts.Wait()
+	defer stop()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serveHTTP(ctx, main, newHTTPServer(n.handler), n.hub.Drain) })
+	if c.MetricsListen != "" {
+		g.Go(func() error { return serveMetrics(ctx, c.MetricsListen, n.registry) })
+	}
+	return g.Wait()
+}
+
+// tidy deletes what has expired, now and then.
+func (n *node) tidy(ctx context.Context) {
+	tick := time.NewTicker(tidyInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, forget := range []func(context.Context) error{n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts} {
+			if err := forget(ctx); err != nil {
+				slog.WarnContext(ctx, "delete what has expired", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package server
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+)
+
+// PageStore reads what readers' pages show.
+type PageStore interface {
+	// Blogs lists blogs, newest first.
+	Blogs(ctx context.Context, q liveblog.BlogQuery) ([]liveblog.Blog, error)
+	// Page reads a page of a blog of any status in one snapshot, or ErrNotFound.
+	Page(ctx context.Context, slug string, q liveblog.PageQuery) (*liveblog.Page, error)
+	// BlogPost reads a post of any status together with its blog, or ErrNotFound.
+	BlogPost(ctx context.Context, slug string, id uuid.UUID) (*liveblog.Blog, *liveblog.Post, error)
+}
+
+const (
+	postsPerPage = 20
+	blogsOnHome  = 50
+)
+
+// pageRoutes also answers requests that no other route wants: call it last.
+func (s *Server) pageRoutes() {
+	for path, h := range map[string]func(*gin.Context) error{
+		"/": s.homePage, "/b/:slug": s.blogPage, "/b/:slug/p/:id": s.postPage,
+		"/b/:slug/feed.atom": s.atomFeed, "/b/:slug/feed.json": s.jsonFeed,
+	} {
+		s.engine.GET(path, s.handlePage(h))
+		s.engine.HEAD(path, s.handlePage(h))
+	}
+	s.engine.NoRoute(s.notFound)
+}
+
+// headView is what the layout needs to know of any page.
+type headView struct {
+	Title       string
+	Description string
+	Lang        string // of the content
+	Dir         string // ltr or rtl
+	Canonical   string // the one address search engines keep; "" for pages not worth keeping
+	ShareURL    string // what cards on other sites link to
+	OGType      string
+	Feeds       string // path of the blog whose feeds the page offers
+	NextURL     string
+	NoIndex     bool
+	Image       *imageView
+	JSONLD      any
+}
+
+// blogView is what blog.html sees.
+type blogView struct {
+	headView
+	Blog        liveblog.Blog
+	BlogURL     string
+	StartURL    string // the first page in this order, with this filter
+	Kind        string // first, older or filtered: what the script may insert
+	StatusWord  string
+	UpdatedAt   time.Time
+	Summary     template.HTML
+	Pinned      *articleView
+	KeyEvents   []keyEventView
+	Posts       []articleView
+	First       bool
+	OldestFirst bool
+	KeyOnly     bool
+	PlainOrder  bool
+	Tag         string
+}
+
+type keyEventView struct {
+	ID          uuid.UUID
+	Position    int64
+	Title       string
+	Href        string // within the page if the post is on it
+	PublishedAt time.Time
+}
+
+func (s *Server) blogPage(c *gin.Context) error {
+	q, err := pageQuery(c.Request.URL.Query())
+	if err != nil {
+		return err
+	}
+	page, err := s.pages.Page(c.Request.Context(), c.Param("slug"), q)
+	if err != nil {
+		return err
+	}
+	if !page.Blog.Public() {
+		return noSuchPage
+	}
+	return s.writePage(c, http.StatusOK, "blog.html", s.blogView(page, q))
+}
+
+var noSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")
+
+// pageQuery reads the addresses that blogView makes.
+func pageQuery(v url.Values) (liveblog.PageQuery, error) {
+	q := liveblog.PageQuery{
+		OldestFirst: v.Get("order") == "oldest", KeyEvents: v.Get("filter") == "key",
+		Tag: v.Get("tag"), Limit: postsPerPage,
+	}
+	cursor := v.Get(cursorName(q))
+	if cursor == "" {
+		return q, nil
+	}
+	n, err := strconv.ParseUint(cursor, 10, 63)
+	if err != nil || n == 0 {
+		return q, noSuchPage
+	}
+	q.Cursor = int64(n)
+	return q, nil
+}
+
+// cursorName keeps the address of a page stable: it names the posts by the one
+// they follow in reading order, so a new post moves none from page to page.
+func cursorName(q liveblog.PageQuery) string {
+	if q.OldestFirst {
+		return "after"
+	}
+	return "before"
+}
+
+// pagePath is the address of the page that q reads.
+func pagePath(slug string, q liveblog.PageQuery) string {
+	v := url.Values{}
+	if q.OldestFirst {
+		v.Set("order", "oldest")
+	}
+	if q.KeyEvents {
+		v.Set("filter", "key")
+	}
+	if q.Tag != "" {
+		v.Set("tag", q.Tag)
+	}
+	if q.Cursor > 0 {
+		v.Set(cursorName(q), strconv.FormatInt(q.Cursor, 10))
+	}
+	if len(v) == 0 {
+		return blogURL(slug)
+	}
+	return blogURL(slug) + "?" + v.Encode()
+}
+
+func (s *Server) blogView(p *liveblog.Page, q liveblog.PageQuery) *blogView {
+	b, here := p.Blog, blogURL(p.Blog.Slug)
+	v := &blogView{
+		headView: s.blogHead(p, q), Blog: b, BlogURL: here, Kind: pageKind(q), StatusWord: statusWord(b.Status),
+		UpdatedAt: lastUpdate(b, p.Posts), Summary: template.HTML(b.SummaryHTML), First: p.First,
+		OldestFirst: q.OldestFirst, KeyOnly: q.KeyEvents, Tag: q.Tag,
+	}
+	v.PlainOrder = !q.OldestFirst && !q.KeyEvents && q.Tag == ""
+	v.StartURL = pagePath(b.Slug, withCursor(q, 0))
+	for i := range p.Posts {
+		v.Posts = append(v.Posts, newArticle(&p.Posts[i], here, anchorFeed))
+	}
+	if p.Pinned != nil {
+		pinned := newArticle(p.Pinned, here, anchorPinned)
+		v.Pinned = &pinned
+	}
+	v.KeyEvents = keyEvents(p, here)
+	return v
+}
+
+func withCursor(q liveblog.PageQuery, cursor int64) liveblog.PageQuery {
+	q.Cursor = cursor
+	return q
+}
+
+func pageKind(q liveblog.PageQuery) string {
+	switch {
+	case q.OldestFirst || q.KeyEvents || q.Tag != "":
+		return "filtered"
+	case q.Cursor > 0:
+		return "older"
+	default:
+		return "first"
+	}
+}
+
+// blogHead: only the unfiltered pages are for search engines, each under its own address.
+func (s *Server) blogHead(p *liveblog.Page, q liveblog.PageQuery) headView {
+	b, kind := p.Blog, pageKind(q)
+	h := s.head(&b)
+	h.Title, h.Description, h.OGType = b.Title, clip(plainText(b.SummaryHTML), maxDescription), "article"
+	h.NoIndex = b.Unlisted || kind == "filtered"
+	h.Canonical, h.ShareURL = s.absolute(blogURL(b.Slug)), s.absolute(blogURL(b.Slug))
+	if kind == "older" {
+		h.Canonical = s.absolute(pagePath(b.Slug, q))
+	}
+	if p.Next > 0 {
+		h.NextURL = pagePath(b.Slug, withCursor(q, p.Next))
+	}
+	h.Image = s.pageImage(p)
+	h.JSONLD = s.liveBlogPosting(p, h)
+	return h
+}
+
+// head has what the pages of a blog share.
+func (s *Server) head(b *liveblog.Blog) headView {
+	return headView{Lang: b.Language, Dir: direction(b.Language), Feeds: blogURL(b.Slug), NoIndex: b.Unlisted}
+}
+
+// keyEvents links to posts on this page where it can: that needs no request.
+func keyEvents(p *liveblog.Page, blogURL string) []keyEventView {
+	shown := map[uuid.UUID]bool{}
+	for i := range p.Posts {
+		shown[p.Posts[i].ID] = true
+	}
+	var out []keyEventView
+	for i := range p.KeyEvents {
+		post := newArticle(&p.KeyEvents[i], blogURL, anchorFeed)
+		v := keyEventView{ID: post.ID, Position: post.Position, Title: headline(&post.Post), Href: post.URL, PublishedAt: post.PublishedAt}
+		if shown[post.ID] {
+			v.Href = "#" + anchorFeed + "-" + post.ID.String()
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func statusWord(s liveblog.BlogStatus) string {
+	if s == liveblog.BlogEnded {
+		return "Ended"
+	}
+	return "Live"
+}
+
+// lastUpdate is the time of the last visible change that the page knows of.
+func lastUpdate(b liveblog.Blog, posts []liveblog.Post) time.Time {
+	last := b.UpdatedAt
+	for i := range posts {
+		for _, t := range []*time.Time{posts[i].PublishedAt, posts[i].EditedAt} {
+			if t != nil && t.After(last) {
+				last = *t
+			}
+		}
+	}
+	return last
+}
+
+// permalinkView is what permalink.html sees.
+type permalinkView struct {
+	headView
+	Blog       *liveblog.Blog
+	BlogURL    string
+	StatusWord string
+	UpdatedAt  time.Time
+	Post       articleView
+	After      int64 // cursor of the page of the timeline that starts with the post
+}
+
+func (s *Server) postPage(c *gin.Context) error {
+	id, err := uuid.Parse(c.Param("id"))
+	if err != nil || id.String() != c.Param("id") {
+		return noSuchPage
+	}
+	blog, post, err := s.pages.BlogPost(c.Request.Context(), c.Param("slug"), id)
+	switch {
+	case err != nil:
+		return err
+	case !blog.Public():
+		return noSuchPage
+	case post.Status == liveblog.PostRemoved:
+		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), blog)
+	case post.Status != liveblog.PostPublished:
+		return noSuchPage
+	}
+	return s.writePage(c, http.StatusOK, "permalink.html", s.permalinkView(blog, post))
+}
+
+func (s *Server) permalinkView(b *liveblog.Blog, p *liveblog.Post) *permalinkView {
+	here := blogURL(b.Slug)
+	v := &permalinkView{
+		headView: s.head(b), Blog: b, BlogURL: here, StatusWord: statusWord(b.Status),
+		UpdatedAt: lastUpdate(*b, []liveblog.Post{*p}), Post: newArticle(p, here, anchorFeed), After: p.Position + 1,
+	}
+	v.Title, v.OGType = headline(p), "article"
+	v.Description = clip(p.Text, maxDescription)
+	v.ShareURL = s.absolute(v.Post.URL)
+	v.Canonical = s.absolute(here)
+	if standsAlone(p) {
+		v.Canonical = v.ShareURL
+	}
+	v.Image = s.imageOf(p.HTML)
+	v.JSONLD = s.blogPosting(p, here)
+	return v
+}
+
+// standsAlone reports whether a post is worth a search result of its own; a
+// one-line post belongs to its blog's.
+func standsAlone(p *liveblog.Post) bool {
+	const paragraph = 200
+	return p.Title != "" || len([]rune(p.Text)) >= paragraph
+}
+
+// homeView is what home.html sees.
+type homeView struct {
+	headView
+	Blogs []homeBlog
+}
+
+type homeBlog struct {
+	liveblog.Blog
+	URL        string
+	Text       string
+	StatusWord string
+}
+
+func (s *Server) homePage(c *gin.Context) error {
+	blogs, err := s.pages.Blogs(c.Request.Context(), liveblog.BlogQuery{Limit: blogsOnHome})
+	if err != nil {
+		return err
+	}
+	v := &homeView{headView: headView{
+		Title: "Live blogs", Lang: "en", Dir: "ltr", OGType: "website",
+		Canonical: s.absolute("/"), ShareURL: s.absolute("/"),
+	}}
+	for _, b := range blogs {
+		v.Blogs = append(v.Blogs, homeBlog{b, blogURL(b.Slug), clip(plainText(b.SummaryHTML), maxDescription), statusWord(b.Status)})
+	}
+	slices.SortStableFunc(v.Blogs, func(a, b homeBlog) int { // live ones first; both newest first
+		return strings.Compare(string(b.Status), string(a.Status))
+	})
+	return s.writePage(c, http.StatusOK, "home.html", v)
+}

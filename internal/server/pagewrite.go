@@ -1,0 +1,150 @@
+package server
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"dateline/internal/liveblog"
+
+	"github.com/gin-gonic/gin"
+)
+
+// pageCaching lets shared caches answer for two seconds, and once more while
+// they ask again. A page that is a little old is no fault: the stream goes on
+// from the page's own data-seq. Browsers ask each time and mostly get 304.
+const pageCaching = "public, max-age=0, s-maxage=2, stale-while-revalidate=10"
+
+func (s *Server) writePage(c *gin.Context, status int, name string, view any) error {
+	body, err := s.render.page(name, view)
+	if err != nil {
+		return err
+	}
+	writeCacheable(c, status, "text/html; charset=utf-8", body)
+	return nil
+}
+
+// writeCacheable answers 304 if the client has this body. The tag is a weak
+// one: the same body may be sent with and without gzip.
+func writeCacheable(c *gin.Context, status int, contentType string, body []byte) {
+	sum := sha256.Sum256(body)
+	tag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	c.Header("Cache-Control", pageCaching)
+	c.Header("Vary", "Accept-Encoding")
+	c.Header("ETag", tag)
+	if status == http.StatusOK && matches(c.GetHeader("If-None-Match"), tag) {
+		c.Status(http.StatusNotModified)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	if acceptsGzip(c.Request) {
+		c.Header("Content-Encoding", "gzip")
+		body = fastGzip(body)
+	}
+	c.Data(status, contentType, body)
+}
+
+// matches compares weakly (RFC 9110, section 13.1.2).
+func matches(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// gzipWriters are kept: each holds most of a megabyte.
+var gzipWriters = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	return w
+}}
+
+func fastGzip(body []byte) []byte {
+	w := gzipWriters.Get().(*gzip.Writer)
+	defer gzipWriters.Put(w)
+	var out bytes.Buffer
+	w.Reset(&out)
+	_, _ = w.Write(body)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// errorView is what error.html sees.
+type errorView struct {
+	headView
+	Status  int
+	Heading string
+	Text    string
+	Blog    *liveblog.Blog // the way back; nil is the list of blogs
+	BlogURL string
+}
+
+var errorTexts = map[int][2]string{
+	http.StatusNotFound:           {"Page not found", "Nothing is published at this address. The link may be mistyped."},
+	http.StatusGone:               {"This post was removed", "The editors took this post back. The live blog itself goes on:"},
+	http.StatusServiceUnavailable: {"We will be right back", "The page cannot be read at the moment. Please try again in a few seconds."},
+	http.StatusTooManyRequests:    {"Too many requests", "Please wait a few seconds and try again."},
+}
+
+// handlePage adapts h to Gin like handle does, with error pages for people.
+func (s *Server) handlePage(h func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			s.pageError(c, err)
+		}
+	}
+}
+
+func (s *Server) pageError(c *gin.Context, err error) {
+	if errors.Is(err, context.Canceled) {
+		c.Abort() // nobody is there to read it
+		return
+	}
+	p := problemOf(c.Request.Context(), err)
+	if err := s.writeError(c, p, nil); err != nil {
+		writeProblem(c, p)
+	}
+}
+
+// writeError answers with an error page; blog is named on it if not nil.
+// Missing pages may be asked for by many at once, so they are cacheable too.
+func (s *Server) writeError(c *gin.Context, p *problem, blog *liveblog.Blog) error {
+	text, ok := errorTexts[p.Status]
+	if !ok {
+		text = [2]string{"Something went wrong", "The fault is on our side. Please try again later."}
+	}
+	v := &errorView{headView: headView{Title: text[0], Lang: "en", Dir: "ltr", NoIndex: true}, Status: p.Status, Heading: text[0], Text: text[1]}
+	if blog != nil {
+		v.Blog, v.BlogURL = blog, blogURL(blog.Slug)
+	}
+	body, err := s.render.page("error.html", v)
+	if err != nil {
+		return err
+	}
+	if p.Status == http.StatusNotFound || p.Status == http.StatusGone {
+		writeCacheable(c, p.Status, "text/html; charset=utf-8", body)
+		return nil
+	}
+	c.Header("Cache-Control", "no-store")
+	c.Header("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	c.Data(p.Status, "text/html; charset=utf-8", body)
+	return nil
+}
+
+// notFound answers requests that no route wants: browsers get a page, programs a problem.
+func (s *Server) notFound(c *gin.Context) {
+	if strings.HasPrefix(c.Request.URL.Path, "/api/") || !strings.Contains(c.GetHeader("Accept"), "text/html") {
+		writeProblem(c, problemOf(c.Request.Context(), noSuchPage))
+		return
+	}
+	s.pageError(c, noSuchPage)
+}

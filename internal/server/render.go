@@ -1,0 +1,267 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+// Renderer makes HTML of the nouns, for pages and for the stream, from one set of templates.
+type Renderer struct {
+	base   *url.URL // scheme and host of absolute links; nil makes them relative
+	assets *assets
+	pages  map[string]*template.Template // by name of the file
+	post   *template.Template
+}
+
+// pageFiles each define the "main" of one kind of page; the other templates are shared.
+var pageFiles = []string{"blog.html", "permalink.html", "home.html", "error.html"}
+
+// NewRenderer parses the templates and keeps the assets in memory. Links that
+// leave the site, as in feeds and cards, start with public.
+func NewRenderer(public *url.URL, templates, files fs.FS) (*Renderer, error) {
+	kept, err := newAssets(files)
+	if err != nil {
+		return nil, err
+	}
+	r := &Renderer{base: public, assets: kept, pages: map[string]*template.Template{}}
+	shared, err := template.New("").Funcs(r.funcs()).ParseFS(templates, "layout.html", "post.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse templates: %w", err)
+	}
+	r.post = shared.Lookup("post")
+	for _, name := range pageFiles {
+		if r.pages[name], err = template.Must(shared.Clone()).ParseFS(templates, name); err != nil {
+			return nil, fmt.Errorf("parse %s: %w", name, err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Renderer) funcs() template.FuncMap {
+	return template.FuncMap{"asset": r.assets.url, "stamp": stamp, "clock": clock, "views": viewsText}
+}
+
+// stamp is a time for programs: RFC 3339, UTC.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// clock is a time for people who have no script to show it in their own zone.
+func clock(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
+
+// viewsText is empty until somebody viewed the post.
+func viewsText(n int64) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 view"
+	default:
+		return grouped(n) + " views"
+	}
+}
+
+// grouped writes 1234567 as 1,234,567.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var parts []string
+	for len(digits) > 3 {
+		parts = append([]string{digits[len(digits)-3:]}, parts...)
+		digits = digits[:len(digits)-3]
+	}
+	return strings.Join(append([]string{digits}, parts...), ",")
+}
+
+// page executes one of pageFiles.
+func (r *Renderer) page(name string, view any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := r.pages[name].ExecuteTemplate(&b, "layout", view); err != nil {
+		return nil, fmt.Errorf("render %s: %w", name, err)
+	}
+	return b.Bytes(), nil
+}
+
+// articleView is what the template of a post sees.
+type articleView struct {
+	liveblog.Post
+	Anchor      string // start of the element ids: a pinned copy must not repeat those of the original
+	URL         string
+	BlogURL     string
+	Body        template.HTML
+	PublishedAt time.Time
+}
+
+// The two places where an article of one post can stand on the same page.
+const (
+	anchorFeed   = "p"
+	anchorPinned = "pinned"
+)
+
+func newArticle(post *liveblog.Post, blogURL, anchor string) articleView {
+	v := articleView{
+		Post: *post, Anchor: anchor, BlogURL: blogURL, URL: postURL(blogURL, post.ID),
+		Body: template.HTML(post.HTML), // sanitised when it was stored
+	}
+	if post.PublishedAt != nil {
+		v.PublishedAt = *post.PublishedAt
+	}
+	return v
+}
+
+func blogURL(slug string) string { return "/b/" + slug }
+
+func postURL(blogURL string, id uuid.UUID) string { return blogURL + "/p/" + id.String() }
+
+// Article is the whole article of a post, its body left empty: the stream
+// carries the body's HTML beside it, once.
+func (r *Renderer) Article(post *liveblog.Post, slug string) (string, error) {
+	view := newArticle(post, blogURL(slug), anchorFeed)
+	view.Body = ""
+	var b strings.Builder
+	if err := r.post.Execute(&b, view); err != nil {
+		return "", fmt.Errorf("render post %s: %w", post.ID, err)
+	}
+	return b.String(), nil
+}
+
+// postData is the public shape of a post; Seq and Article are in events only.
+type postData struct {
+	ID          uuid.UUID           `json:"id"`
+	Seq         int64               `json:"seq,omitempty"`
+	Version     int64               `json:"version"`
+	Position    int64               `json:"position"`
+	Status      liveblog.PostStatus `json:"status"`
+	Title       string              `json:"title"`
+	HTML        string              `json:"html"`
+	Byline      string              `json:"byline"`
+	Tags        []string            `json:"tags"`
+	KeyEvent    bool                `json:"key_event"`
+	Pinned      bool                `json:"pinned"`
+	PublishedAt *time.Time          `json:"published_at"`
+	EditedAt    *time.Time          `json:"edited_at"`
+	URL         string              `json:"url"`
+	Article     string              `json:"article,omitempty"`
+}
+
+// goneData is all a reader is told of a removed post.
+type goneData struct {
+	ID      uuid.UUID `json:"id"`
+	Seq     int64     `json:"seq"`
+	Version int64     `json:"version"`
+}
+
+// blogData is the public shape of a blog with what its page's head shows.
+type blogData struct {
+	Seq          int64               `json:"seq"`
+	ID           uuid.UUID           `json:"id"`
+	Slug         string              `json:"slug"`
+	Title        string              `json:"title"`
+	Summary      string              `json:"summary"`
+	SummaryHTML  string              `json:"summary_html"`
+	Status       liveblog.BlogStatus `json:"status"`
+	Language     string              `json:"language"`
+	Unlisted     bool                `json:"unlisted"`
+	PinnedPostID *uuid.UUID          `json:"pinned_post_id"`
+	Version      int64               `json:"version"`
+	Epoch        string              `json:"epoch"`
+	LastSeq      int64               `json:"last_seq"`
+	URL          string              `json:"url"`
+	CreatedAt    time.Time           `json:"created_at"`
+	UpdatedAt    time.Time           `json:"updated_at"`
+	StartedAt    *time.Time          `json:"started_at"`
+	EndedAt      *time.Time          `json:"ended_at"`
+	PinnedPost   *postData           `json:"pinned_post"`
+}
+
+// Encode makes the name and the data of the server-sent event for ev: one line
+// of JSON. A post that is not published any more is told as delete, whatever
+// happened to it at the time.
+func (r *Renderer) Encode(ev liveblog.Event) (eventName string, data []byte, err error) {
+	name, v, err := r.eventData(ev)
+	if err != nil {
+		return "", nil, fmt.Errorf("encode event %d: %w", ev.Seq, err)
+	}
+	data, err = oneLineJSON(v)
+	return string(name), data, err
+}
+
+func (r *Renderer) eventData(ev liveblog.Event) (liveblog.EventType, any, error) {
+	switch {
+	case ev.Type == liveblog.EventBlog:
+		v, err := r.blogData(ev)
+		return ev.Type, v, err
+	case ev.Post == nil || ev.Post.Status != liveblog.PostPublished:
+		return liveblog.EventDelete, gone(ev), nil
+	case ev.Type == liveblog.EventDelete: // published again since: a later event tells
+		return ev.Type, goneData{ID: ev.Post.ID, Seq: ev.Seq, Version: ev.Version}, nil
+	default:
+		v, err := r.postData(ev.Post, ev.Slug, ev.Seq)
+		return ev.Type, v, err
+	}
+}
+
+// gone takes the version of the removal, so that a client that keeps the
+// highest version never goes back behind it.
+func gone(ev liveblog.Event) goneData {
+	v := goneData{Seq: ev.Seq, Version: ev.Version}
+	if ev.PostID != nil {
+		v.ID = *ev.PostID
+	}
+	if ev.Post != nil {
+		v.ID, v.Version = ev.Post.ID, max(ev.Version, ev.Post.Version)
+	}
+	return v
+}
+
+func (r *Renderer) postData(p *liveblog.Post, slug string, seq int64) (*postData, error) {
+	article, err := r.Article(p, slug)
+	if err != nil {
+		return nil, err
+	}
+	tags := p.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	return &postData{
+		ID: p.ID, Seq: seq, Version: p.Version, Position: p.Position, Status: p.Status,
+		Title: p.Title, HTML: p.HTML, Byline: p.Byline, Tags: tags, KeyEvent: p.KeyEvent, Pinned: p.Pinned,
+		PublishedAt: p.PublishedAt, EditedAt: p.EditedAt, URL: postURL(blogURL(slug), p.ID), Article: article,
+	}, nil
+}
+
+func (r *Renderer) blogData(ev liveblog.Event) (*blogData, error) {
+	b := ev.Blog
+	v := &blogData{
+		Seq: ev.Seq, ID: b.ID, Slug: b.Slug, Title: b.Title, Summary: b.Summary, SummaryHTML: b.SummaryHTML,
+		Status: b.Status, Language: b.Language, Unlisted: b.Unlisted, PinnedPostID: b.PinnedPostID,
+		Version: b.Version, Epoch: b.Epoch, LastSeq: b.LastSeq, URL: blogURL(b.Slug),
+		CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
+	}
+	if ev.Pinned == nil || ev.Pinned.Status != liveblog.PostPublished {
+		return v, nil
+	}
+	var err error
+	v.PinnedPost, err = r.postData(ev.Pinned, b.Slug, 0)
+	return v, err
+}
+
+// oneLineJSON leaves < and > as they are: they are half of the bytes of HTML,
+// and the stream is never read as HTML.
+func oneLineJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,53 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// embedHosts are the only third parties a page may show in a frame, after the reader asked for it.
+var embedHosts = []string{
+	"https://www.youtube-nocookie.com", "https://player.vimeo.com", "https://embed.bsky.app",
+	"https://platform.twitter.com", "https://www.instagram.com", "https://www.tiktok.com",
+}
+
+// Policies of the two faces of the product (CSP level 3). Neither allows script
+// or style that stands in the HTML. The editors' page shows images before they
+// are uploaded (blob:) and is never framed.
+var (
+	readerPolicy = contentPolicy("img-src 'self' data:", "frame-ancestors 'self'")
+	editorPolicy = contentPolicy("img-src 'self' data: blob:", "worker-src 'self'", "frame-ancestors 'none'")
+)
+
+func contentPolicy(own ...string) string {
+	return strings.Join(append([]string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "font-src 'self'", "connect-src 'self'",
+		"media-src 'self'", "manifest-src 'self'", "form-action 'self'", "base-uri 'none'",
+		"frame-src " + strings.Join(embedHosts, " "),
+	}, own...), "; ")
+}
+
+// secure sets the headers that limit what a browser lets our pages do.
+// Referrer-Policy must name our origin to embeds: YouTube refuses without.
+func secure(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()")
+	if privatePath(c.Request) {
+		h.Set("Content-Security-Policy", editorPolicy)
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store") // a handler with something public to say sets its own
+	} else {
+		h.Set("Content-Security-Policy", readerPolicy)
+		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+	}
+	c.Next()
+}
+
+// privatePath reports whether the route may show what only some people may see.
+func privatePath(r *http.Request) bool {
+	return r.URL.Path == "/admin" || strings.HasPrefix(r.URL.Path, "/admin/") || strings.HasPrefix(r.URL.Path, "/api/")
+}

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// assets are files served under /static/, each at a URL that changes with its
+// content, so that browsers may keep it for ever.
+type assets struct {
+	byURL  map[string]asset  // by the last element of the URL
+	byName map[string]string // URL by name of the file
+}
+
+type asset struct {
+	contentType string
+	plain       []byte
+	gzipped     []byte
+}
+
+const (
+	staticPath   = "/static/"
+	immutable    = "public, max-age=31536000, immutable"
+	revalidate   = "no-cache"
+	hashLength   = 10 // characters of base64url: 60 bits
+	faviconAsset = "icon.svg"
+)
+
+func newAssets(files fs.FS) (*assets, error) {
+	a := &assets{byURL: map[string]asset{}, byName: map[string]string{}}
+	names, err := fs.Glob(files, "*.*")
+	if err != nil {
+		return nil, fmt.Errorf("list assets: %w", err)
+	}
+	for _, name := range names {
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("read asset: %w", err)
+		}
+		a.add(name, content)
+	}
+	return a, nil
+}
+
+func (a *assets) add(name string, content []byte) {
+	ext := path.Ext(name)
+	if ext == ".js" || ext == ".css" {
+		content = stripComments(content)
+	}
+	sum := sha256.Sum256(content)
+	hashed := strings.TrimSuffix(name, ext) + "." + base64.RawURLEncoding.EncodeToString(sum[:])[:hashLength] + ext
+	a.byName[name] = staticPath + hashed
+	a.byURL[hashed] = asset{contentType: mediaType(ext), plain: content, gzipped: gzipped(content)}
+}
+
+// mediaType does not ask the machine's tables, which differ.
+func mediaType(ext string) string {
+	switch ext {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	default:
+		return mime.TypeByExtension(ext)
+	}
+}
+
+// stripComments leaves out whole-line comments and indentation, so that the
+// sources can explain themselves at no cost to readers. The sources keep to
+// comments on lines of their own and have no strings over several lines.
+func stripComments(source []byte) []byte {
+	var out bytes.Buffer
+	comment := false
+	for line := range strings.Lines(string(source)) {
+		line = strings.TrimSpace(line)
+		comment = comment || strings.HasPrefix(line, "/*")
+		if !comment && line != "" && !strings.HasPrefix(line, "//") {
+			out.WriteString(line + "\n")
+		}
+		comment = comment && !strings.HasSuffix(line, "*/")
+	}
+	return out.Bytes()
+}
+
+// gzipped panics on no input: writes to memory do not fail.
+func gzipped(content []byte) []byte {
+	var out bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	_, _ = w.Write(content)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// url is the address of an asset, for templates.
+func (a *assets) url(name string) (string, error) {
+	if u, ok := a.byName[name]; ok {
+		return u, nil
+	}
+	return "", fmt.Errorf("no asset %q", name)
+}
+
+func (s *Server) staticRoutes() {
+	s.engine.GET(staticPath+":name", s.static)
+	s.engine.HEAD(staticPath+":name", s.static)
+	s.engine.GET("/favicon.ico", func(c *gin.Context) { s.writeAsset(c, path.Base(s.render.assets.byName[faviconAsset]), revalidate) })
+	s.engine.GET("/robots.txt", func(c *gin.Context) {
+		c.Header("Cache-Control", "public, max-age=3600")
+		c.String(http.StatusOK, "User-agent: *\nDisallow: /admin/\nDisallow: /api/\n")
+	})
+}
+
+func (s *Server) static(c *gin.Context) { s.writeAsset(c, c.Param("name"), immutable) }
+
+func (s *Server) writeAsset(c *gin.Context, name, caching string) {
+	found, ok := s.render.assets.byURL[name]
+	if !ok {
+		s.notFound(c)
+		return
+	}
+	c.Header("Cache-Control", caching)
+	c.Header("Vary", "Accept-Encoding")
+	body := found.plain
+	if acceptsGzip(c.Request) {
+		c.Header("Content-Encoding", "gzip")
+		body = found.gzipped
+	}
+	c.Data(http.StatusOK, found.contentType, body)
+}
+
+// acceptsGzip follows RFC 9110, section 12.5.3, as far as browsers use it: a
+// coding that is named and not refused with q=0.
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		coding, quality, _ := strings.Cut(strings.ReplaceAll(part, " ", ""), ";")
+		if coding == "gzip" && strings.Trim(strings.TrimPrefix(quality, "q="), "0.") != "" || coding == "gzip" && quality == "" {
+			return true
+		}
+	}
+	return false
+}

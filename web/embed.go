@@ -1,0 +1,15 @@
+// Package web holds the readers' page: its templates, style sheet, script and icon.
+package web
+
+import "embed"
+
+// Templates are the html/template files. post.html is the one template of a
+// post, for pages and for the stream.
+//
+//go:embed *.html
+var Templates embed.FS
+
+// Assets are the files that pages link to.
+//
+//go:embed reader.css reader.js icon.svg
+var Assets embed.FS
