@@ -17,13 +17,14 @@ type access struct {
 	Action auth.Action
 }
 
-// blogPath is embedded in the input of every operation on one blog. It makes
-// register look the blog up and ask the policy about it.
-type blogPath struct {
+// BlogPath is embedded in the input of every operation on one blog. It makes
+// register look the blog up and ask the policy about it. Like all that inputs
+// embed it is exported, since huma passes over what is not.
+type BlogPath struct {
 	Slug string `path:"slug" minLength:"3" maxLength:"64" doc:"The blog's slug" example:"cup-final"`
 }
 
-func (b blogPath) blogSlug() string { return b.Slug }
+func (b BlogPath) blogSlug() string { return b.Slug }
 
 // register adds an operation to the API. No handler runs before the policy
 // said yes to action, for the blog of the path if there is one.

@@ -138,7 +138,7 @@ func nextLink(path, cursor string) string {
 }
 
 type createBlogInput struct {
-	idempotent
+	Idempotent
 	Body createBlogBody
 }
 
@@ -188,12 +188,12 @@ func renderSummary(markdown string) (string, error) {
 	return rendered.HTML, err
 }
 
-func (s *Server) getBlog(ctx context.Context, _ *blogPath) (*blogOutput, error) {
+func (s *Server) getBlog(ctx context.Context, _ *BlogPath) (*blogOutput, error) {
 	return newBlogOutput(blogOf(ctx).blog), nil
 }
 
 type editBlogInput struct {
-	blogPath
+	BlogPath
 	IfMatch string `header:"If-Match" doc:"The ETag that the change is based on"`
 	Body    struct {
 		Title    *string `json:"title,omitempty"`
@@ -229,14 +229,14 @@ func (s *Server) patchBlog(ctx context.Context, version int64, patch liveblog.Bl
 
 // statusChange makes the handler of an operation that sets a blog's status;
 // doing it twice is doing it once.
-func (s *Server) statusChange(to liveblog.BlogStatus) func(context.Context, *blogPath) (*blogOutput, error) {
-	return func(ctx context.Context, _ *blogPath) (*blogOutput, error) {
+func (s *Server) statusChange(to liveblog.BlogStatus) func(context.Context, *BlogPath) (*blogOutput, error) {
+	return func(ctx context.Context, _ *BlogPath) (*blogOutput, error) {
 		return s.patchBlog(ctx, 0, liveblog.BlogPatch{Status: &to})
 	}
 }
 
 type pinInput struct {
-	blogPath
+	BlogPath
 	Body struct {
 		PostID *uuid.UUID `json:"post_id" required:"true" nullable:"true" doc:"null unpins"`
 	}

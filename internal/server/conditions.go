@@ -35,14 +35,14 @@ func ifMatch(p *liveblog.Principal, header string) (int64, error) {
 
 var idempotencyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
 
-// idempotent is embedded in the input of operations that create something.
-type idempotent struct {
+// Idempotent is embedded in the input of operations that create something.
+type Idempotent struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"16 to 128 of A-Z, a-z, 0-9, _ and -. Repeating a request with the same key is safe: it is answered as the first one was."`
 }
 
 // key joins the client's key with a hash of what was asked, so that a key
 // that is used for something else is noticed.
-func (i idempotent) key(operation string, asked any) (liveblog.IdempotencyKey, error) {
+func (i Idempotent) key(operation string, asked any) (liveblog.IdempotencyKey, error) {
 	if i.IdempotencyKey == "" {
 		return liveblog.IdempotencyKey{}, nil
 	}

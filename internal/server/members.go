@@ -40,8 +40,8 @@ func (s *Server) memberRoutes() {
 	}, auth.ManageMembers, s.removeMember)
 }
 
-type memberPath struct {
-	blogPath
+type MemberPath struct {
+	BlogPath
 	UserID string `path:"user_id" maxLength:"36"`
 }
 
@@ -58,7 +58,7 @@ type memberOutput struct{ Body memberBody }
 
 type membersOutput struct{ Body listBody[memberBody] }
 
-func (s *Server) listMembers(ctx context.Context, _ *blogPath) (*membersOutput, error) {
+func (s *Server) listMembers(ctx context.Context, _ *BlogPath) (*membersOutput, error) {
 	members, err := s.members.Members(ctx, blogOf(ctx).blog.ID)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (s *Server) listMembers(ctx context.Context, _ *blogPath) (*membersOutput, 
 	return out, nil
 }
 
-func (s *Server) showMember(ctx context.Context, in *memberPath) (*memberOutput, error) {
+func (s *Server) showMember(ctx context.Context, in *MemberPath) (*memberOutput, error) {
 	members, err := s.members.Members(ctx, blogOf(ctx).blog.ID)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (s *Server) showMember(ctx context.Context, in *memberPath) (*memberOutput,
 }
 
 type setMemberInput struct {
-	memberPath
+	MemberPath
 	Body struct {
 		Role liveblog.Role `json:"role" enum:"editor,contributor,viewer"`
 	}
@@ -102,7 +102,7 @@ func (s *Server) setMember(ctx context.Context, in *setMemberInput) (*memberOutp
 	return &memberOutput{newMemberBody(m)}, nil
 }
 
-func (s *Server) removeMember(ctx context.Context, in *memberPath) (*struct{}, error) {
+func (s *Server) removeMember(ctx context.Context, in *MemberPath) (*struct{}, error) {
 	id, err := userID(in.UserID)
 	if err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ type revisionBody struct {
 
 type revisionsOutput struct{ Body listBody[revisionBody] }
 
-func (s *Server) listRevisions(ctx context.Context, in *postPath) (*revisionsOutput, error) {
+func (s *Server) listRevisions(ctx context.Context, in *PostPath) (*revisionsOutput, error) {
 	list, err := s.posts.Revisions(ctx, blogOf(ctx).blog.ID, in.ID, maxRevisions)
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func permit(ctx context.Context) liveblog.Permit {
 }
 
 type listPostsInput struct {
-	blogPath
+	BlogPath
 	Limit    int                 `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	Cursor   string              `query:"cursor" maxLength:"256" doc:"next_cursor of the page before"`
 	Order    string              `query:"order" enum:"newest,oldest" default:"newest"`
@@ -139,8 +139,8 @@ func nextPosts(status liveblog.PostStatus, last *liveblog.Post) postCursor {
 }
 
 type createPostInput struct {
-	blogPath
-	idempotent
+	BlogPath
+	Idempotent
 	Body createPostBody
 }
 
@@ -234,12 +234,12 @@ func tooLong() error {
 	return liveblog.Errorf(liveblog.ErrTooLarge, "too_large", "the text must have at most %d bytes", liveblog.MaxBody)
 }
 
-type postPath struct {
-	blogPath
+type PostPath struct {
+	BlogPath
 	ID uuid.UUID `path:"id"`
 }
 
-func (s *Server) getPost(ctx context.Context, in *postPath) (*postOutput, error) {
+func (s *Server) getPost(ctx context.Context, in *PostPath) (*postOutput, error) {
 	p, err := s.posts.Post(ctx, blogOf(ctx).blog.ID, in.ID)
 	if err != nil {
 		return nil, err
@@ -264,7 +264,7 @@ func visiblePost(ctx context.Context, p *liveblog.Post) error {
 }
 
 type editPostInput struct {
-	postPath
+	PostPath
 	IfMatch string `header:"If-Match" doc:"The ETag that the change is based on; programs may send *"`
 	Body    struct {
 		Title    *string              `json:"title,omitempty"`
@@ -300,13 +300,13 @@ func (s *Server) editPost(ctx context.Context, in *editPostInput) (*postOutput, 
 }
 
 // ref names the post to change and the version that the change is based on.
-func (in postPath) ref(ctx context.Context, header string) (liveblog.PostRef, error) {
+func (in PostPath) ref(ctx context.Context, header string) (liveblog.PostRef, error) {
 	version, err := ifMatch(principal(ctx), header)
 	return liveblog.PostRef{BlogID: blogOf(ctx).blog.ID, ID: in.ID, Version: version}, err
 }
 
 type changePostInput struct {
-	postPath
+	PostPath
 	IfMatch string `header:"If-Match" doc:"The ETag that the change is based on; programs may send *"`
 }
 
@@ -322,7 +322,7 @@ func (s *Server) removePost(ctx context.Context, in *changePostInput) (*noOutput
 }
 
 // restorePost needs no If-Match: an undo comes before the new version is read.
-func (s *Server) restorePost(ctx context.Context, in *postPath) (*postOutput, error) {
+func (s *Server) restorePost(ctx context.Context, in *PostPath) (*postOutput, error) {
 	ref := liveblog.PostRef{BlogID: blogOf(ctx).blog.ID, ID: in.ID}
 	w, err := s.posts.RestorePost(ctx, actor(ctx), ref, permit(ctx))
 	if err != nil {

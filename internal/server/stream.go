@@ -115,11 +115,16 @@ var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)
 // sends when it reconnects, wins over the URL, which is of the first connect.
 func position(r *http.Request) stream.Position {
 	query := r.URL.Query()
-	p := stream.Position{Epoch: query.Get("epoch")}
 	text, given := r.Header.Get("Last-Event-ID"), true
 	if text == "" {
 		text, given = query.Get("after"), query.Has("after")
 	}
+	p := cursor(text, given)
+	p.Epoch = query.Get("epoch")
+	return p
+}
+
+func cursor(text string, given bool) (p stream.Position) {
 	if !given {
 		return p
 	}
@@ -131,8 +136,8 @@ func position(r *http.Request) stream.Position {
 }
 
 type pollInput struct {
-	blogPath
-	After string `query:"after" pattern:"^[0-9]{1,18}$" patternDescription:"a number of up to 18 digits" doc:"Only events after this one; without it, those from now on"`
+	BlogPath
+	After string `query:"after" doc:"Only events after this one; without it, those from now on"`
 	Epoch string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
 	Wait  int    `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"Seconds to wait for an event when there is none"`
 }
@@ -145,9 +150,9 @@ type pollOutput struct {
 // pollEvents answers from the ring. A page of events may be shared by a cache
 // for a moment, so that many who wait at one place cost one request.
 func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, error) {
-	p := stream.Position{Epoch: in.Epoch, HasAfter: in.After != ""}
-	if p.HasAfter {
-		p.After, _ = strconv.ParseInt(in.After, 10, 64) // the pattern leaves numbers that fit
+	p := cursor(in.After, in.After != "")
+	if p.Epoch = in.Epoch; p.Invalid {
+		return nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_cursor", Detail: "after must be a number of up to 18 digits"}
 	}
 	batch, err := s.hub.Poll(ctx, blogOf(ctx).blog.ID, p, time.Duration(in.Wait)*time.Second, pollLimit)
 	if err != nil {
@@ -161,9 +166,9 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 }
 
 type viewsInput struct {
-	blogPath
+	BlogPath
 	UserAgent string `header:"User-Agent" hidden:"true"`
-	RawBody   []byte `contentType:"application/json"`
+	RawBody   []byte `contentType:"text/plain"`
 }
 
 // reportViews takes beacons, which browsers send as text/plain. It answers the
@@ -209,7 +214,7 @@ type statsOutput struct {
 	}
 }
 
-func (s *Server) getStats(ctx context.Context, _ *blogPath) (*statsOutput, error) {
+func (s *Server) getStats(ctx context.Context, _ *BlogPath) (*statsOutput, error) {
 	id := blogOf(ctx).blog.ID
 	counts, err := s.counts.Counts(ctx, []uuid.UUID{id}, false)
 	if err != nil {
