@@ -65,8 +65,8 @@ clean: ## remove what was built; the data stays
 tools:
 	@command -v go >/dev/null || { echo "Go is missing: install Go $$(sed -n 's/^go //p' go.mod) or newer from go.dev/dl"; exit 1; }
 	@command -v npm >/dev/null || { echo "Node.js is missing: install Node.js 20.19 or newer, with npm, from nodejs.org"; exit 1; }
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
-	  if (a < 20 || (a === 20 && b < 19)) { console.error("Node.js " + process.versions.node + " is too old: install 20.19 or newer"); process.exit(1) }'
+	@node -e "const [a, b] = process.versions.node.split('.'); process.exit(a > 20 || a == 20 && b >= 19 ? 0 : 1)" \
+	  || { echo "Node.js $$(node --version) is too old: install 20.19 or newer"; exit 1; }
 
 bin/dateline: FORCE .cache/admin
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/dateline
