@@ -68,11 +68,12 @@ func uploadOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "upload-media", Method: http.MethodPost, Path: "/api/v1/media", Tags: []string{"Media"},
 		Summary: "Upload an image", DefaultStatus: http.StatusCreated,
-		Description:     "The image is turned upright, freed of metadata and stored in several sizes. Put `markdown` of the answer into a post to show it.",
-		MaxBodyBytes:    media.MaxUpload + uploadExtra,
-		BodyReadTimeout: uploadTimeout,
-		Middlewares:     huma.Middlewares{refuseStrangers},
-		RequestBody:     &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
+		Description:      "The image is turned upright, freed of metadata and stored in several sizes. Put `markdown` of the answer into a post to show it.",
+		SkipValidateBody: true, // a form is no JSON for huma to check
+		MaxBodyBytes:     media.MaxUpload + uploadExtra,
+		BodyReadTimeout:  uploadTimeout,
+		Middlewares:      huma.Middlewares{refuseStrangers},
+		RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
 	}
 }
 
