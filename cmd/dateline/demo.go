@@ -4,66 +4,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
+	"strings"
 	"time"
 
 	"dateline/internal/demo"
 )
 
-// DemoCmd plays a scripted event into a running Dateline.
-type DemoCmd struct {
-	URL   string  `help:"Where Dateline runs." default:"http://127.0.0.1:8080"`
-	Token string  `help:"API token with the scopes posts:write, blogs:write and media:write." env:"DATELINE_TOKEN"`
-	Speed float64 `help:"How much faster than real time; the event takes 90 minutes." default:"60"`
-	Slug  string  `help:"Slug of the blog to make; the default holds the time."`
+// demoCommand plays a scripted event into a running server.
+type demoCommand struct {
+	URL   string  `default:"http://127.0.0.1:8080" help:"Where the server runs."`
+	Token string  `env:"DATELINE_TOKEN" help:"API token with posts:write, blogs:write and media:write. Without one, the demo makes one in the database, good for a day."`
+	Speed float64 `default:"60" help:"How much faster than real time; the event takes 90 minutes."`
+	Slug  string  `help:"Slug of the blog to make. The default holds the time."`
 	Loop  bool    `help:"Start again with a new blog when the event is over."`
 }
 
-// errNoToken tells how to get a token.
-var errNoToken = errors.New(`the demo needs an API token: make one in the admin under "API tokens"
-with the scopes posts:write, blogs:write and media:write, and give it as --token or DATELINE_TOKEN`)
-
-// Run plays the event until it is over, or until Ctrl-C.
-func (d *DemoCmd) Run() error {
-	if d.Token == "" {
-		return errNoToken
-	}
+// Run is called by kong. It ends with the event, or quietly with Ctrl-C.
+func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 	if d.Speed <= 0 {
 		return errors.New("--speed must be more than 0")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	for {
-		if err := d.play(ctx); err != nil {
-			return quietly(ctx, err)
-		}
-		if !d.Loop {
+	if err := d.ensureToken(ctx, c); err != nil {
+		return fmt.Errorf("%w\nThe demo found no token and could not make one. Make one with `dateline token create demo --scope posts:write,blogs:write,media:write` and give it as --token or DATELINE_TOKEN", err)
+	}
+	for slug := d.Slug; ; slug = "" {
+		err := d.play(ctx, slug, term)
+		if ctx.Err() != nil {
+			fmt.Fprintln(term.out, "stopped")
 			return nil
 		}
-		d.Slug = ""
+		if err != nil || !d.Loop {
+			return err
+		}
 	}
 }
 
-func (d *DemoCmd) play(ctx context.Context) error {
-	if d.Slug == "" {
-		d.Slug = "lantern-cup-" + time.Now().UTC().Format("20060102-150405")
-	}
-	fmt.Printf("Follow it at %s/b/%s\n", d.URL, d.Slug)
-	p := demo.Player{Client: demo.NewClient(d.URL, d.Token), Slug: d.Slug, Speed: d.Speed, OnStep: tell}
-	return p.Play(ctx, demo.Script())
-}
-
-func tell(s demo.Step) {
-	fmt.Printf("%6s  %-8s %s %s\n", s.At.Round(time.Second), s.Action, s.Name, s.Post.Title)
-}
-
-// quietly turns an error that only says that the user stopped us into none.
-func quietly(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		fmt.Println("stopped")
+// ensureToken makes a token as the operator would; the secret stays in memory.
+func (d *demoCommand) ensureToken(ctx context.Context, c *Config) error {
+	if d.Token != "" {
 		return nil
 	}
-	return err
+	db, err := openMigrated(ctx, c)
+	if err != nil {
+		return err
+	}
+	create := tokenCreate{Name: "demo", Scope: []string{"posts:write", "blogs:write", "media:write"}, Expires: 1}
+	token, err := create.token()
+	if err == nil {
+		d.Token, err = create.create(ctx, db, token)
+	}
+	return errors.Join(err, db.Close())
+}
+
+func (d *demoCommand) play(ctx context.Context, slug string, term console) error {
+	if slug == "" {
+		slug = "lantern-cup-" + time.Now().UTC().Format("20060102-150405")
+	}
+	fmt.Fprintf(term.out, "Follow it at %s/b/%s\n", strings.TrimSuffix(d.URL, "/"), slug)
+	p := demo.Player{Client: demo.NewClient(d.URL, d.Token), Slug: slug, Speed: d.Speed, OnStep: func(s demo.Step) {
+		fmt.Fprintf(term.out, "%6s  %-8s %s\n", s.At, s.Action, s.Name)
+	}}
+	return p.Play(ctx, demo.Script())
 }

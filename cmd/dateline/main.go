@@ -25,6 +25,7 @@ type program struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to this version, and exit."`
 	User    userCommands   `cmd:"" help:"Manage the people who sign in."`
 	Token   tokenCommands  `cmd:"" help:"Manage API tokens."`
+	Demo    demoCommand    `cmd:"" help:"Play an invented event into a running server, to see how it looks."`
 	Doctor  doctorCommand  `cmd:"" help:"Check this installation and say what to do."`
 	Health  healthCommand  `cmd:"" help:"Ask the running server whether it is ready; for container health checks."`
 
