@@ -68,11 +68,12 @@ func uploadOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "upload-media", Method: http.MethodPost, Path: "/api/v1/media", Tags: []string{"Media"},
 		Summary: "Upload an image", DefaultStatus: http.StatusCreated,
-		Description:     "The image is turned upright, freed of metadata and stored in several sizes. Put `markdown` of the answer into a post to show it.",
-		MaxBodyBytes:    media.MaxUpload + uploadExtra,
-		BodyReadTimeout: uploadTimeout,
-		Middlewares:     huma.Middlewares{refuseStrangers},
-		RequestBody:     &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
+		Description:      "The image is turned upright, freed of metadata and stored in several sizes. Put `markdown` of the answer into a post to show it.",
+		SkipValidateBody: true, // a form is no JSON for huma to check
+		MaxBodyBytes:     media.MaxUpload + uploadExtra,
+		BodyReadTimeout:  uploadTimeout,
+		Middlewares:      huma.Middlewares{refuseStrangers},
+		RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
 	}
 }
 
@@ -227,11 +228,11 @@ func (u *upload) idempotencyKey(key string) (liveblog.IdempotencyKey, error) {
 	return liveblog.IdempotencyKey{Key: key, Hash: [32]byte(h.Sum(nil))}, nil
 }
 
-type mediaInput struct {
+type MediaInput struct {
 	ID uuid.UUID `path:"id"`
 }
 
-func (s *Server) getMedia(ctx context.Context, in *mediaInput) (*mediaOutput, error) {
+func (s *Server) getMedia(ctx context.Context, in *MediaInput) (*mediaOutput, error) {
 	m, err := s.oneMedia(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -240,7 +241,7 @@ func (s *Server) getMedia(ctx context.Context, in *mediaInput) (*mediaOutput, er
 }
 
 type mediaUpdateInput struct {
-	mediaInput
+	MediaInput
 	Body struct {
 		Alt     *string `json:"alt,omitempty" maxLength:"1000"`
 		Caption *string `json:"caption,omitempty" maxLength:"1000"`
