@@ -95,14 +95,18 @@ func (s *Server) blogPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.pages.Page(c.Request.Context(), c.Param("slug"), q)
-	if err != nil {
-		return err
-	}
-	if !page.Blog.Public() {
-		return noSuchPage
-	}
-	return s.writePage(c, http.StatusOK, "blog.html", s.blogView(page, q))
+	slug := c.Param("slug")
+	return s.cached(c, pagePath(slug, q), func() ([]byte, liveblog.Head, error) {
+		page, err := s.pages.Page(context.WithoutCancel(c.Request.Context()), slug, q)
+		if err != nil {
+			return nil, liveblog.Head{}, err
+		}
+		if !page.Blog.Public() {
+			return nil, liveblog.Head{}, noSuchPage
+		}
+		html, err := s.render.page("blog.html", s.blogView(page, q))
+		return html, liveblog.Head{BlogID: page.Blog.ID, Epoch: page.Blog.Epoch, LastSeq: page.Blog.LastSeq}, err
+	})
 }
 
 var noSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")
