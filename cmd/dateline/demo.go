@@ -4,66 +4,74 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"dateline/internal/demo"
+	"dateline/internal/liveblog"
 )
 
-// DemoCmd plays a scripted event into a running Dateline.
-type DemoCmd struct {
-	URL   string  `help:"Where Dateline runs." default:"http://127.0.0.1:8080"`
-	Token string  `help:"API token with the scopes posts:write, blogs:write and media:write." env:"DATELINE_TOKEN"`
-	Speed float64 `help:"How much faster than real time; the event takes 90 minutes." default:"60"`
-	Slug  string  `help:"Slug of the blog to make; the default holds the time."`
-	Loop  bool    `help:"Start again with a new blog when the event is over."`
+// demoCommand plays a scripted event into a running server.
+type demoCommand struct {
+	Server string  `placeholder:"URL" help:"Where Dateline runs; by default, the address it listens on."`
+	Token  string  `env:"DATELINE_TOKEN" help:"API token with the scopes posts:write, blogs:write and media:write. Without one, a token for a day is made in the database."`
+	Speed  float64 `default:"60" help:"How much faster than real time. The event takes about 90 minutes."`
+	Slug   string  `help:"Slug of the blog to make; by default it holds the time."`
+	Loop   bool    `help:"Start again with a new blog when the event is over."`
 }
 
-// errNoToken tells how to get a token.
-var errNoToken = errors.New(`the demo needs an API token: make one in the admin under "API tokens"
-with the scopes posts:write, blogs:write and media:write, and give it as --token or DATELINE_TOKEN`)
+// demoTokenLife is how long a token that the demo makes for itself is good.
+const demoTokenLife = 1 // day
 
-// Run plays the event until it is over, or until Ctrl-C.
-func (d *DemoCmd) Run() error {
-	if d.Token == "" {
-		return errNoToken
-	}
+// Run is called by kong. It plays until the event is over, or until Ctrl-C.
+func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 	if d.Speed <= 0 {
 		return errors.New("--speed must be more than 0")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	if d.Server == "" {
+		d.Server = "http://" + localHost(c.Listen)
+	}
+	if err := ready(ctx, d.Server); err != nil {
+		return fmt.Errorf("%w; start it with `make run` or `dateline serve`", err)
+	}
+	if err := d.ensureToken(ctx, c); err != nil {
+		return err
+	}
 	for {
-		if err := d.play(ctx); err != nil {
-			return quietly(ctx, err)
-		}
-		if !d.Loop {
+		err := d.play(ctx, term)
+		if ctx.Err() != nil {
+			fmt.Fprintln(term.out, "stopped")
 			return nil
+		}
+		if err != nil || !d.Loop {
+			return err
 		}
 		d.Slug = ""
 	}
 }
 
-func (d *DemoCmd) play(ctx context.Context) error {
+// ensureToken makes a token where the database is at hand, as it is beside a
+// server with its private PostgreSQL.
+func (d *demoCommand) ensureToken(ctx context.Context, c *Config) error {
+	if d.Token != "" {
+		return nil
+	}
+	db, err := openMigrated(ctx, c)
+	if err != nil {
+		return fmt.Errorf("%w; or give an API token with --token", err)
+	}
+	create := tokenCreate{Name: "dateline demo", Expires: demoTokenLife}
+	token := &liveblog.Token{Name: create.Name, Scopes: []liveblog.Scope{liveblog.ScopePostWrite, liveblog.ScopeBlogWrite, liveblog.ScopeMedia}}
+	d.Token, err = create.create(ctx, db, token)
+	return errors.Join(err, db.Close())
+}
+
+func (d *demoCommand) play(ctx context.Context, term console) error {
 	if d.Slug == "" {
 		d.Slug = "lantern-cup-" + time.Now().UTC().Format("20060102-150405")
 	}
-	fmt.Printf("Follow it at %s/b/%s\n", d.URL, d.Slug)
-	p := demo.Player{Client: demo.NewClient(d.URL, d.Token), Slug: d.Slug, Speed: d.Speed, OnStep: tell}
+	fmt.Fprintf(term.out, "Follow it at %s/b/%s\n", d.Server, d.Slug)
+	p := demo.Player{Client: demo.NewClient(d.Server, d.Token), Slug: d.Slug, Speed: d.Speed, OnStep: func(s demo.Step) {
+		fmt.Fprintf(term.out, "%6s  %-8s %s %s\n", s.At.Round(time.Second), s.Action, s.Name, s.Post.Title)
+	}}
 	return p.Play(ctx, demo.Script())
-}
-
-func tell(s demo.Step) {
-	fmt.Printf("%6s  %-8s %s %s\n", s.At.Round(time.Second), s.Action, s.Name, s.Post.Title)
-}
-
-// quietly turns an error that only says that the user stopped us into none.
-func quietly(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		fmt.Println("stopped")
-		return nil
-	}
-	return err
 }
