@@ -4,31 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"dateline/internal/demo"
+	"dateline/internal/liveblog"
 )
 
 // demoCommand plays a scripted event into a running server.
 type demoCommand struct {
-	URL   string  `default:"http://127.0.0.1:8080" help:"Where the server runs."`
-	Token string  `env:"DATELINE_TOKEN" help:"API token with posts:write, blogs:write and media:write. Without one, the demo makes one in the database, good for a day."`
-	Speed float64 `default:"60" help:"How much faster than real time; the event takes 90 minutes."`
-	Slug  string  `help:"Slug of the blog to make. The default holds the time."`
-	Loop  bool    `help:"Start again with a new blog when the event is over."`
+	Server string  `placeholder:"URL" help:"Where Dateline runs; by default, the address it listens on."`
+	Token  string  `env:"DATELINE_TOKEN" help:"API token with the scopes posts:write, blogs:write and media:write. Without one, a token for a day is made in the database."`
+	Speed  float64 `default:"60" help:"How much faster than real time. The event takes about 90 minutes."`
+	Slug   string  `help:"Slug of the blog to make; by default it holds the time."`
+	Loop   bool    `help:"Start again with a new blog when the event is over."`
 }
 
-// Run is called by kong. It ends with the event, or quietly with Ctrl-C.
+// demoTokenLife is how long a token that the demo makes for itself is good.
+const demoTokenLife = 1 // day
+
+// Run is called by kong. It plays until the event is over, or until Ctrl-C.
 func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 	if d.Speed <= 0 {
 		return errors.New("--speed must be more than 0")
 	}
-	if err := d.ensureToken(ctx, c); err != nil {
-		return fmt.Errorf("%w\nThe demo found no token and could not make one. Make one with `dateline token create demo --scope posts:write,blogs:write,media:write` and give it as --token or DATELINE_TOKEN", err)
+	if d.Server == "" {
+		d.Server = "http://" + localHost(c.Listen)
 	}
-	for slug := d.Slug; ; slug = "" {
-		err := d.play(ctx, slug, term)
+	if err := ready(ctx, d.Server); err != nil {
+		return fmt.Errorf("%w; start it with `make run` or `dateline serve`", err)
+	}
+	if err := d.ensureToken(ctx, c); err != nil {
+		return err
+	}
+	for {
+		err := d.play(ctx, term)
 		if ctx.Err() != nil {
 			fmt.Fprintln(term.out, "stopped")
 			return nil
@@ -36,33 +45,33 @@ func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 		if err != nil || !d.Loop {
 			return err
 		}
+		d.Slug = ""
 	}
 }
 
-// ensureToken makes a token as the operator would; the secret stays in memory.
+// ensureToken makes a token where the database is at hand, as it is beside a
+// server with its private PostgreSQL.
 func (d *demoCommand) ensureToken(ctx context.Context, c *Config) error {
 	if d.Token != "" {
 		return nil
 	}
 	db, err := openMigrated(ctx, c)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; or give an API token with --token", err)
 	}
-	create := tokenCreate{Name: "demo", Scope: []string{"posts:write", "blogs:write", "media:write"}, Expires: 1}
-	token, err := create.token()
-	if err == nil {
-		d.Token, err = create.create(ctx, db, token)
-	}
+	create := tokenCreate{Name: "dateline demo", Expires: demoTokenLife}
+	token := &liveblog.Token{Name: create.Name, Scopes: []liveblog.Scope{liveblog.ScopePostWrite, liveblog.ScopeBlogWrite, liveblog.ScopeMedia}}
+	d.Token, err = create.create(ctx, db, token)
 	return errors.Join(err, db.Close())
 }
 
-func (d *demoCommand) play(ctx context.Context, slug string, term console) error {
-	if slug == "" {
-		slug = "lantern-cup-" + time.Now().UTC().Format("20060102-150405")
+func (d *demoCommand) play(ctx context.Context, term console) error {
+	if d.Slug == "" {
+		d.Slug = "lantern-cup-" + time.Now().UTC().Format("20060102-150405")
 	}
-	fmt.Fprintf(term.out, "Follow it at %s/b/%s\n", strings.TrimSuffix(d.URL, "/"), slug)
-	p := demo.Player{Client: demo.NewClient(d.URL, d.Token), Slug: slug, Speed: d.Speed, OnStep: func(s demo.Step) {
-		fmt.Fprintf(term.out, "%6s  %-8s %s\n", s.At, s.Action, s.Name)
+	fmt.Fprintf(term.out, "Follow it at %s/b/%s\n", d.Server, d.Slug)
+	p := demo.Player{Client: demo.NewClient(d.Server, d.Token), Slug: d.Slug, Speed: d.Speed, OnStep: func(s demo.Step) {
+		fmt.Fprintf(term.out, "%6s  %-8s %s %s\n", s.At.Round(time.Second), s.Action, s.Name, s.Post.Title)
 	}}
 	return p.Play(ctx, demo.Script())
 }
