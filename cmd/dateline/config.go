@@ -23,6 +23,7 @@ type Config struct {
 
 	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`
 	DataDir     string `default:"./data" env:"DATELINE_DATA_DIR" help:"Holds the setup link and the private PostgreSQL."`
+	MediaDir    string `env:"DATELINE_MEDIA_DIR" placeholder:"DIR" help:"Keeps the bytes of pictures in this directory; all nodes must share it. Without it they are in the database."`
 	Replication string `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
 
 	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
