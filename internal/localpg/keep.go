@@ -177,7 +177,8 @@ func (c *Cluster) startServer() (*server, error) {
 	for _, s := range c.config.Settings {
 		args = append(args, "-c", s)
 	}
-	s := &server{cmd: c.command("postgres", args...), exited: make(chan struct{})}
+	// Not killed with any context: end stops it in good order.
+	s := &server{cmd: c.command(context.Background(), "postgres", args...), exited: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.cmd.Path, err)
