@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
@@ -111,7 +112,8 @@ func (c *Client) UpdatePost(ctx context.Context, slug, id string, p Post) error 
 // try may have done it.
 func (c *Client) DeletePost(ctx context.Context, slug, id string) error {
 	err := c.json(ctx, http.MethodDelete, "/blogs/"+slug+"/posts/"+id, nil, nil)
-	if e, ok := err.(*APIError); ok && e.Status == http.StatusGone {
+	var e *APIError
+	if errors.As(err, &e) && e.Status == http.StatusGone {
 		return nil
 	}
 	return err

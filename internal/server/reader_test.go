@@ -36,6 +36,8 @@ type conn struct {
 	done  <-chan struct{}
 }
 
+var extra http.HandlerFunc
+
 func newScripted(t testing.TB, f *fakePages) *scripted {
 	page := newPageServer(t, f)
 	s := &scripted{t: t, f: f, render: page.render, conns: make(chan *conn, 20), polls: make(chan string, 20), beacons: make(chan string, 20)}
@@ -44,6 +46,7 @@ func newScripted(t testing.TB, f *fakePages) *scripted {
 	mux.HandleFunc("GET /api/v1/blogs/{slug}/stream", s.stream)
 	mux.HandleFunc("GET /api/v1/blogs/{slug}/events", s.poll)
 	mux.HandleFunc("POST /api/v1/blogs/{slug}/views", s.views)
+	mux.HandleFunc("GET /media/", func(w http.ResponseWriter, r *http.Request) { extra(w, r) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -161,10 +164,12 @@ const (
 	applied = `+document.querySelector('main').dataset.lastSeq`
 	badge   = `document.querySelector('.badge').textContent`
 	// hide makes the page believe its tab is hidden; show the opposite.
-	hide = `Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
-	show = `Object.defineProperty(document, 'visibilityState', { value: 'visible', configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
+	hide = `Object.defineProperty(document, 'hidden', { value: true, configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
+	show = `Object.defineProperty(document, 'hidden', { value: false, configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
 	// hasten makes long waits short: every wait of a second or more takes a fiftieth.
 	hasten = `{ const real = setTimeout; window.setTimeout = (f, time, ...rest) => real(f, time >= 1000 ? time / 50 : time, ...rest) }`
+	// watchBadge keeps every state that the reader is told.
+	watchBadge = `(window.states = [], new MutationObserver(() => states.push(document.querySelector('.badge').textContent)).observe(document.querySelector('.badge'), { childList: true }), true)`
 	// record keeps every applied event.
 	record = `window.log = []; addEventListener('dateline:event', e => log.push(e.detail.type + e.detail.seq))`
 )
@@ -227,7 +232,7 @@ func TestNewPostsWaitWhileTheReaderIsElsewhere(t *testing.T) {
 	p := openPage(t, s, "/b/cup-final")
 	c := s.open()
 	p.Wait(badge + ` === 'Live'`)
-	browsertest.Eval[bool](p, `(scrollTo(0, 2500), true)`)
+	browsertest.Eval[bool](p, `(scrollTo({ top: 2500, behavior: 'instant' }), true)`)
 	before := browsertest.Eval[float64](p, `document.getElementById('p-`+testID(12).String()+`').getBoundingClientRect().top`)
 	c.post(21, liveblog.EventPost, testPost(21, "Twenty-one", "<p>a</p>"))
 	c.post(22, liveblog.EventPost, testPost(22, "Twenty-two", "<p>b</p>"))
@@ -300,10 +305,11 @@ func TestReconnects(t *testing.T) {
 	p.Wait(badge + ` === 'Live'`)
 	c.post(4, liveblog.EventPost, testPost(4, "Four", "<p>a</p>"))
 	p.Wait(applied + " === 4")
+	browsertest.Eval[bool](p, watchBadge)
 	s.refuse.Store(2)
 	c.out <- "retry: 10\n\n"
 	c.close()
-	p.Wait(badge + ` === 'Reconnecting…'`)
+	p.Wait(`states.includes('Reconnecting…')`)
 	c = s.open()
 	if !strings.Contains(c.query, "after=4") {
 		t.Errorf("resumes with %s", c.query)
@@ -406,7 +412,7 @@ func TestViewsAreCountedOnce(t *testing.T) {
 	if !strings.HasPrefix(first, "text/plain") || !strings.Contains(first, testID(20).String()) || strings.Contains(first, testID(1).String()) {
 		t.Errorf("beacon %s", first)
 	}
-	browsertest.Eval[bool](p, `(scrollTo(0, document.body.scrollHeight), true)`)
+	browsertest.Eval[bool](p, `(scrollTo({ top: document.body.scrollHeight, behavior: 'instant' }), true)`)
 	second := receiveWithin(t, s.beacons, "beacon")
 	if strings.Contains(second, testID(20).String()) || !strings.Contains(second, testID(1).String()) {
 		t.Errorf("second beacon %s", second)

@@ -1,3 +1,4 @@
+import { uuid } from './id'
 import { explain } from './problem'
 import type { Media } from './types'
 import { uploadImage } from './upload'
@@ -5,6 +6,8 @@ import { uploadImage } from './upload'
 /** An image on its way to the server. */
 export interface Upload {
   id: number
+  /** Sent as Idempotency-Key with every try. */
+  key: string
   name: string
   file: File
   /** An object URL of the file. */
@@ -26,9 +29,9 @@ export class Uploads {
 
   add(files: File[]): void {
     for (const file of files) {
-      const upload = { id: this.#next++, name: file.name, file, preview: URL.createObjectURL(file), progress: 0, error: '' }
-      this.list.push(upload)
-      void this.#send(upload.id)
+      const id = this.#next++
+      this.list.push({ id, key: uuid(), name: file.name, file, preview: URL.createObjectURL(file), progress: 0, error: '' })
+      void this.#send(id)
     }
   }
 
@@ -46,7 +49,7 @@ export class Uploads {
     const u = this.list.find((x) => x.id === id)
     if (!u) return
     try {
-      const media = await uploadImage(u.file, (part) => { u.progress = part })
+      const media = await uploadImage(u.file, u.key, (part) => { u.progress = part })
       if (!this.list.some((x) => x.id === id)) return
       this.onDone(media)
       this.dismiss(u)
