@@ -31,7 +31,7 @@ const (
 	blogsOnHome  = 50
 )
 
-// pageRoutes also answers requests that no other route wants: call it last.
+// pageRoutes also answers requests that no other route wants.
 func (s *Server) pageRoutes() {
 	for path, h := range map[string]func(*gin.Context) error{
 		"/": s.homePage, "/b/:slug": s.blogPage, "/b/:slug/p/:id": s.postPage,
