@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -34,25 +35,56 @@ type ReaderPath struct{ BlogPath }
 
 func (ReaderPath) mayBeCached() {}
 
-// register adds an operation to the API. No handler runs before the policy
-// said yes to action, for the blog of the path if there is one.
+// register adds an operation to the API. Nothing of a request but its head is
+// read before the policy said yes to action, for the blog of the path if there
+// is one.
 func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func(context.Context, *I) (*O, error)) {
 	mustFill(reflect.TypeFor[I]())
 	s.access = append(s.access, access{op.Method, op.Path, action})
 	if action != auth.ReadPublic {
 		op.Security = []map[string][]string{{"session": {}}, {"token": {}}}
 	}
+	op.Middlewares = append(op.Middlewares, s.guard(action, any(*new(I))))
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
-		ctx, err := s.authorize(ctx, action, in)
-		if err != nil {
-			return nil, apiError(ctx, err)
-		}
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, apiError(ctx, err)
 		}
 		return out, nil
 	})
+}
+
+// guard makes the middleware that asks the policy. What an operation's input
+// embeds tells whether it is about a blog.
+func (s *Server) guard(action auth.Action, input any) func(huma.Context, func(huma.Context)) {
+	_, onBlog := input.(interface{ blogSlug() string })
+	_, cached := input.(interface{ mayBeCached() })
+	return func(hc huma.Context, next func(huma.Context)) {
+		slug := ""
+		if onBlog {
+			slug = hc.Param("slug")
+		}
+		ctx, err := s.authorize(hc.Context(), action, slug, cached)
+		if err != nil {
+			refuse(hc, problemOf(ctx, err))
+			return
+		}
+		next(huma.WithContext(hc, ctx))
+	}
+}
+
+// refuse answers with a problem. The body was not read, so the connection can't
+// be used again.
+func refuse(hc huma.Context, p *problem) {
+	if wait, helps := p.retryAfter(); helps {
+		hc.SetHeader("Retry-After", wait)
+	}
+	if hc.Header("Content-Length") != "" || hc.Header("Transfer-Encoding") != "" {
+		hc.SetHeader("Connection", "close")
+	}
+	hc.SetHeader("Content-Type", p.ContentType(""))
+	hc.SetStatus(p.Status)
+	_ = json.NewEncoder(hc.BodyWriter()).Encode(p) // the client is gone if this fails
 }
 
 // mustFill panics when huma would leave a part of an input empty.
@@ -76,19 +108,17 @@ func apiError(ctx context.Context, err error) error {
 	return p
 }
 
-// authorize asks the policy and puts the blog of the path into the context. A
+// authorize asks the policy and puts the blog of the path, if slug is one, into the context. A
 // blog the principal may not know of is not found, whatever the action.
-func (s *Server) authorize(ctx context.Context, action auth.Action, in any) (context.Context, error) {
+func (s *Server) authorize(ctx context.Context, action auth.Action, slug string, cached bool) (context.Context, error) {
 	if err := badCookie(ctx); err != nil && action != auth.ReadPublic {
 		return ctx, err
 	}
 	p := principal(ctx)
-	slugged, onBlog := in.(interface{ blogSlug() string })
-	if !onBlog {
+	if slug == "" {
 		return ctx, auth.Allow(p, action, nil, liveblog.RoleNone)
 	}
-	_, cached := in.(interface{ mayBeCached() })
-	blog, member, err := s.visibleBlog(ctx, slugged.blogSlug(), cached)
+	blog, member, err := s.visibleBlog(ctx, slug, cached)
 	if err != nil {
 		return ctx, err
 	}
