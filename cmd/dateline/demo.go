@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"dateline/internal/demo"
@@ -30,7 +31,7 @@ func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 	if d.Server == "" {
 		d.Server = "http://" + localHost(c.Listen)
 	}
-	if err := ready(ctx, d.Server); err != nil {
+	if err := untilReady(ctx, d.Server); err != nil {
 		return fmt.Errorf("%w; start it with `make run` or `dateline serve`", err)
 	}
 	if err := d.ensureToken(ctx, c); err != nil {
@@ -46,6 +47,28 @@ func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 			return err
 		}
 		d.Slug = ""
+	}
+}
+
+// startGrace is how long a server that was just started gets to be ready.
+const startGrace = 10 * time.Second
+
+// untilReady returns nil once the server is ready.
+func untilReady(ctx context.Context, server string) error {
+	ctx, cancel := context.WithTimeout(ctx, startGrace)
+	defer cancel()
+	tick := time.NewTicker(startGrace / 50)
+	defer tick.Stop()
+	for {
+		err := ready(ctx, server)
+		if err == nil || errors.Is(err, syscall.ECONNREFUSED) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 
