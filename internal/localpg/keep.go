@@ -31,26 +31,30 @@ const (
 var errBusy = errors.New("a previous server has not ended yet")
 
 // keep runs the server, whenever it is this process's turn, until ctx ends. The
-// result of the first attempt goes to first.
+// result of the first attempt goes to first, which has room for it; a failed
+// first attempt is the last.
 func (c *Cluster) keep(ctx context.Context, first chan<- error) {
 	// Linux sends the parent's death signal when the thread that started the
 	// child ends, so this goroutine keeps its thread for its whole life.
 	runtime.LockOSThread()
 	defer close(c.done)
+	up := false
 	report := func(err error) {
-		select {
-		case first <- err:
-		default:
+		if !up {
+			first <- err
+			up = true
 		}
 	}
 	for ctx.Err() == nil {
 		err := c.takeTurn(ctx, report)
-		if ctx.Err() != nil {
+		if !up {
+			report(err)
 			return
 		}
-		report(err)
-		c.config.Log.Error("PostgreSQL ended and will be started again", "error", err)
-		pause(ctx, restartGap)
+		if ctx.Err() == nil {
+			c.config.Log.Error("PostgreSQL ended and will be started again", "error", err)
+			pause(ctx, restartGap)
+		}
 	}
 }
 
@@ -177,7 +181,8 @@ func (c *Cluster) startServer() (*server, error) {
 	for _, s := range c.config.Settings {
 		args = append(args, "-c", s)
 	}
-	s := &server{cmd: c.command("postgres", args...), exited: make(chan struct{})}
+	// Not killed with any context: end stops it in good order.
+	s := &server{cmd: c.command(context.Background(), "postgres", args...), exited: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.cmd.Path, err)

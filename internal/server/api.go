@@ -28,6 +28,12 @@ type BlogPath struct {
 
 func (b BlogPath) blogSlug() string { return b.Slug }
 
+// ReaderPath is a BlogPath for what all readers ask for again and again: the
+// blog may be a second old.
+type ReaderPath struct{ BlogPath }
+
+func (ReaderPath) mayBeCached() {}
+
 // register adds an operation to the API. No handler runs before the policy
 // said yes to action, for the blog of the path if there is one.
 func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func(context.Context, *I) (*O, error)) {
@@ -81,7 +87,8 @@ func (s *Server) authorize(ctx context.Context, action auth.Action, in any) (con
 	if !onBlog {
 		return ctx, auth.Allow(p, action, nil, liveblog.RoleNone)
 	}
-	blog, member, err := s.visibleBlog(ctx, slugged.blogSlug())
+	_, cached := in.(interface{ mayBeCached() })
+	blog, member, err := s.visibleBlog(ctx, slugged.blogSlug(), cached)
 	if err != nil {
 		return ctx, err
 	}
@@ -93,20 +100,36 @@ func (s *Server) authorize(ctx context.Context, action auth.Action, in any) (con
 
 // visibleBlog finds a blog and the principal's role on it; a draft is not
 // found for those who may not read drafts.
-func (s *Server) visibleBlog(ctx context.Context, slug string) (*liveblog.Blog, liveblog.Role, error) {
-	p := principal(ctx)
-	blog, err := s.blogs.Blog(ctx, slug)
+func (s *Server) visibleBlog(ctx context.Context, slug string, cached bool) (*liveblog.Blog, liveblog.Role, error) {
+	blog, err := s.findBlog(ctx, slug, cached)
 	if err != nil {
 		return nil, liveblog.RoleNone, err
 	}
-	member := liveblog.RoleNone
-	if !p.Anonymous() && p.User != nil {
-		if member, err = s.blogs.MemberRole(ctx, blog.ID, p.User.ID); err != nil {
-			return nil, member, err
-		}
+	p := principal(ctx)
+	if p.Anonymous() || p.User == nil {
+		return visible(p, blog, liveblog.RoleNone)
 	}
+	member, err := s.blogs.MemberRole(ctx, blog.ID, p.User.ID)
+	if err != nil {
+		return nil, member, err
+	}
+	return visible(p, blog, member)
+}
+
+func (s *Server) findBlog(ctx context.Context, slug string, cached bool) (*liveblog.Blog, error) {
+	switch {
+	case !liveblog.ValidSlug(slug):
+		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no such blog")
+	case cached:
+		return s.blogCache.get(ctx, s.blogs, slug)
+	default:
+		return s.blogs.Blog(ctx, slug)
+	}
+}
+
+func visible(p *liveblog.Principal, blog *liveblog.Blog, member liveblog.Role) (*liveblog.Blog, liveblog.Role, error) {
 	if !blog.Public() && auth.Allow(p, auth.ReadUnpublished, &blog.ID, member) != nil {
-		return nil, member, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
+		return nil, member, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", blog.Slug)
 	}
 	return blog, member, nil
 }
