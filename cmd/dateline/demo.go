@@ -37,17 +37,16 @@ func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 	if err := d.ensureToken(ctx, c); err != nil {
 		return err
 	}
-	for {
-		err := d.play(ctx, term)
-		if ctx.Err() != nil {
-			fmt.Fprintln(term.out, "stopped")
-			return nil
-		}
-		if err != nil || !d.Loop {
-			return err
-		}
+	err := d.play(ctx, term)
+	for d.Loop && err == nil {
 		d.Slug = ""
+		err = d.play(ctx, term)
 	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(term.out, "stopped")
+		return nil
+	}
+	return err
 }
 
 // startGrace is how long a server that was just started gets to be ready.
