@@ -128,6 +128,7 @@ const connect = () => {
     silent = failures = 0
     leaving = false
     show('Live')
+    showCounts(data)
     if (data.epoch !== epoch || data.from > seq) reload()
   })
   for (const type of ['post', 'update', 'delete', 'blog']) on(type, data => receive(type, data))
@@ -454,7 +455,7 @@ const enhance = article => {
 
 /** @param {HTMLElement} figure */
 const load = figure => {
-  const frame = parse('<iframe sandbox="allow-scripts allow-same-origin allow-popups" allow="fullscreen; encrypted-media"></iframe>')
+  const frame = parse('<iframe sandbox="allow-scripts allow-same-origin allow-popups" allow="fullscreen"></iframe>')
   frame.title = figure.dataset.embedProvider
   frame.src = figure.dataset.embedSrc
   figure.firstChild.replaceWith(frame)

@@ -114,7 +114,7 @@ func (s *scripted) encode(seq int64, kind liveblog.EventType, p liveblog.Post) (
 func (s *scripted) open() *conn {
 	s.t.Helper()
 	c := receiveWithin(s.t, s.conns, "a stream")
-	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0}`, testEpoch))
+	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0,"readers":7}`, testEpoch))
 	return c
 }
 
@@ -186,6 +186,7 @@ func TestLivePostsEditsAndRemovals(t *testing.T) {
 	s := newScripted(t, cupFinal(3))
 	p := openPage(t, s, "/b/cup-final")
 	c := s.open()
+	p.Wait(`document.querySelector('.readers').textContent === '7 reading now'`)
 	if !strings.Contains(c.query, "after=3") || !strings.Contains(c.query, "epoch="+testEpoch) {
 		t.Errorf("the stream starts with %s", c.query)
 	}
