@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +152,19 @@ func number(t testing.TB, dsn, sql string, args ...any) int64 {
 	type row struct{ N int64 }
 	list := query[row](t, dsn, "SELECT ("+sql+")::bigint AS n", args...)
 	return list[0].N
+}
+
+// spread is a set of durations that prints as its percentiles.
+type spread []time.Duration
+
+// at is the duration that a share of all, 0 to 1, do not exceed.
+func (s spread) at(share float64) time.Duration {
+	if len(s) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(s))[int(float64(len(s)-1)*share)]
+}
+
+func (s spread) String() string {
+	return fmt.Sprintf("%d, p50 %v, p99 %v, max %v", len(s), s.at(.5).Round(10*time.Microsecond), s.at(.99).Round(10*time.Microsecond), s.at(1).Round(10*time.Microsecond))
 }

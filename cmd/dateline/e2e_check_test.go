@@ -52,12 +52,28 @@ type truth struct {
 	epoch string
 	log   []logRow
 	posts map[string]postRow
+	data  decoded
+}
+
+// decoded keeps what data says, since all readers get the same.
+type decoded map[string]eventData
+
+func (m decoded) get(data string) (eventData, error) {
+	d, known := m[data]
+	if known {
+		return d, nil
+	}
+	err := json.Unmarshal([]byte(data), &d)
+	if err == nil {
+		m[data] = d
+	}
+	return d, err
 }
 
 func readTruth(t testing.TB, dsn, slug string) truth {
 	t.Helper()
 	type head struct{ Epoch string }
-	out := truth{posts: map[string]postRow{}}
+	out := truth{posts: map[string]postRow{}, data: decoded{}}
 	out.epoch = query[head](t, dsn, `SELECT epoch FROM blogs WHERE slug = $1`, slug)[0].Epoch
 	out.log = query[logRow](t, dsn, `
 		SELECT seq, type, coalesce(post_id::text, '') AS post_id, version
@@ -113,7 +129,7 @@ func (w truth) checkReader(received []sseEvent, from int64) error {
 	if last != w.head() {
 		return fmt.Errorf("the reader ends at %d, the log at %d", last, w.head())
 	}
-	return w.checkFold(fold(received))
+	return w.checkFold(w.fold(received))
 }
 
 // checkEvent checks one event of a reader who has all up to last, and tells
@@ -142,8 +158,8 @@ func (w truth) checkEvent(e sseEvent, last int64) (numbered bool, err error) {
 // checkContent compares an event with its row. It may tell of a newer version,
 // and of a removal where the post is removed by now.
 func (w truth) checkContent(e sseEvent, row logRow) error {
-	var d eventData
-	if err := json.Unmarshal([]byte(e.data), &d); err != nil {
+	d, err := w.data.get(e.data)
+	if err != nil {
 		return fmt.Errorf("event %d: %w", row.Seq, err)
 	}
 	gone := e.name == "delete" && !w.posts[row.PostID].Published
@@ -161,11 +177,11 @@ func (w truth) checkContent(e sseEvent, row logRow) error {
 }
 
 // fold applies events as a reader's page does: the highest version of each post wins.
-func fold(received []sseEvent) map[string]eventData {
+func (w truth) fold(received []sseEvent) map[string]eventData {
 	posts, versions := map[string]eventData{}, map[string]int64{}
 	for _, e := range received {
-		var d eventData
-		if e.name != "post" && e.name != "update" && e.name != "delete" || json.Unmarshal([]byte(e.data), &d) != nil || d.Version < versions[d.ID] {
+		d, err := w.data.get(e.data)
+		if !ofPost(e.name) || err != nil || d.Version < versions[d.ID] {
 			continue
 		}
 		versions[d.ID] = d.Version
@@ -177,6 +193,8 @@ func fold(received []sseEvent) map[string]eventData {
 	}
 	return posts
 }
+
+func ofPost(name string) bool { return name == "post" || name == "update" || name == "delete" }
 
 // checkFold compares what a reader ends with, who followed from the start.
 func (w truth) checkFold(posts map[string]eventData) error {
@@ -211,7 +229,8 @@ func frame(name string, seq int64, id string, version int64) sseEvent {
 func TestCheckReader(t *testing.T) {
 	t.Parallel()
 	w := truth{
-		log: []logRow{{1, "post", "a", 1}, {2, "update", "a", 2}, {3, "post", "b", 1}, {4, "delete", "b", 2}},
+		data: decoded{},
+		log:  []logRow{{1, "post", "a", 1}, {2, "update", "a", 2}, {3, "post", "b", 1}, {4, "delete", "b", 2}},
 		posts: map[string]postRow{
 			"a": {ID: "a", Version: 2, Published: true, Position: 1, Title: "t2"},
 			"b": {ID: "b", Version: 2, Position: 3},

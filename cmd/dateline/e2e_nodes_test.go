@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -24,6 +25,7 @@ const manySeed = 20260521
 // many is the setting of TestE2E_TwoNodesManyPublishers.
 type many struct {
 	t     *testing.T
+	dsn   string
 	nodes []string
 	robot *robot
 	posts int64
@@ -37,7 +39,7 @@ type many struct {
 func TestE2E_TwoNodesManyPublishers(t *testing.T) {
 	const publishers, readers, posts = 40, 50, 2000
 	dsn := pgtest.DSN(t)
-	m := &many{t: t, robot: newRobot(t, dsn), posts: posts}
+	m := &many{t: t, dsn: dsn, robot: newRobot(t, dsn), posts: posts}
 	for range 2 {
 		m.nodes = append(m.nodes, startProcess(t, dsn).url)
 	}
@@ -47,7 +49,7 @@ func TestE2E_TwoNodesManyPublishers(t *testing.T) {
 	began := time.Now()
 	faults, endFaults := context.WithCancel(t.Context())
 	var background errgroup.Group
-	background.Go(func() error { return m.terminateListeners(faults, dsn) })
+	background.Go(func() error { return m.terminateListeners(faults) })
 	var followers errgroup.Group
 	all := make([]*sseReader, readers)
 	for i := range all {
@@ -59,13 +61,14 @@ func TestE2E_TwoNodesManyPublishers(t *testing.T) {
 	if err := followers.Wait(); err != nil {
 		t.Fatal(err)
 	}
+	read := time.Since(began)
 	endFaults()
 	if err := background.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	m.check(readTruth(t, dsn, "many"), all)
 	t.Logf("%d posts published in %v (%.0f a second), read by %d readers after %v", posts, published.Round(time.Millisecond),
-		posts/published.Seconds(), readers, time.Since(began).Round(time.Millisecond))
+		posts/published.Seconds(), readers, read.Round(time.Millisecond))
 }
 
 // publishAll publishes the posts from many goroutines, over both nodes.
@@ -84,19 +87,29 @@ func (m *many) publishAll(publishers int) {
 }
 
 // publish repeats one post with one key until the outcome is known. Every
-// fourth first attempt is cut off at a random moment, as a bad network does.
+// fourth first attempt is cut off at a random moment, and every fourth answer is
+// treated as if it had been lost.
 func (m *many) publish(n int, random *rand.Rand) {
-	post := map[string]any{"title": fmt.Sprintf("Post %d", n), "body": fmt.Sprintf("Text of **post %d**.", n), "tags": []string{fmt.Sprint(n % 7)}}
-	key := fmt.Sprintf("many-publishers-%d", n)
-	a, tries, err := insist(m.t.Context(), func(try int) (answer, error) {
-		ctx, cancel := context.WithTimeout(m.t.Context(), 15*time.Second)
-		defer cancel()
-		if try == 0 && random.IntN(4) == 0 {
-			ctx, cancel = context.WithTimeout(ctx, time.Duration(random.IntN(60))*time.Millisecond)
-			defer cancel()
+	first := m.attempt(n, random, random.IntN(4) == 0)
+	if random.IntN(4) == 0 {
+		again := m.attempt(n, random, false)
+		if idOf(first) != idOf(again) || again.header.Get("Idempotent-Replayed") != "true" {
+			m.t.Errorf("post %d came twice: %s, then %s", n, first.body, again.body)
 		}
-		node := m.nodes[random.IntN(len(m.nodes))]
-		a, err := m.robot.call(ctx, http.MethodPost, node+"/api/v1/blogs/many/posts", post, "Idempotency-Key", key)
+	}
+}
+
+func (m *many) attempt(n int, random *rand.Rand, cut bool) answer {
+	post := map[string]any{"title": fmt.Sprintf("Post %d", n), "body": fmt.Sprintf("Text of **post %d**.", n), "tags": []string{fmt.Sprint(n % 7)}}
+	a, tries, err := insist(m.t.Context(), func(try int) (answer, error) {
+		limit := 15 * time.Second
+		if cut && try == 0 {
+			limit = time.Duration(random.IntN(400)) * time.Millisecond
+		}
+		ctx, cancel := context.WithTimeout(m.t.Context(), limit)
+		defer cancel()
+		a, err := m.robot.call(ctx, http.MethodPost, m.nodes[random.IntN(len(m.nodes))]+"/api/v1/blogs/many/posts", post,
+			"Idempotency-Key", fmt.Sprintf("many-publishers-%d", n))
 		if err != nil {
 			m.lost.Add(1)
 		}
@@ -109,6 +122,14 @@ func (m *many) publish(n int, random *rand.Rand) {
 	if err != nil || a.status != http.StatusCreated {
 		m.t.Errorf("post %d: %d %s %v", n, a.status, a.body, err)
 	}
+	return a
+}
+
+// idOf is the id in an answer with a post, or "".
+func idOf(a answer) string {
+	var p eventData
+	_ = json.Unmarshal(a.body, &p) // "" tells of the failure
+	return p.ID
 }
 
 // wander follows the blog to its last post, and changes the node after a random
@@ -129,10 +150,9 @@ func (m *many) wander(r *sseReader, random *rand.Rand) error {
 	return nil
 }
 
-// terminateListeners cuts the connections that carry notifications, again and
-// again, and those of the pools now and then.
-func (m *many) terminateListeners(ctx context.Context, dsn string) error {
-	conn, err := pgx.Connect(ctx, dsn)
+// terminateListeners cuts the connections that carry notifications, again and again.
+func (m *many) terminateListeners(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, m.dsn)
 	if err != nil {
 		return err
 	}
@@ -171,6 +191,29 @@ func (m *many) check(w truth, readers []*sseReader) {
 		events += len(r.log)
 		connects += r.connects
 	}
+	m.t.Logf("from commit to reader: %s", m.delays(readers))
 	m.t.Logf("attempts %d, cut off %d, replayed %d; %d readers connected %d times and got %d events; %d listeners terminated",
 		m.attempts.Load(), m.lost.Load(), m.replayed.Load(), len(readers), connects, events, m.terminated.Load())
+}
+
+// delays tells how long events took from their commit to a reader who was
+// there; those who came later are left out.
+func (m *many) delays(readers []*sseReader) spread {
+	type row struct {
+		Seq int64
+		At  time.Time
+	}
+	at := map[string]time.Time{}
+	for _, r := range query[row](m.t, m.dsn, `SELECT seq, at FROM events`) {
+		at[fmt.Sprint(r.Seq)] = r.At
+	}
+	var out spread
+	for _, r := range readers {
+		for _, e := range r.log {
+			if e.name == "post" {
+				out = append(out, e.at.Sub(at[e.id]))
+			}
+		}
+	}
+	return out
 }
