@@ -50,8 +50,8 @@ var floors = map[string]string{
 	"github.com/jackc/pgx/v5":      "v5.12.0", // GHSA-j38q-h3ph-jjpq, GHSA-95fj-3fxw-g62g
 	"golang.org/x/net":             "v0.56.0", // GO-2026-5025 to -5030: a sanitiser could be passed
 	"github.com/golang-jwt/jwt/v5": "v5.2.2",  // CVE-2025-30204
-	"github.com/yuin/goldmark":     "v1.7.17", // cross-site scripting through links
-	"golang.org/x/image":           "v0.45.0", // decoders that ran without limit
+	"github.com/yuin/goldmark":     "v1.7.17", // CVE-2026-5160: cross-site scripting through links
+	"golang.org/x/image":           "v0.45.0", // CVE-2026-46602, CVE-2026-46603: small files, huge pictures
 }
 
 const module = "dateline/"

@@ -10,14 +10,10 @@
  *   updated_at: string, pinned_post: ?Post}} Blog
  */
 
-const WATCHDOG = 50e3
-const STALE = 30e3
-const HELLO = 5e3
-const HIDE = 60e3
-const ANNOUNCE = 20e3
-const BEACON = 5e3
+// Milliseconds: silence after which a stream is dead, and may be; a stream's
+// time to greet; a hidden tab's stream; between two announcements; two beacons.
+const WATCHDOG = 50e3, STALE = 30e3, HELLO = 5e3, HIDE = 60e3, ANNOUNCE = 20e3, BEACON = 5e3
 
-const root = document.documentElement
 const main = document.querySelector('main')
 const slug = main.dataset.slug
 const base = `/api/v1/blogs/${slug}/`
@@ -26,7 +22,6 @@ const all = (selector, within = main) => [...within.querySelectorAll(selector)]
 const articles = () => all('.feed > article')
 const waiting = () => all('.feed > article[hidden]')
 const wait = time => new Promise(done => setTimeout(done, time))
-const hidden = () => document.visibilityState === 'hidden'
 const parse = html => {
   const template = document.createElement('template')
   template.innerHTML = html
@@ -71,8 +66,8 @@ const readPage = () => {
   main.dataset.lastSeq = seq
   elsewhere = 0
   ending()
-  one('.key-events')?.toggleAttribute('open', matchMedia('(min-width: 64rem)').matches)
-  for (const article of all('article')) enhance(article)
+  one('.key-events')?.toggleAttribute('open', matchMedia('(width >= 64rem)').matches)
+  all('article').forEach(enhance)
   showTimes()
 }
 
@@ -90,24 +85,24 @@ const show = state => {
 
 // The connection: an EventSource, or a long poll where a proxy keeps its bytes back.
 
-let source, poll, watchdog, hello, retry, heard = 0, failures = 0, silent = 0, resets = 0, leaving = false
+let source, poll, watchdog, hello, retry, heard, leaving, failures = 0, silent = 0, resets = 0
 
 const close = () => {
+  [watchdog, hello, retry].forEach(clearTimeout)
   source?.close()
   poll?.abort()
-  source = poll = undefined
-  for (const timer of [watchdog, hello, retry]) clearTimeout(timer)
+  source = poll = null
 }
 
 /** Full jitter between least and a bound that grows to 30 s. */
-const jitter = (n, least = 1e3) => least + Math.random() * (Math.min(30e3, 2e3 * 2 ** n) - least)
+const jitter = (n, least) => least + Math.random() * (Math.min(30e3, 2e3 * 2 ** n) - least)
 
 const lost = () => show(navigator.onLine ? 'Reconnecting…' : 'Offline')
 
 const later = () => {
   close()
   lost()
-  if (!ended()) retry = setTimeout(connect, jitter(failures++))
+  if (!ended()) retry = setTimeout(connect, jitter(failures++, 1e3))
 }
 
 const alive = () => {
@@ -120,7 +115,6 @@ const connect = () => {
   close()
   if (paused) return
   if (silent > 1) return longPoll()
-  leaving = false
   const opened = source = new EventSource(`${base}stream?after=${seq}&epoch=${epoch}`)
   const on = (type, f) => opened.addEventListener(type, e => {
     if (opened !== source) return
@@ -177,9 +171,9 @@ const longPoll = async () => {
 
 /** Makes sure that a reader who came back has a connection that works. */
 const check = () => {
-  if (paused || hidden()) return
+  if (paused || document.hidden) return
   silent = 0
-  if (!(source || poll) || source?.readyState === EventSource.CLOSED || Date.now() - heard > STALE) connect()
+  if (!(source || poll) || Date.now() - heard > STALE) connect()
 }
 
 /** Reads the whole page anew: after a reset or a gap, or when nothing else helps. */
@@ -189,14 +183,14 @@ const reload = async () => {
   await wait(jitter(resets++, 0))
   try {
     const answer = await fetch(location.href, { cache: 'no-cache', signal: mine.signal })
-    if (answer.status === 404 || answer.status === 410) return location.reload()
+    if ([404, 410].includes(answer.status)) return location.reload()
     if (!answer.ok) throw 0
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
     if (mine !== poll) return
     swap(page)
     connect()
   } catch {
-    if (mine === poll) retry = setTimeout(reload, jitter(failures++))
+    if (mine === poll) retry = setTimeout(reload, jitter(failures++, 1e3))
   }
 }
 
@@ -228,7 +222,6 @@ const receive = (type, data) => {
   }
   const at = data.edited_at || data.published_at || data.updated_at
   if (at) showUpdated(at)
-  one('.empty')?.toggleAttribute('hidden', articles().length > 0)
   main.dispatchEvent(new CustomEvent('dateline:event', { bubbles: true, detail: { type, seq } }))
 }
 
@@ -264,6 +257,8 @@ const put = post => {
   count()
 }
 
+const under = (list, { position }) => list.find(element => +element.dataset.position < position) ?? null
+
 /**
  * Puts an article where its position says, if it belongs on this page. The
  * position of a post is the seq that first published it: another seq tells of
@@ -271,13 +266,13 @@ const put = post => {
  */
 const place = (article, post) => {
   const list = articles()
-  const below = list.find(a => +a.dataset.position < post.position)
+  const below = under(list, post)
   const { page, tag } = main.dataset
   const newest = post.position === post.seq
   const older = !below && one('.pages.older')
   if (page === 'first' && !older || page === 'older' && !newest && !older) {
-    article.hidden = newest && (hidden() || !atTop())
-    one('.feed').insertBefore(article, below ?? null)
+    article.hidden = newest && (document.hidden || !atTop())
+    one('.feed').insertBefore(article, below)
     tell()
   } else if (newest && page !== 'post' && (!tag || post.tags.includes(tag)) && (!('key' in main.dataset) || post.key_event)) {
     elsewhere++
@@ -303,8 +298,7 @@ const putKeyEvent = (post, article) => {
     link.href = article.isConnected ? '#' + article.id : post.url
     link.firstChild.textContent = post.title || one('.post-body', article).textContent.trim().slice(0, 110)
     link.prepend(one('time', article).cloneNode(true))
-    const below = all('li', box).find(li => +li.dataset.position < post.position)
-    one('ol', box).insertBefore(item, below ?? null)
+    one('ol', box).insertBefore(item, under(all('li', box), post))
   }
   box.hidden = !one('li', box)
 }
@@ -371,16 +365,19 @@ const count = () => {
   document.title = n ? `(${n}) ${title}` : title
 }
 
-/** @param {boolean} asked whether the reader pressed the button */
+/** @param {boolean} [asked] whether the reader pressed the button */
 const reveal = asked => {
   if (asked && elsewhere) return location.assign('oldest' in main.dataset ? main.dataset.url : one('.filters [aria-current]').href)
   const fresh = waiting()
   for (const article of fresh) article.hidden = false
   count()
   if (!asked || !fresh.length) return
-  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
-  one('.feed').scrollIntoView({ behavior: calm ? 'instant' : 'smooth' })
+  one('.feed').scrollIntoView()
   fresh[0].focus({ preventScroll: true })
+}
+
+const revealAtTop = () => {
+  if (waiting().length && atTop()) reveal()
 }
 
 // One polite message now and then, for those who cannot see the page change.
@@ -406,8 +403,8 @@ const showViews = article => {
 }
 
 const showCounts = ({ posts, readers }) => {
-  for (const [id, n] of Object.entries(posts)) {
-    views.set(id, n)
+  for (const id in posts) {
+    views.set(id, posts[id])
     all(`article[data-id="${id}"]`).forEach(showViews)
   }
   const box = one('.readers')
@@ -428,7 +425,7 @@ const seen = new IntersectionObserver(entries => {
     clearTimeout(timers.get(target))
     timers.delete(target)
     const enough = isIntersecting && (intersectionRatio >= 0.5 || intersectionRect.height >= innerHeight / 2)
-    if (enough && !hidden()) timers.set(target, setTimeout(view, 1e3, target))
+    if (enough && !document.hidden) timers.set(target, setTimeout(view, 1e3, target))
   }
 }, { threshold: Array.from({ length: 101 }, (_, i) => i / 100) })
 
@@ -454,7 +451,7 @@ const enhance = article => {
   for (const figure of all('.embed[data-embed-src]', article)) {
     if (one('button', figure)) continue
     const name = figure.dataset.embedProvider
-    figure.prepend(parse('<button type="button" class="load"></button>'))
+    figure.prepend(parse('<button class="load"></button>'))
     figure.firstChild.textContent = `Load from ${name}: this sends data to ${name}`
   }
 }
@@ -468,7 +465,7 @@ const load = figure => {
 }
 
 const share = async button => {
-  const url = new URL(button.dataset.url, location).href
+  const url = location.origin + button.dataset.url
   if (navigator.share) return navigator.share({ url }).catch(() => {})
   if (!navigator.clipboard) return prompt('Link to this post', url)
   await navigator.clipboard.writeText(url)
@@ -477,8 +474,9 @@ const share = async button => {
 
 const pause = button => {
   paused = !paused
-  button.textContent = paused ? 'Resume updates' : 'Pause updates'
-  if (paused) { close(); show() } else connect()
+  button.textContent = (paused ? 'Resume' : 'Pause') + ' updates'
+  show('Live')
+  connect()
 }
 
 // A line between what is new and what the reader saw on the last visit, where
@@ -493,24 +491,28 @@ const visit = newest => {
 const markVisit = () => {
   const last = visit()
   const known = articles().findIndex(a => +a.dataset.position <= last)
-  if (known > 0) articles()[known].before(parse('<p class="visit">New since your last visit ↑</p>'))
+  if (known > 0) articles()[known].before(parse('<p class="visit">New since your last visit</p>'))
 }
 const keepVisit = () => visit(main.dataset.page === 'first' && articles().find(a => !a.hidden)?.dataset.position)
 
 // The start.
 
+const leave = () => {
+  keepVisit()
+  beacon()
+}
+
 let hiding
 const onVisibility = () => {
   clearTimeout(hiding)
-  if (hidden()) {
+  if (document.hidden) {
     hiding = setTimeout(close, HIDE)
     timers.forEach(clearTimeout)
-    keepVisit()
-    return beacon()
+    return leave()
   }
-  if (one('.feed') && atTop()) reveal()
+  revealAtTop()
   seen.disconnect()
-  for (const article of all('article')) seen.observe(article)
+  all('article').forEach(article => seen.observe(article))
   check()
 }
 
@@ -523,19 +525,22 @@ const follow = () => {
     else if (button?.matches('.share')) share(button)
     else if (button?.matches('.load')) load(button.parentNode)
     else if (button?.matches('.pause')) pause(button)
+    else if (target.closest('.key-events a')) reveal()
   })
   document.addEventListener('visibilitychange', onVisibility)
-  addEventListener('scroll', () => { if (waiting().length && atTop()) reveal() }, { passive: true })
-  addEventListener('hashchange', () => { if (document.getElementById(location.hash.slice(1))?.hidden) reveal(true) })
-  addEventListener('pageshow', e => { if (e.persisted) { heard = 0; check() } })
-  addEventListener('pagehide', () => { keepVisit(); beacon() })
-  addEventListener('online', () => { heard = 0; check() })
+  addEventListener('scroll', revealAtTop)
+  addEventListener('pageshow', check)
+  addEventListener('pagehide', leave)
+  addEventListener('online', () => {
+    heard = 0
+    check()
+  })
   addEventListener('offline', lost)
   setInterval(beacon, BEACON)
   if (!ended()) connect()
 }
 
-root.classList.add('js')
+document.documentElement.classList.add('js')
 if (slug) follow()
 else showTimes()
 setInterval(showTimes, 30e3)

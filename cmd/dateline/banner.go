@@ -37,14 +37,13 @@ func greet(ctx context.Context, c *Config, db *database, term console) error {
 // are collected and kept, so they get the name of the file only.
 func greetSetup(ctx context.Context, c *Config, db *database, public *url.URL, term console, line func(name, value string)) error {
 	file := filepath.Join(c.DataDir, "setup-link")
-	token, err := db.CreateSetupToken(ctx, operator())
+	link, err := makeSetupLink(ctx, db, public)
 	if errors.Is(err, liveblog.ErrConflict) {
 		return forget(file)
 	}
 	if err != nil {
 		return err
 	}
-	link := public.JoinPath("/admin/").String() + "#/setup/" + token
 	if err := writeSecret(file, link+"\n"); err != nil {
 		return fmt.Errorf("write the setup link: %w; choose a --data-dir that can be written", err)
 	}
@@ -52,8 +51,18 @@ func greetSetup(ctx context.Context, c *Config, db *database, public *url.URL, t
 		line("Setup", link+" (once, within the hour)")
 		return nil
 	}
-	line("Setup", "the link for the first user is in "+file)
+	line("Setup", "the link for the first user is in "+file+", or run `dateline setup-link`")
 	return nil
+}
+
+// makeSetupLink returns ErrConflict when there is a user. The secret is in the
+// fragment, which browsers do not send: it reaches no proxy's log.
+func makeSetupLink(ctx context.Context, db *database, public *url.URL) (string, error) {
+	token, err := db.CreateSetupToken(ctx, operator())
+	if err != nil {
+		return "", err
+	}
+	return public.JoinPath("/admin/").String() + "#/setup/" + token, nil
 }
 
 func writeSecret(file, text string) error {

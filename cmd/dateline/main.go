@@ -23,8 +23,10 @@ type program struct {
 
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Serve readers, editors and the API. The default."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to this version, and exit."`
+	Setup   setupCommand   `cmd:"" name:"setup-link" help:"Print a fresh link with which the first user is made."`
 	User    userCommands   `cmd:"" help:"Manage the people who sign in."`
 	Token   tokenCommands  `cmd:"" help:"Manage API tokens."`
+	Demo    demoCommand    `cmd:"" help:"Play a scripted event into a running server, to see a live blog live."`
 	Doctor  doctorCommand  `cmd:"" help:"Check this installation and say what to do."`
 	Health  healthCommand  `cmd:"" help:"Ask the running server whether it is ready; for container health checks."`
 

@@ -63,7 +63,7 @@ func readBanner(t *testing.T, r io.Reader, done chan error) string {
 		}
 		text = append(text, chunk[:n]...)
 	}
-	go io.Copy(io.Discard, r) //nolint:errcheck // ends with the pipe
+	go io.Copy(io.Discard, r)
 	return string(readersLine.FindSubmatch(text)[1])
 }
 
@@ -183,6 +183,21 @@ func TestTokenCreate(t *testing.T) {
 	}
 }
 
+func TestSetupLink_UntilThereIsAUser(t *testing.T) {
+	t.Parallel()
+	flag := "--database-url=" + pgtest.DSN(t)
+	out, err := do(t, "", "setup-link", "--public-url=https://live.example.org", flag)
+	if err != nil || !regexp.MustCompile(`^https://live\.example\.org/admin/#/setup/\w{40,}\n$`).MatchString(out) {
+		t.Fatalf("%q %v", out, err)
+	}
+	if _, err := do(t, "", "user", "create", "ann@example.org", flag); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := do(t, "", "setup-link", flag); err == nil {
+		t.Fatalf("there is a user, and yet a link: %q", out)
+	}
+}
+
 func TestUserCreate_FirstIsAdmin(t *testing.T) {
 	t.Parallel()
 	flag := "--database-url=" + pgtest.DSN(t)
@@ -219,7 +234,7 @@ func TestHelp_NamesEveryCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"serve", "migrate", "user create", "token create", "doctor", "health"} {
+	for _, command := range []string{"serve", "migrate", "setup-link", "user create", "token create", "doctor", "health"} {
 		if !strings.Contains(out, command) {
 			t.Errorf("no %s in\n%s", command, out)
 		}

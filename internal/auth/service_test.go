@@ -111,6 +111,27 @@ func TestLogin_OneAnswerForAllThatIsWrong(t *testing.T) {
 	}
 }
 
+// The fastest of a few tries is the least disturbed by what else the machine
+// does. Without the dummy hash an unknown user is refused 20 times faster.
+func TestLogin_UnknownUserTakesAsLong(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	fastest := func(email string) time.Duration {
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			_, err := b.service.Login(t.Context(), from("192.0.2.1"), auth.Browser{}, email, "wrong password")
+			best = min(best, time.Since(start))
+			wantKind(t, email, err, liveblog.ErrUnauthorized)
+		}
+		return best
+	}
+	known, unknown := fastest(email), fastest("nobody@example.org")
+	if unknown < known/4 {
+		t.Errorf("a known user takes %v, an unknown one %v", known, unknown)
+	}
+}
+
 func TestLogin_EachTimeANewSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -134,79 +155,6 @@ func TestLogin_UpgradesOldHashes(t *testing.T) {
 		t.Errorf("after a sign-in the hash is still old: %v", err)
 	}
 	b.mustLogin(t)
-}
-
-func TestThrottle_StrangersDoNotLockTheOwnerOut(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	owner := b.mustLogin(t)
-	var err error
-	for i := range 11 { // from many networks
-		_, err = b.login(t, "", fmt.Sprintf("198.51.%d.7", i), "wrong password")
-	}
-	wantKind(t, "guesses from everywhere", err, liveblog.ErrTooMany)
-	var p *liveblog.Problem
-	if !errors.As(err, &p) || p.RetryAfter <= 0 || p.RetryAfter > 5*time.Minute {
-		t.Errorf("no word of how long to wait: %+v", p)
-	}
-	_, err = b.login(t, "", "203.0.113.1", password)
-	wantKind(t, "a strange browser with the right password", err, liveblog.ErrTooMany)
-	for range 3 {
-		if _, err := b.login(t, owner.Device, "203.0.113.1", password); err != nil {
-			t.Errorf("the owner's browser: %v", err)
-		}
-	}
-	b.exec(t, `UPDATE login_failures SET window_start = now() - interval '6 minutes'`)
-	if _, err := b.login(t, "", "203.0.113.1", password); err != nil {
-		t.Errorf("after the window: %v", err)
-	}
-}
-
-func TestThrottle_DeviceHasItsOwnBudget(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	device := b.mustLogin(t).Device
-	var err error
-	for range 11 {
-		_, err = b.login(t, device, "192.0.2.1", "wrong password")
-	}
-	wantKind(t, "guesses by a known device", err, liveblog.ErrTooMany)
-	if _, err := b.login(t, "", "192.0.2.1", password); err != nil {
-		t.Errorf("they count for others: %v", err)
-	}
-}
-
-func TestThrottle_ForgedDeviceIsAStranger(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	var err error
-	for range 11 {
-		_, err = b.login(t, uuid.NewString()+".AAAA", "192.0.2.1", "wrong password")
-	}
-	wantKind(t, "a new device id for each guess", err, liveblog.ErrTooMany)
-}
-
-func TestThrottle_NetworkGuessesAtManyAccounts(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.exec(t, `INSERT INTO login_failures VALUES ('address:192.0.2.0/24', 50, now()), ('address:2001:db8:1:2::/64', 50, now())`)
-	for _, address := range []string{"192.0.2.200", "::ffff:192.0.2.3", "2001:db8:1:2:ffff::1"} {
-		_, err := b.service.Login(t.Context(), from(address), auth.Browser{}, "someone@example.org", password)
-		wantKind(t, address, err, liveblog.ErrTooMany)
-	}
-	for _, address := range []string{"192.0.3.1", "2001:db8:1:3::1", ""} {
-		if _, err := b.login(t, "", address, password); err != nil {
-			t.Errorf("%q: %v", address, err)
-		}
-	}
-}
-
-func TestThrottle_RightPasswordsAreFree(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	for range 12 {
-		b.mustLogin(t)
-	}
 }
 
 func TestPrincipal_RevocationIsSeenByAllNodesAtOnce(t *testing.T) {
@@ -369,15 +317,4 @@ func TestChangePassword(t *testing.T) {
 	}
 	_, err = b.login(t, "", "192.0.2.1", password)
 	wantKind(t, "the old password", err, liveblog.ErrUnauthorized)
-}
-
-func TestChangePassword_GuessesAreCounted(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	p := &liveblog.Principal{User: b.user, Role: b.user.Role}
-	var err error
-	for range 11 {
-		_, err = b.service.ChangePassword(t.Context(), liveblog.Actor{Principal: p}, auth.Browser{}, "wrong password", "another-g00d-one")
-	}
-	wantKind(t, "guesses in a stolen session", err, liveblog.ErrTooMany)
 }

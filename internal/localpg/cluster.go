@@ -4,6 +4,7 @@ package localpg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -20,6 +21,8 @@ const Database = "dateline"
 const (
 	user = "dateline" // the superuser of the cluster
 	port = "5432"     // only part of the socket's name: there is no TCP port
+
+	maintenance = "postgres" // the database that is there from the beginning
 )
 
 // Config says where a cluster lives.
@@ -142,7 +145,7 @@ func TryLock(path string) (*os.File, error) {
 		return f, nil
 	}
 	f.Close()
-	if err == syscall.EWOULDBLOCK {
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, nil
 	}
 	return nil, &os.PathError{Op: "lock", Path: path, Err: err}

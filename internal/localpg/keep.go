@@ -83,7 +83,7 @@ func (c *Cluster) waitLock(ctx context.Context, report func(error)) (*os.File, e
 		if lock != nil || err != nil {
 			return lock, err
 		}
-		if !attached && c.readSecret() == nil && c.ping(ctx) == nil {
+		if !attached && c.readSecret() == nil && c.ping(ctx, Database) == nil {
 			attached = true
 			report(nil)
 		}
@@ -213,7 +213,7 @@ func (c *Cluster) waitUp(ctx context.Context, s *server) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for {
-		err := c.ping(ctx)
+		err := c.ping(ctx, maintenance)
 		if err == nil || isRefusal(err) {
 			return err
 		}
@@ -240,10 +240,10 @@ func (c *Cluster) startFailure() error {
 	return fmt.Errorf("PostgreSQL did not start in %s, its data is untouched: %s (see %s)", c.dataDir(), why, c.logFile())
 }
 
-func (c *Cluster) ping(ctx context.Context) error {
+func (c *Cluster) ping(ctx context.Context, db string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, c.DSN("postgres"))
+	conn, err := pgx.Connect(ctx, c.DSN(db))
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (c *Cluster) ping(ctx context.Context) error {
 
 // answers tells whether a server of ours is behind the socket, also while it starts or stops.
 func (c *Cluster) answers(ctx context.Context) bool {
-	err := c.ping(ctx)
+	err := c.ping(ctx, maintenance)
 	return err == nil || sqlState(err) == cannotConnectNow
 }
 
@@ -274,7 +274,7 @@ func sqlState(err error) string {
 }
 
 func (c *Cluster) ensureDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, c.DSN("postgres"))
+	conn, err := pgx.Connect(ctx, c.DSN(maintenance))
 	if err != nil {
 		return err
 	}

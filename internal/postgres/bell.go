@@ -63,7 +63,7 @@ func (b *Bell) Run(ctx context.Context) {
 		case <-b.wake:
 		}
 		for _, payload := range b.take() {
-			if err := b.send(ctx, payload); err != nil {
+			if err := b.send(ctx, payload); err != nil && ctx.Err() == nil {
 				slog.WarnContext(ctx, "notify", "error", err)
 			}
 		}

@@ -64,6 +64,9 @@ func (k work) create(ctx context.Context, p liveblog.Post) (liveblog.Written, er
 
 // overwrite is what an upsert by external id does to a post that is there.
 func (k work) overwrite(ctx context.Context, old *liveblog.Post, p liveblog.Post) (liveblog.Written, error) {
+	if old.Status == liveblog.PostRemoved {
+		return liveblog.Written{}, liveblog.Errorf(liveblog.ErrConflict, "post_removed", "an editor removed the post with this external_id")
+	}
 	patch := liveblog.PostPatch{
 		Title: &p.Title, Content: &liveblog.Content{Body: p.Body, HTML: p.HTML, Text: p.Text},
 		Byline: &p.Byline, Tags: &p.Tags, KeyEvent: &p.KeyEvent, Pinned: pinWanted(p.Pinned),

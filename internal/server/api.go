@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"reflect"
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
@@ -29,6 +31,7 @@ func (b BlogPath) blogSlug() string { return b.Slug }
 // register adds an operation to the API. No handler runs before the policy
 // said yes to action, for the blog of the path if there is one.
 func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func(context.Context, *I) (*O, error)) {
+	mustFill(reflect.TypeFor[I]())
 	s.access = append(s.access, access{op.Method, op.Path, action})
 	if action != auth.ReadPublic {
 		op.Security = []map[string][]string{{"session": {}}, {"token": {}}}
@@ -44,6 +47,18 @@ func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func
 		}
 		return out, nil
 	})
+}
+
+// mustFill panics when huma would leave a part of an input empty.
+func mustFill(input reflect.Type) {
+	for i := range input.NumField() {
+		switch f := input.Field(i); {
+		case f.Anonymous && !f.IsExported():
+			panic(fmt.Sprintf("%s embeds %s, which huma skips: export it", input, f.Type))
+		case f.Anonymous:
+			mustFill(f.Type)
+		}
+	}
 }
 
 // apiError gives huma the problem, with Retry-After where waiting helps.

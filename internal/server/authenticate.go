@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"dateline/internal/liveblog"
+
 	"github.com/gin-gonic/gin"
 )
 
@@ -25,11 +27,11 @@ func (s *Server) authenticate(c *gin.Context) {
 
 func (s *Server) recognize(r *http.Request) (context.Context, error) {
 	ctx := r.Context()
-	bearer, isBearer, err := bearerOf(ctx, r)
+	bearer, isBearer, err := bearerOf(r)
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.readBrowser(ctx, r)
+	b, err := s.readBrowser(r)
 	if err != nil {
 		return nil, err
 	}
@@ -45,10 +47,10 @@ func (s *Server) recognize(r *http.Request) (context.Context, error) {
 
 // bearerOf reads a credential from Authorization (RFC 6750). Other schemes are
 // for others, such as a proxy that asks for a password.
-func bearerOf(ctx context.Context, r *http.Request) (credential string, found bool, err error) {
+func bearerOf(r *http.Request) (credential string, found bool, err error) {
 	values := r.Header.Values("Authorization")
 	if len(values) > 1 {
-		return "", false, newProblem(ctx, http.StatusBadRequest, "duplicate_authorization", "Authorization came twice")
+		return "", false, liveblog.Errorf(errBadRequest, "duplicate_authorization", "Authorization came twice")
 	}
 	if len(values) == 0 {
 		return "", false, nil

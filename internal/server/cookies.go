@@ -1,12 +1,12 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"time"
 
 	"dateline/internal/auth"
+	"dateline/internal/liveblog"
 )
 
 // The cookies of a signed-in browser. Over HTTPS their names get the prefix
@@ -33,12 +33,12 @@ func (b browser) client() auth.Browser {
 
 // readBrowser refuses two cookies of one name with different values: one of
 // them was planted from a neighbouring host.
-func (s *Server) readBrowser(ctx context.Context, r *http.Request) (browser, error) {
+func (s *Server) readBrowser(r *http.Request) (browser, error) {
 	b := browser{userAgent: r.UserAgent()}
 	for name, value := range map[string]*string{accessCookie: &b.access, refreshCookie: &b.refresh, deviceCookie: &b.device} {
 		for _, c := range r.CookiesNamed(s.cookieName(name)) {
 			if *value != "" && *value != c.Value {
-				return b, newProblem(ctx, http.StatusBadRequest, "duplicate_cookie", "the session cookie came twice; clear the cookies of this site")
+				return b, liveblog.Errorf(errBadRequest, "duplicate_cookie", "a session cookie came twice; clear the cookies of this site")
 			}
 			*value = c.Value
 		}

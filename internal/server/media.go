@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"regexp"
 	"time"
 
 	"dateline/internal/auth"
@@ -68,11 +66,12 @@ func uploadOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "upload-media", Method: http.MethodPost, Path: "/api/v1/media", Tags: []string{"Media"},
 		Summary: "Upload an image", DefaultStatus: http.StatusCreated,
-		Description:     "The image is turned upright, freed of metadata and stored in several sizes. Put `markdown` of the answer into a post to show it.",
-		MaxBodyBytes:    media.MaxUpload + uploadExtra,
-		BodyReadTimeout: uploadTimeout,
-		Middlewares:     huma.Middlewares{refuseStrangers},
-		RequestBody:     &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
+		Description:      "The image is turned upright, freed of metadata and stored in several sizes. Put `markdown` of the answer into a post to show it.",
+		MaxBodyBytes:     media.MaxUpload + uploadExtra,
+		BodyReadTimeout:  uploadTimeout,
+		SkipValidateBody: true, // readUpload does it
+		Middlewares:      huma.Middlewares{refuseStrangers},
+		RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
 	}
 }
 
@@ -93,9 +92,9 @@ func refuseStrangers(hc huma.Context, next func(huma.Context)) {
 }
 
 type uploadInput struct {
-	ContentType    string `header:"Content-Type" hidden:"true"`
-	IdempotencyKey string `header:"Idempotency-Key" doc:"16 to 128 of A-Z, a-z, 0-9, _ and -. Repeating a request with the same key is safe."`
-	RawBody        []byte `contentType:"multipart/form-data"`
+	Idempotent
+	ContentType string `header:"Content-Type" hidden:"true"`
+	RawBody     []byte `contentType:"multipart/form-data"`
 }
 
 type mediaOutput struct {
@@ -108,7 +107,7 @@ func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput
 	if err != nil {
 		return nil, err
 	}
-	key, err := up.idempotencyKey(in.IdempotencyKey)
+	key, err := in.key("upload-media", []any{sha256.Sum256(up.file), up.media.Alt, up.media.Caption, up.media.Credit})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +122,7 @@ func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput
 	}
 	m.ID, m.CreatedBy = uuid.New(), principal(ctx).AuthorID()
 	m.Width, m.Height, m.Color, m.Variants = img.Media.Width, img.Media.Height, img.Media.Color, img.Media.Variants
-	created, replayed, err := s.media.CreateMedia(ctx, mediaActor(ctx), key, &m, img.Blobs)
+	created, replayed, err := s.media.CreateMedia(ctx, actor(ctx), key, &m, img.Blobs)
 	if err != nil {
 		return nil, err
 	}
@@ -132,11 +131,6 @@ func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput
 		out.Replayed = "true"
 	}
 	return out, nil
-}
-
-func mediaActor(ctx context.Context) liveblog.Actor {
-	r := requestOf(ctx)
-	return liveblog.Actor{Principal: principal(ctx), RequestID: r.ID, Address: r.Address}
 }
 
 // upload is a form as it was sent.
@@ -209,29 +203,12 @@ func badUpload(message string) error {
 		Fields: []liveblog.FieldError{{Location: "body", Message: message}}}
 }
 
-var uploadKeyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
-
-// idempotencyKey joins the key with a hash of what was asked.
-func (u *upload) idempotencyKey(key string) (liveblog.IdempotencyKey, error) {
-	if key == "" {
-		return liveblog.IdempotencyKey{}, nil
-	}
-	if !uploadKeyPattern.MatchString(key) {
-		return liveblog.IdempotencyKey{}, liveblog.Errorf(liveblog.ErrInvalid, "invalid", "Idempotency-Key must be 16 to 128 of A-Z, a-z, 0-9, _ and -")
-	}
-	h := sha256.New()
-	for _, part := range []string{"media", string(u.file), u.media.Alt, u.media.Caption, u.media.Credit} {
-		_ = binary.Write(h, binary.BigEndian, int64(len(part))) // a hash takes everything
-		_, _ = io.WriteString(h, part)
-	}
-	return liveblog.IdempotencyKey{Key: key, Hash: [32]byte(h.Sum(nil))}, nil
+// MediaPath is embedded in the input of operations on one image.
+type MediaPath struct {
+	ID uuid.UUID `path:"id" doc:"The image's id"`
 }
 
-type mediaInput struct {
-	ID uuid.UUID `path:"id"`
-}
-
-func (s *Server) getMedia(ctx context.Context, in *mediaInput) (*mediaOutput, error) {
+func (s *Server) getMedia(ctx context.Context, in *MediaPath) (*mediaOutput, error) {
 	m, err := s.oneMedia(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -240,7 +217,7 @@ func (s *Server) getMedia(ctx context.Context, in *mediaInput) (*mediaOutput, er
 }
 
 type mediaUpdateInput struct {
-	mediaInput
+	MediaPath
 	Body struct {
 		Alt     *string `json:"alt,omitempty" maxLength:"1000"`
 		Caption *string `json:"caption,omitempty" maxLength:"1000"`
@@ -262,7 +239,7 @@ func (s *Server) updateMedia(ctx context.Context, in *mediaUpdateInput) (*mediaO
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	if err := s.media.UpdateMedia(ctx, mediaActor(ctx), m); err != nil {
+	if err := s.media.UpdateMedia(ctx, actor(ctx), m); err != nil {
 		return nil, err
 	}
 	return &mediaOutput{Body: showMedia(m)}, nil

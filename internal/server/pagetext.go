@@ -51,16 +51,22 @@ func clip(s string, n int) string {
 	return strings.TrimRight(cut, " ,;:") + "…"
 }
 
-// plainText is the text of sanitised HTML, a space for each element's edge.
+// plainText is the text of sanitised HTML on one line. The points of a list
+// keep apart; they often have no full stop.
 func plainText(source string) string {
 	var out strings.Builder
 	z := html.NewTokenizer(strings.NewReader(source))
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			return strings.Join(strings.Fields(out.String()), " ")
+			return strings.TrimSuffix(strings.Join(strings.Fields(out.String()), " "), " ·")
 		case html.TextToken:
 			out.Write(z.Text())
+		case html.EndTagToken:
+			if name, _ := z.TagName(); string(name) == "li" {
+				out.WriteString(" ·")
+			}
+			out.WriteByte(' ')
 		default:
 			out.WriteByte(' ')
 		}

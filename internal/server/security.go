@@ -4,14 +4,13 @@ import (
 	"net/http"
 	"strings"
 
+	"dateline/internal/markup"
+
 	"github.com/gin-gonic/gin"
 )
 
 // embedHosts are the only third parties a page may show in a frame, after the reader asked for it.
-var embedHosts = []string{
-	"https://www.youtube-nocookie.com", "https://player.vimeo.com", "https://embed.bsky.app",
-	"https://platform.twitter.com", "https://www.instagram.com", "https://www.tiktok.com",
-}
+var embedHosts = markup.EmbedOrigins()
 
 // Policies of the two faces of the product (CSP level 3). Neither allows script
 // or style that stands in the HTML. The editors' page shows images before they

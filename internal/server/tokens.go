@@ -38,7 +38,7 @@ func (s *Server) tokenRoutes() {
 	}, auth.ManageTokens, s.revokeToken)
 }
 
-type tokenBody struct {
+type TokenBody struct {
 	ID         string           `json:"id"`
 	Name       string           `json:"name"`
 	Scopes     []liveblog.Scope `json:"scopes"`
@@ -49,8 +49,8 @@ type tokenBody struct {
 	LastUsedAt *time.Time       `json:"last_used_at" doc:"To the minute"`
 }
 
-func newTokenBody(t *liveblog.Token) tokenBody {
-	body := tokenBody{
+func newTokenBody(t *liveblog.Token) TokenBody {
+	body := TokenBody{
 		ID: t.ID, Name: t.Name, Scopes: t.Scopes, Blog: t.BlogSlug, CreatedBy: t.CreatedBy,
 		CreatedAt: t.CreatedAt.UTC(), ExpiresAt: t.ExpiresAt.UTC(),
 	}
@@ -61,14 +61,14 @@ func newTokenBody(t *liveblog.Token) tokenBody {
 	return body
 }
 
-type tokensOutput struct{ Body listBody[tokenBody] }
+type tokensOutput struct{ Body listBody[TokenBody] }
 
 func (s *Server) listTokens(ctx context.Context, _ *struct{}) (*tokensOutput, error) {
 	tokens, err := s.tokens.Tokens(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &tokensOutput{listBody[tokenBody]{Items: make([]tokenBody, len(tokens))}}
+	out := &tokensOutput{listBody[TokenBody]{Items: make([]TokenBody, len(tokens))}}
 	for i := range tokens {
 		out.Body.Items[i] = newTokenBody(&tokens[i])
 	}
@@ -87,7 +87,7 @@ type createTokenInput struct {
 type createTokenOutput struct {
 	Body struct {
 		Token string `json:"token" doc:"Shown this once only" example:"dl_..."`
-		tokenBody
+		TokenBody
 	}
 }
 
@@ -101,7 +101,7 @@ func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*create
 		return nil, err
 	}
 	out := &createTokenOutput{}
-	out.Body.Token, out.Body.tokenBody = secret, newTokenBody(t)
+	out.Body.Token, out.Body.TokenBody = secret, newTokenBody(t)
 	return out, nil
 }
 
@@ -119,7 +119,7 @@ func (s *Server) bind(ctx context.Context, t *liveblog.Token, slug string) error
 }
 
 type tokenPath struct {
-	ID string `path:"id" maxLength:"20"`
+	ID string `path:"id" maxLength:"36"`
 }
 
 func (s *Server) revokeToken(ctx context.Context, in *tokenPath) (*struct{}, error) {

@@ -1,0 +1,177 @@
+import * as api from './api'
+import { explain } from './problem'
+import { notices } from './notices.svelte'
+import { LiveStream, type Snapshot, type StreamState } from './stream'
+import { Timeline } from './timeline'
+import type { Blog, Post } from './types'
+
+const pageSize = 30
+
+/** Everything that the screen of one blog shows, kept current by the blog's stream. */
+export class Desk {
+  blog = $state.raw<Blog | null>(null)
+  posts = $state.raw<Post[]>([])
+  drafts = $state.raw<Post[]>([])
+  submitted = $state.raw<Post[]>([])
+  removed = $state.raw<Post[]>([])
+  readers = $state(0)
+  connection = $state<StreamState>('connecting')
+  lastHeard = $state(0)
+  cursor = $state('')
+  loading = $state(true)
+  error = $state('')
+
+  #timeline = new Timeline()
+  #stream: LiveStream | null = null
+  #poll: ReturnType<typeof setInterval> | undefined
+  #closed = false
+
+  constructor(readonly slug: string) {}
+
+  async open(): Promise<void> {
+    this.loading = true
+    this.error = ''
+    try {
+      this.blog = await api.getBlog(this.slug)
+      const from = await this.#load()
+      void this.loadSide()
+      if (!this.#closed) this.#follow(from)
+    } catch (err) {
+      this.error = explain(err)
+    } finally {
+      this.loading = false
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#stream?.close()
+    clearInterval(this.#poll)
+  }
+
+  isPinned(post: Post): boolean {
+    return this.blog?.pinned_post_id === post.id
+  }
+
+  /** Shows a post that this page itself created or changed, before the stream brings it. */
+  put(post: Post): void {
+    if (this.#timeline.put(post)) this.#show()
+    if (post.status !== 'published') void this.loadSide()
+  }
+
+  drop(id: string, version: number): void {
+    if (this.#timeline.remove(id, version)) this.#show()
+    void this.loadSide()
+  }
+
+  async loadOlder(): Promise<void> {
+    const page = await api.listPosts(this.slug, { cursor: this.cursor, limit: pageSize })
+    for (const post of page.items) this.#timeline.put(post)
+    this.cursor = page.next_cursor
+    this.#show()
+  }
+
+  /** Drafts, submissions and removed posts: they are in no stream. */
+  async loadSide(): Promise<void> {
+    const list = async (status: 'draft' | 'submitted' | 'removed') =>
+      (await api.listPosts(this.slug, { status, limit: 100 })).items
+    try {
+      const [drafts, submitted, removed] = await Promise.all([list('draft'), list('submitted'), list('removed')])
+      this.#announceSubmissions(submitted)
+      Object.assign(this, { drafts, submitted, removed })
+    } catch {
+      // The lists stay as they were; the connection state tells why.
+    }
+  }
+
+  /** Reads the blog again and follows it, after it was ended or reopened here. */
+  async restart(): Promise<void> {
+    this.#stream?.close()
+    await this.open()
+  }
+
+  async reloadBlog(): Promise<void> {
+    this.blog = await api.getBlog(this.slug)
+  }
+
+  async #load(): Promise<Snapshot> {
+    const limit = Math.min(100, Math.max(pageSize, this.posts.length))
+    const page = await api.listPosts(this.slug, { limit })
+    this.#timeline.reset(page.items)
+    this.cursor = page.next_cursor
+    this.#show()
+    this.lastHeard = Date.now()
+    void this.#loadStats()
+    return { epoch: page.epoch, seq: page.last_seq }
+  }
+
+  async #loadStats(): Promise<void> {
+    try {
+      const stats = await api.getStats(this.slug)
+      this.readers = stats.readers
+      this.#timeline.addViews(stats.posts)
+      this.#show()
+    } catch {
+      // Counts arrive with the stream as well.
+    }
+  }
+
+  #follow(from: Snapshot): void {
+    clearInterval(this.#poll)
+    this.#poll = setInterval(() => { if (document.visibilityState === 'visible') void this.loadSide() }, 30_000)
+    if (this.blog?.status === 'ended') {
+      this.connection = 'ended'
+      return
+    }
+    this.#stream = new LiveStream({
+      from,
+      url: (after, epoch) => `/api/v1/blogs/${encodeURIComponent(this.slug)}/stream?after=${after}&epoch=${encodeURIComponent(epoch)}`,
+      onEvent: (type, data) => this.#apply(type, data),
+      onViews: (v) => this.#views(v),
+      onState: (state) => this.#connectionIs(state),
+      onAlive: () => { this.lastHeard = Date.now() },
+      reload: async () => { await this.reloadBlog(); return this.#load() },
+      mayContinue: async () => { await this.reloadBlog(); return this.blog?.status !== 'ended' },
+    })
+  }
+
+  #apply(type: string, data: unknown): void {
+    if (type === 'blog') {
+      this.blog = { ...this.blog!, ...(data as Blog) }
+      return
+    }
+    const post = data as Post
+    const changed = type === 'delete' ? this.#timeline.remove(post.id, post.version) : this.#timeline.put({ ...post, status: 'published' })
+    if (!changed) return
+    this.#show()
+    void this.loadSide()
+  }
+
+  #views(v: { posts: Record<string, number>; readers: number }): void {
+    this.readers = v.readers ?? this.readers
+    this.#timeline.addViews(v.posts ?? {})
+    this.#show()
+  }
+
+  #connectionIs(state: StreamState): void {
+    const before = this.connection
+    this.connection = state
+    if (before === 'live' && state !== 'live') notices.say(connectionWords[state])
+    if (before !== 'live' && before !== 'connecting' && state === 'live') notices.say('Live again.')
+    if (state === 'ended') void this.reloadBlog().catch(() => {})
+  }
+
+  #announceSubmissions(now: Post[]): void {
+    const fresh = now.length - this.submitted.length
+    if (fresh > 0 && !this.loading) notices.say(`${now.length} waiting for approval.`)
+  }
+
+  #show(): void {
+    this.posts = this.#timeline.list()
+  }
+}
+
+/** What the state of the connection is called on the screen. */
+export const connectionWords: Record<StreamState, string> = {
+  connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', offline: 'Offline', ended: 'Ended',
+}

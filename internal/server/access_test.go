@@ -1,0 +1,149 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"dateline/internal/auth"
+	"dateline/internal/liveblog"
+	"dateline/internal/server"
+
+	"github.com/google/uuid"
+)
+
+// publicReads are routes that show what any reader may see, and need no line
+// in the route table.
+var publicReads = regexp.MustCompile(`^(GET|HEAD) /($|b/|admin|api/docs|api/v1/openapi|livez$|readyz$|media/|static/|favicon\.ico$|robots\.txt$|feed|sitemap)`)
+
+func TestAccess_EveryRouteHasAPolicy(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "http://live.example.org")
+	listed := map[string]bool{}
+	for _, a := range d.server.Access() {
+		listed[a.Method+" "+a.Path] = true
+	}
+	param := regexp.MustCompile(`:(\w+)`)
+	for _, r := range d.server.Routes() {
+		route := r.Method + " " + param.ReplaceAllString(r.Path, "{$1}")
+		if !listed[route] && !publicReads.MatchString(route) {
+			t.Errorf("%s is in no policy", route)
+		}
+	}
+}
+
+// bodies are what huma accepts for each operation that takes a body, so that a
+// request gets as far as the policy.
+var bodies = map[string]string{
+	"POST /api/v1/blogs":                         `{"slug":"new-blog","title":"New"}`,
+	"PATCH /api/v1/blogs/{slug}":                 `{}`,
+	"PUT /api/v1/blogs/{slug}/pinned":            `{"post_id":null}`,
+	"POST /api/v1/blogs/{slug}/posts":            `{"body":"Text","status":"submitted"}`,
+	"PATCH /api/v1/blogs/{slug}/posts/{id}":      `{}`,
+	"PUT /api/v1/blogs/{slug}/members/{user_id}": `{"role":"viewer"}`,
+	"PATCH /api/v1/media/{id}":                   `{}`,
+	"POST /api/v1/preview":                       `{"body":"Text"}`,
+	"PUT /api/v1/account/password":               `{"current_password":"x","new_password":"x"}`,
+	"POST /api/v1/users":                         `{"email":"x@y","name":"x","role":"viewer","password":"x"}`,
+	"PATCH /api/v1/users/{id}":                   `{}`,
+	"POST /api/v1/tokens":                        `{"name":"x","scopes":["read"],"expires_in_days":1}`,
+}
+
+// actors are one principal of each kind, with a client that acts for it. The
+// member has a role on our-draft only, and the bound token is of other-draft.
+func (d *desk) actors(t *testing.T, ours, other uuid.UUID) map[*client]*liveblog.Principal {
+	t.Helper()
+	all := map[*client]*liveblog.Principal{d.browser(): {}}
+	for _, role := range []liveblog.Role{liveblog.RoleViewer, liveblog.RoleContributor, liveblog.RoleEditor, liveblog.RoleAdmin} {
+		u := d.addUser(t, string(role)+"@example.org", role)
+		all[d.signedIn(t, u.Email)] = &liveblog.Principal{User: u, Role: role}
+	}
+	member := d.addUser(t, "member@example.org", liveblog.RoleViewer)
+	if _, err := d.db.SetMember(t.Context(), liveblog.Actor{}, ours, member.ID, liveblog.RoleEditor); err != nil {
+		t.Fatal(err)
+	}
+	all[d.signedIn(t, member.Email)] = &liveblog.Principal{User: member, Role: member.Role}
+	for _, token := range []*liveblog.Token{
+		{Scopes: []liveblog.Scope{liveblog.ScopeRead}},
+		{Scopes: []liveblog.Scope{liveblog.ScopePostWrite}},
+		{Scopes: liveblog.Scopes},
+		{Scopes: liveblog.Scopes, BlogID: &other},
+	} {
+		secret := auth.NewToken(token, time.Now(), time.Hour)
+		if err := d.db.CreateToken(t.Context(), liveblog.Actor{}, token); err != nil {
+			t.Fatal(err)
+		}
+		all[d.program(secret)] = &liveblog.Principal{TokenID: token.ID, Scopes: token.Scopes, BlogID: token.BlogID}
+	}
+	return all
+}
+
+// Every principal asks for every route that is not public, on a draft. What the
+// policy refuses must be refused with its words, and nothing else may be.
+func TestAccess_Matrix(t *testing.T) {
+	t.Parallel()
+	d := newEmptyDesk(t, "http://live.example.org")
+	d.addBlog(t, "our-draft", "draft")
+	d.addBlog(t, "other-draft", "draft")
+	ours, err := d.db.Blog(t.Context(), "our-draft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := d.db.Blog(t.Context(), "other-draft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c, p := range d.actors(t, ours.ID, other.ID) {
+		d.exec(t, `UPDATE blogs SET status = 'draft'`) // others may have opened it
+		member := liveblog.RoleNone
+		if p.User != nil && p.User.Email == "member@example.org" {
+			member = liveblog.RoleEditor
+		}
+		for _, a := range d.server.Access() {
+			if a.Action != auth.ReadPublic {
+				checkAccess(t, c, p, member, a, ours.ID)
+			}
+		}
+	}
+}
+
+func checkAccess(t *testing.T, c *client, p *liveblog.Principal, member liveblog.Role, a server.Access, ours uuid.UUID) {
+	t.Helper()
+	var blog *uuid.UUID
+	if strings.Contains(a.Path, "{slug}") {
+		blog = &ours
+	} else {
+		member = liveblog.RoleNone
+	}
+	want := allowed(p, a.Action, blog, member)
+	w := c.ask(a)
+	refused := slices.Contains([]string{"not_signed_in", "not_allowed", "blog_not_found"}, code(t, w))
+	if refused == want || w.Code >= 500 {
+		t.Errorf("%s as %s %s (member %q): %d %s, want allowed %v", a.Method+" "+a.Path, p.Key(), p.Role, member, w.Code, w.Body, want)
+	}
+}
+
+// allowed asks the policy; who may not read a draft can do nothing with it.
+func allowed(p *liveblog.Principal, a auth.Action, blog *uuid.UUID, member liveblog.Role) bool {
+	if blog != nil && auth.Allow(p, auth.ReadUnpublished, blog, member) != nil {
+		return false
+	}
+	return auth.Allow(p, a, blog, member) == nil
+}
+
+func (c *client) ask(a server.Access) *httptest.ResponseRecorder {
+	path := strings.NewReplacer("{slug}", "our-draft", "{id}", uuid.NewString(), "{user_id}", uuid.NewString()).Replace(a.Path)
+	return c.do(a.Method, path, bodies[a.Method+" "+a.Path])
+}
+
+func code(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	if w.Code < http.StatusBadRequest {
+		return ""
+	}
+	return field(t, w, "code")
+}

@@ -1,0 +1,12 @@
+package server
+
+import "github.com/gin-gonic/gin"
+
+// Access is a line of the route table.
+type Access = access
+
+// Access gives the route table to tests.
+func (s *Server) Access() []Access { return s.access }
+
+// Routes gives what the engine really serves to tests.
+func (s *Server) Routes() gin.RoutesInfo { return s.engine.Routes() }

@@ -1,0 +1,462 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"dateline/internal/browsertest"
+	"dateline/internal/liveblog"
+)
+
+// scripted is the product's pages with a stream that does what a test says.
+type scripted struct {
+	t       testing.TB
+	f       *fakePages
+	render  *Renderer
+	url     string
+	conns   chan *conn // each new stream
+	polls   chan string
+	beacons chan string
+	refuse  atomic.Int32 // how many of the next streams get 503
+	mute    atomic.Bool  // streams open, but no byte comes
+}
+
+// conn is one open stream.
+type conn struct {
+	s     *scripted
+	query string
+	last  string // Last-Event-ID
+	out   chan string
+	done  <-chan struct{}
+}
+
+var extra http.HandlerFunc
+
+func newScripted(t testing.TB, f *fakePages) *scripted {
+	page := newPageServer(t, f)
+	s := &scripted{t: t, f: f, render: page.render, conns: make(chan *conn, 20), polls: make(chan string, 20), beacons: make(chan string, 20)}
+	mux := http.NewServeMux()
+	mux.Handle("/", page.Handler())
+	mux.HandleFunc("GET /api/v1/blogs/{slug}/stream", s.stream)
+	mux.HandleFunc("GET /api/v1/blogs/{slug}/events", s.poll)
+	mux.HandleFunc("POST /api/v1/blogs/{slug}/views", s.views)
+	mux.HandleFunc("GET /media/", func(w http.ResponseWriter, r *http.Request) { extra(w, r) })
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	s.url = server.URL
+	return s
+}
+
+func (s *scripted) stream(w http.ResponseWriter, r *http.Request) {
+	if s.refuse.Add(-1) >= 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	_ = http.NewResponseController(w).Flush()
+	if s.mute.Load() {
+		<-r.Context().Done()
+		return
+	}
+	c := &conn{s: s, query: r.URL.RawQuery, last: r.Header.Get("Last-Event-ID"), out: make(chan string, 50), done: r.Context().Done()}
+	s.conns <- c
+	for {
+		select {
+		case text, open := <-c.out:
+			if !open {
+				return
+			}
+			_, _ = io.WriteString(w, text)
+			_ = http.NewResponseController(w).Flush()
+		case <-c.done:
+			return
+		}
+	}
+}
+
+func (s *scripted) poll(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.polls <- r.URL.RawQuery:
+	default:
+	}
+	after := r.URL.Query().Get("after")
+	if after != "3" {
+		<-r.Context().Done()
+		return
+	}
+	name, data := s.encode(4, liveblog.EventPost, testPost(4, "Polled", "<p>By poll</p>"))
+	_, _ = fmt.Fprintf(w, `{"epoch":%q,"head":4,"events":[{"seq":4,"type":%q,"data":%s}],"next":4,"reset":null}`, testEpoch, name, data)
+}
+
+func (s *scripted) views(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.beacons <- r.Header.Get("Content-Type") + " " + string(body)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *scripted) encode(seq int64, kind liveblog.EventType, p liveblog.Post) (string, string) {
+	s.t.Helper()
+	ev := liveblog.Event{Seq: seq, Type: kind, Slug: "cup-final", Post: &p, Version: p.Version}
+	name, data, err := s.render.Encode(ev)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return name, string(data)
+}
+
+// open waits for the next stream and greets it.
+func (s *scripted) open() *conn {
+	s.t.Helper()
+	c := receiveWithin(s.t, s.conns, "a stream")
+	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0}`, testEpoch))
+	return c
+}
+
+func receiveWithin[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(15 * time.Second):
+		t.Fatalf("no %s came", what)
+		panic("unreachable")
+	}
+}
+
+func (c *conn) send(event, id, data string) {
+	text := "event: " + event + "\n"
+	if id != "" {
+		text += "id: " + id + "\n"
+	}
+	c.out <- text + "data: " + data + "\n\n"
+}
+
+func (c *conn) post(seq int64, kind liveblog.EventType, p liveblog.Post) {
+	c.s.t.Helper()
+	name, data := c.s.encode(seq, kind, p)
+	c.send(name, fmt.Sprint(seq), data)
+}
+
+func (c *conn) blog(seq int64, change func(*liveblog.Blog), pinned *liveblog.Post) {
+	c.s.t.Helper()
+	b := c.s.f.blog
+	change(&b)
+	name, data, err := c.s.render.Encode(liveblog.Event{Seq: seq, Type: liveblog.EventBlog, Slug: b.Slug, Blog: &b, Pinned: pinned})
+	if err != nil {
+		c.s.t.Fatal(err)
+	}
+	c.send(name, fmt.Sprint(seq), string(data))
+}
+
+func (c *conn) close() { close(c.out) }
+
+const (
+	feedIDs = `[...document.querySelectorAll('.feed > article')].map(a => +a.dataset.position).join(' ')`
+	applied = `+document.querySelector('main').dataset.lastSeq`
+	badge   = `document.querySelector('.badge').textContent`
+	// hide makes the page believe its tab is hidden; show the opposite.
+	hide = `Object.defineProperty(document, 'hidden', { value: true, configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
+	show = `Object.defineProperty(document, 'hidden', { value: false, configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
+	// hasten makes long waits short: every wait of a second or more takes a fiftieth.
+	hasten = `{ const real = setTimeout; window.setTimeout = (f, time, ...rest) => real(f, time >= 1000 ? time / 50 : time, ...rest) }`
+	// watchBadge keeps every state that the reader is told.
+	watchBadge = `(window.states = [], new MutationObserver(() => states.push(document.querySelector('.badge').textContent)).observe(document.querySelector('.badge'), { childList: true }), true)`
+	// record keeps every applied event.
+	record = `window.log = []; addEventListener('dateline:event', e => log.push(e.detail.type + e.detail.seq))`
+)
+
+func openPage(t *testing.T, s *scripted, path string, scripts ...string) *browsertest.Page {
+	t.Helper()
+	p := browsertest.New(t)
+	for _, script := range append(scripts, record) {
+		p.Before(script)
+	}
+	p.Open(s.url + path)
+	return p
+}
+
+func TestLivePostsEditsAndRemovals(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final")
+	c := s.open()
+	if !strings.Contains(c.query, "after=3") || !strings.Contains(c.query, "epoch="+testEpoch) {
+		t.Errorf("the stream starts with %s", c.query)
+	}
+	edited := testPost(2, "Post 2, corrected", "<p>New text</p>")
+	edited.Version, edited.KeyEvent = 2, true
+	removed, back := testPost(3, "", ""), testPost(3, "Post 3 again", "<p>Back</p>")
+	removed.Status, removed.Version, back.Version = liveblog.PostRemoved, 2, 3
+	old := testPost(2, "Post 2, stale", "<p>Old</p>")
+	c.post(4, liveblog.EventPost, testPost(4, "Fourth", `<p>Fresh <b>text</b></p>`))
+	c.post(4, liveblog.EventPost, testPost(99, "Again", "<p>duplicate seq</p>"))
+	c.post(5, liveblog.EventUpdate, edited)
+	c.post(6, liveblog.EventDelete, removed)
+	c.post(7, liveblog.EventUpdate, old)
+	p.Wait(applied + " === 7")
+	if got := browsertest.Eval[string](p, feedIDs); got != "4 2 1" {
+		t.Errorf("posts %s", got)
+	}
+	if got := browsertest.Eval[string](p, `document.querySelector('.feed [data-position="2"] h2').textContent`); got != "Post 2, corrected" {
+		t.Errorf("an older version replaced a newer one: %s", got)
+	}
+	if got := browsertest.Eval[string](p, `document.querySelector('.key-events li a').hash`); got != "#p-"+testID(2).String() {
+		t.Errorf("key event links to %s", got)
+	}
+	if got := browsertest.Eval[string](p, `document.querySelector('.feed article .post-body').innerHTML`); got != "<p>Fresh <b>text</b></p>" {
+		t.Errorf("body %s", got)
+	}
+	c.post(8, liveblog.EventPost, back)
+	p.Wait(applied + " === 8")
+	if got := browsertest.Eval[string](p, feedIDs); got != "4 3 2 1" {
+		t.Errorf("a restored post is not in its place: %s", got)
+	}
+	if got := browsertest.Eval[string](p, `log.join(' ')`); got != "post4 update5 delete6 update7 post8" {
+		t.Errorf("applied %s", got)
+	}
+	p.Wait(`document.querySelector('.announce').textContent === '1 new update'`)
+}
+
+func TestNewPostsWaitWhileTheReaderIsElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(20))
+	p := openPage(t, s, "/b/cup-final")
+	c := s.open()
+	p.Wait(badge + ` === 'Live'`)
+	browsertest.Eval[bool](p, `(scrollTo({ top: 2500, behavior: 'instant' }), true)`)
+	before := browsertest.Eval[float64](p, `document.getElementById('p-`+testID(12).String()+`').getBoundingClientRect().top`)
+	c.post(21, liveblog.EventPost, testPost(21, "Twenty-one", "<p>a</p>"))
+	c.post(22, liveblog.EventPost, testPost(22, "Twenty-two", "<p>b</p>"))
+	long := testPost(19, "Post 19", "<p>"+strings.Repeat("longer text ", 300)+"</p>")
+	long.Version = 2
+	c.post(23, liveblog.EventUpdate, long)
+	p.Wait(applied + " === 23")
+	if got := browsertest.Eval[string](p, `document.querySelector('.pill').textContent + '|' + document.title`); got != "2 new posts|(2) Cup final, as it happened" {
+		t.Errorf("got %s", got)
+	}
+	p.Wait(fmt.Sprintf(`Math.abs(document.getElementById('p-%s').getBoundingClientRect().top - %f) < 2`, testID(12), before))
+	p.Click(".pill")
+	p.Wait(`!document.querySelector('.feed > [hidden]')`)
+	if got := browsertest.Eval[string](p, `document.activeElement.id + ' ' + document.querySelector('.pill').hidden + document.title`); got != "p-"+testID(22).String()+" trueCup final, as it happened" {
+		t.Errorf("after the button: %s", got)
+	}
+}
+
+func TestHiddenTabHoldsPostsAndLetsGoOfTheStream(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final", hasten)
+	c := s.open()
+	p.Wait(badge + ` === 'Live'`)
+	browsertest.Eval[bool](p, hide)
+	c.post(4, liveblog.EventPost, testPost(4, "Four", "<p>a</p>"))
+	p.Wait(`document.title.startsWith('(1)')`)
+	<-c.done
+	browsertest.Eval[bool](p, show)
+	p.Wait(`!document.querySelector('.feed > [hidden]') && !document.title.startsWith('(')`)
+	if again := s.open(); !strings.Contains(again.query, "after=4") {
+		t.Errorf("resumes with %s", again.query)
+	}
+}
+
+func TestGapAndResetReadThePageAnew(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final", hasten)
+	c := s.open()
+	s.f.change(func(f *fakePages) {
+		f.posts = append(f.posts, testPost(4, "Four", "<p>x</p>"), testPost(6, "Six", "<p>y</p>"))
+		f.blog.LastSeq, f.blog.Title = 6, "Another title"
+	})
+	c.post(6, liveblog.EventPost, testPost(6, "Six", "<p>y</p>"))
+	c = s.open()
+	if !strings.Contains(c.query, "after=6") {
+		t.Errorf("after a gap: %s", c.query)
+	}
+	if got := browsertest.Eval[string](p, feedIDs+` + document.querySelector('h1').textContent + document.title`); got != "6 4 3 2 1Another titleAnother title" {
+		t.Errorf("after a gap: %s", got)
+	}
+	s.f.change(func(f *fakePages) { f.blog.Epoch, f.blog.LastSeq, f.posts = "epoch2", 2, f.posts[:2] })
+	c.send("reset", "2", `{"reason":"epoch","epoch":"epoch2","head":2}`)
+	c = receiveWithin(t, s.conns, "a stream")
+	if !strings.Contains(c.query, "after=2") || !strings.Contains(c.query, "epoch=epoch2") {
+		t.Errorf("after a reset: %s", c.query)
+	}
+	if got := browsertest.Eval[string](p, feedIDs); got != "2 1" {
+		t.Errorf("after a reset: %s", got)
+	}
+}
+
+func TestReconnects(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final", hasten)
+	p.Expect("503")
+	c := s.open()
+	p.Wait(badge + ` === 'Live'`)
+	c.post(4, liveblog.EventPost, testPost(4, "Four", "<p>a</p>"))
+	p.Wait(applied + " === 4")
+	browsertest.Eval[bool](p, watchBadge)
+	s.refuse.Store(2)
+	c.out <- "retry: 10\n\n"
+	c.close()
+	p.Wait(`states.includes('Reconnecting…')`)
+	c = s.open()
+	if !strings.Contains(c.query, "after=4") {
+		t.Errorf("resumes with %s", c.query)
+	}
+	p.Wait(badge + ` === 'Live'`)
+	c.send("bye", "", "{}")
+	c.out <- "retry: 10\n\n"
+	c.close()
+	c = s.open()
+	if !strings.Contains(c.query, "after=4") {
+		t.Errorf("resumes after bye with %s", c.query)
+	}
+	if got := browsertest.Eval[string](p, badge); got != "Live" {
+		t.Errorf("bye shows as %s", got)
+	}
+	c = s.open() // silence: the watchdog has bitten
+	c.send("ping", "", `{"head":9}`)
+	if c = s.open(); !strings.Contains(c.query, "after=4") {
+		t.Errorf("resumes after a lag with %s", c.query)
+	}
+}
+
+func TestEndAndHead(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final")
+	c := s.open()
+	pinned := testPost(1, "Post 1", "<p>Pinned text</p>")
+	c.blog(4, func(b *liveblog.Blog) { b.Title, b.SummaryHTML = "New <title>", "<p>New summary</p>" }, &pinned)
+	p.Wait(applied + " === 4")
+	if got := browsertest.Eval[string](p, `document.title + document.querySelector('h1').textContent + document.querySelector('.summary').textContent + document.querySelector('.pinned article').id`); got != "New <title>New <title>New summarypinned-"+testID(1).String() {
+		t.Errorf("got %s", got)
+	}
+	pinned.HTML, pinned.Version = "<p>Corrected</p>", 2
+	c.post(5, liveblog.EventUpdate, pinned)
+	p.Wait(`document.querySelector('.pinned .post-body').textContent === 'Corrected'`)
+	c.send("views", "", fmt.Sprintf(`{"posts":{%q:1234},"readers":45}`, testID(1)))
+	p.Wait(`document.querySelector('.readers').textContent === '45 reading now'`)
+	if got := browsertest.Eval[string](p, `[...document.querySelectorAll('[data-position="1"] .views')].map(e => e.textContent).join()`); got != "1,234 views,1,234 views" {
+		t.Errorf("views %s", got)
+	}
+	c.blog(6, func(b *liveblog.Blog) { b.Status = liveblog.BlogEnded }, nil)
+	c.send("end", "", `{"head":6}`)
+	<-c.done
+	p.Wait(badge + ` === 'Ended' && document.querySelector('.pause').hidden && !document.querySelector('.pinned article')`)
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final")
+	c := s.open()
+	p.Wait(badge + ` === 'Live'`)
+	p.Click(".pause")
+	<-c.done
+	p.Wait(badge + ` === 'Paused' && document.querySelector('.pause').textContent === 'Resume updates'`)
+	p.Click(".pause")
+	s.open()
+	p.Wait(badge + ` === 'Live'`)
+}
+
+func TestLongPollWhereTheStreamIsHeldBack(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	s.mute.Store(true)
+	p := openPage(t, s, "/b/cup-final", hasten)
+	p.Wait(applied + " === 4")
+	if got := browsertest.Eval[string](p, feedIDs+`+`+badge); got != "4 3 2 1Live" {
+		t.Errorf("got %s", got)
+	}
+	receiveWithin(t, s.polls, "poll")
+	if again := receiveWithin(t, s.polls, "poll"); !strings.Contains(again, "after=4") || !strings.Contains(again, "wait=") {
+		t.Errorf("polls with %s", again)
+	}
+}
+
+func TestOlderPagesOnlyCountNewPosts(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(30))
+	p := openPage(t, s, "/b/cup-final?before=6")
+	c := s.open()
+	edited := testPost(3, "Post 3, corrected", "<p>x</p>")
+	edited.Version = 2
+	c.post(31, liveblog.EventPost, testPost(31, "New", "<p>x</p>"))
+	c.post(32, liveblog.EventUpdate, edited)
+	p.Wait(applied + " === 32")
+	if got := browsertest.Eval[string](p, feedIDs+` + document.querySelector('.pill').textContent + document.querySelector('[data-position="3"] h2').textContent`); got != "5 4 3 2 11 new postPost 3, corrected" {
+		t.Errorf("got %s", got)
+	}
+	p.Click(".pill")
+	p.Wait(`location.search === '' && document.querySelector('main').dataset.page === 'first'`)
+}
+
+func TestViewsAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(20))
+	p := openPage(t, s, "/b/cup-final")
+	s.open()
+	first := receiveWithin(t, s.beacons, "beacon")
+	if !strings.HasPrefix(first, "text/plain") || !strings.Contains(first, testID(20).String()) || strings.Contains(first, testID(1).String()) {
+		t.Errorf("beacon %s", first)
+	}
+	browsertest.Eval[bool](p, `(scrollTo({ top: document.body.scrollHeight, behavior: 'instant' }), true)`)
+	second := receiveWithin(t, s.beacons, "beacon")
+	if strings.Contains(second, testID(20).String()) || !strings.Contains(second, testID(1).String()) {
+		t.Errorf("second beacon %s", second)
+	}
+}
+
+func TestEmbedsLoadOnClickOnly(t *testing.T) {
+	t.Parallel()
+	f := cupFinal(1)
+	f.posts[0].HTML = `<figure class="embed" data-embed-src="https://www.youtube-nocookie.com/embed/abc" data-embed-provider="YouTube"><a href="https://youtu.be/abc" rel="noopener nofollow ugc">https://youtu.be/abc</a></figure>`
+	s := newScripted(t, f)
+	p := openPage(t, s, "/b/cup-final")
+	p.Expect("net::") // the test machine may have no network
+	s.open()
+	p.Wait(`document.querySelector('.embed .load').textContent === 'Load from YouTube: this sends data to YouTube' && !document.querySelector('iframe')`)
+	p.Click(".embed .load")
+	if got := browsertest.Eval[string](p, `document.querySelector('.embed iframe').src + document.querySelector('.embed iframe').sandbox`); !strings.HasPrefix(got, "https://www.youtube-nocookie.com/embed/abcallow-scripts") {
+		t.Errorf("frame %s", got)
+	}
+}
+
+func TestLastVisitIsMarked(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final")
+	s.open()
+	s.f.change(func(f *fakePages) { f.posts, f.blog.LastSeq = append(f.posts, testPost(4, "Four", "<p>x</p>")), 4 })
+	p.Open(s.url + "/b/cup-final")
+	if got := browsertest.Eval[string](p, `document.querySelector('.visit').nextElementSibling.dataset.position`); got != "3" {
+		t.Errorf("the line stands before %s", got)
+	}
+}
+
+func TestPermalinkPageIsLiveToo(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final/p/"+testID(2).String())
+	c := s.open()
+	edited := testPost(2, "Post 2, corrected", "<p>x</p>")
+	edited.Version = 2
+	c.post(4, liveblog.EventPost, testPost(4, "New", "<p>x</p>"))
+	c.post(5, liveblog.EventUpdate, edited)
+	p.Wait(applied + " === 5")
+	if got := browsertest.Eval[string](p, feedIDs+` + document.querySelector('.feed h2').textContent`); got != "2Post 2, corrected" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,257 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var blogA = uuid.MustParse("00000000-0000-7000-8000-00000000000a")
+
+// memoryLog is an event log in memory, with the faults of a database.
+type memoryLog struct {
+	mu     sync.Mutex
+	head   liveblog.Head
+	events []liveblog.Event
+
+	fail error
+}
+
+func newMemoryLog() *memoryLog {
+	return &memoryLog{head: liveblog.Head{BlogID: blogA, Epoch: "one", Status: liveblog.BlogLive}}
+}
+
+func (l *memoryLog) publish(n int) {
+	for range n {
+		l.append(liveblog.EventPost, uuid.New(), 1, "text")
+	}
+}
+
+func (l *memoryLog) append(t liveblog.EventType, post uuid.UUID, version int64, text string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.head.LastSeq++
+	current := &liveblog.Post{ID: post, Version: version, Text: text, Status: liveblog.PostPublished}
+	if t == liveblog.EventDelete {
+		current.Status = liveblog.PostRemoved
+	}
+	for i := range l.events {
+		if l.events[i].PostID != nil && *l.events[i].PostID == post {
+			l.events[i].Post = current
+		}
+	}
+	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: t, PostID: &post, Version: version, Post: current, At: time.Now()})
+	return l.head.LastSeq
+}
+
+func (l *memoryLog) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.head.LastSeq++
+	l.head.Status = liveblog.BlogEnded
+	blog := &liveblog.Blog{ID: blogA, Status: liveblog.BlogEnded}
+	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, Blog: blog, At: time.Now()})
+}
+
+// rewind is what a restored backup does.
+func (l *memoryLog) rewind(to int64, epoch string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = l.events[:to]
+	l.head.LastSeq, l.head.Epoch = to, epoch
+}
+
+func (l *memoryLog) breakDown(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fail = err
+}
+
+func (l *memoryLog) now() liveblog.Head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head
+}
+
+func (l *memoryLog) Heads(context.Context, []uuid.UUID) ([]liveblog.Head, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return []liveblog.Head{l.head}, l.fail
+}
+
+func (l *memoryLog) EventsAfter(_ context.Context, _ uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return nil, l.fail
+	}
+	var out []liveblog.Event
+	for _, ev := range l.events {
+		if ev.Seq > after && len(out) < limit {
+			out = append(out, ev)
+		}
+	}
+	return out, nil
+}
+
+var errAway = fmt.Errorf("%w: connection refused", liveblog.ErrUnavailable)
+
+func encodeText(ev liveblog.Event) (string, []byte, error) {
+	if ev.Post == nil {
+		return string(ev.Type), []byte(`{}`), nil
+	}
+	if ev.Post.Status == liveblog.PostRemoved {
+		return "delete", fmt.Appendf(nil, `{"version":%d}`, ev.Post.Version), nil
+	}
+	data, err := json.Marshal(map[string]any{"version": ev.Post.Version, "text": ev.Post.Text})
+	return string(ev.Type), data, err
+}
+
+// noMetrics counts only what tests ask for.
+type noMetrics struct {
+	mu     sync.Mutex
+	closed []string
+}
+
+func (*noMetrics) Fetched(int)           {}
+func (*noMetrics) Delivered(int)         {}
+func (*noMetrics) Latency(time.Duration) {}
+func (*noMetrics) Reset(string)          {}
+func (m *noMetrics) Closed(reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = append(m.closed, reason)
+}
+
+// startHub runs a hub until the test ends.
+func startHub(t testing.TB, log Log, limits Limits) *Hub {
+	h := New(log, encodeText, &noMetrics{}, limits)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	started := make(chan struct{})
+	go func() {
+		defer close(done)
+		go func() {
+			for !h.spawn(func(context.Context) {}) {
+			}
+			close(started)
+		}()
+		h.Run(ctx)
+	}()
+	<-started
+	t.Cleanup(func() { cancel(); <-done })
+	return h
+}
+
+var roomy = Limits{Streams: 10_000, PerAddress: 10_000}
+
+// pipeWriter is a response whose reader takes bytes when it likes.
+type pipeWriter struct {
+	*io.PipeWriter
+	header http.Header
+	status int
+}
+
+func (w *pipeWriter) Header() http.Header              { return w.header }
+func (w *pipeWriter) WriteHeader(status int)           { w.status = status }
+func (w *pipeWriter) Flush()                           {}
+func (w *pipeWriter) SetWriteDeadline(time.Time) error { return nil }
+
+// message is a server-sent event as a client gets it.
+type message struct{ name, id, data string }
+
+// client is a reader of a stream.
+type client struct {
+	t        testing.TB
+	messages chan message
+	retry    chan string
+	cancel   context.CancelFunc
+	done     chan struct{}
+}
+
+// follow opens a stream at a position.
+func follow(t testing.TB, h *Hub, p Position) *client {
+	reader, writer := io.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &client{t: t, messages: make(chan message, 10_000), retry: make(chan string, 100), cancel: cancel, done: make(chan struct{})}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(c.done)
+		h.Serve(&pipeWriter{PipeWriter: writer, header: http.Header{}}, r, Request{BlogID: blogA, Position: p, Address: "192.0.2.1"})
+		_ = writer.Close()
+	}()
+	go c.read(reader)
+	t.Cleanup(func() { cancel(); _ = reader.Close(); <-c.done })
+	return c
+}
+
+func (c *client) read(r io.Reader) {
+	defer close(c.messages)
+	var m message
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "":
+			if m != (message{}) {
+				c.messages <- m
+			}
+			m = message{}
+		case "event":
+			m.name = value
+		case "id":
+			m.id = value
+		case "data":
+			m.data = value
+		case "retry":
+			c.retry <- value
+		}
+	}
+}
+
+// next gives the next event of the log or of the protocol, but not views.
+func (c *client) next() message {
+	c.t.Helper()
+	for m := range c.messages {
+		if m.name != "views" {
+			return m
+		}
+	}
+	return message{name: "closed"}
+}
+
+func (c *client) expect(name, id string) message {
+	c.t.Helper()
+	m := c.next()
+	if m.name != name || m.id != id {
+		c.t.Fatalf("got %s %s %s, want %s %s", m.name, m.id, m.data, name, id)
+	}
+	return m
+}
+
+func (c *client) expectRange(from, to int64) {
+	c.t.Helper()
+	for seq := from; seq <= to; seq++ {
+		if m := c.next(); m.id != fmt.Sprint(seq) {
+			c.t.Fatalf("got %+v, want id %d", m, seq)
+		}
+	}
+}
