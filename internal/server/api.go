@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -29,12 +30,14 @@ type BlogPath struct {
 func (b BlogPath) blogSlug() string { return b.Slug }
 
 // register adds an operation to the API. No handler runs before the policy
-// said yes to action, for the blog of the path if there is one.
+// said yes to action, for the blog of the path if there is one. Where nobody
+// may who is not signed in, that is said before the body is read.
 func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func(context.Context, *I) (*O, error)) {
 	mustFill(reflect.TypeFor[I]())
 	s.access = append(s.access, access{op.Method, op.Path, action})
 	if action != auth.ReadPublic {
 		op.Security = []map[string][]string{{"session": {}}, {"token": {}}}
+		op.Middlewares = append(op.Middlewares, refuseAnonymous)
 	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		ctx, err := s.authorize(ctx, action, in)
@@ -47,6 +50,33 @@ func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func
 		}
 		return out, nil
 	})
+}
+
+// refuseAnonymous keeps huma from reading and explaining what a stranger sends.
+// The action matters to those only who are signed in.
+func refuseAnonymous(hc huma.Context, next func(huma.Context)) {
+	ctx := hc.Context()
+	p := principal(ctx)
+	if !p.Anonymous() {
+		next(hc)
+		return
+	}
+	err := badCookie(ctx)
+	if err == nil {
+		err = auth.Allow(p, auth.OwnAccount, nil, liveblog.RoleNone)
+	}
+	refuse(hc, problemOf(ctx, err))
+}
+
+// refuse writes a problem from where no handler runs.
+func refuse(hc huma.Context, p *problem) {
+	if wait, helps := p.retryAfter(); helps {
+		hc.SetHeader("Retry-After", wait)
+	}
+	hc.SetHeader("Cache-Control", "no-store")
+	hc.SetHeader("Content-Type", p.ContentType(""))
+	hc.SetStatus(p.Status)
+	_ = json.NewEncoder(hc.BodyWriter()).Encode(p) // the client is gone if this fails
 }
 
 // mustFill panics when huma would leave a part of an input empty.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -84,11 +83,8 @@ func refuseStrangers(hc huma.Context, next func(huma.Context)) {
 		next(hc)
 		return
 	}
-	p := problemOf(ctx, err)
 	hc.SetHeader("Connection", "close")
-	hc.SetHeader("Content-Type", p.ContentType(""))
-	hc.SetStatus(p.Status)
-	_ = json.NewEncoder(hc.BodyWriter()).Encode(p) // the client is gone if this fails
+	refuse(hc, problemOf(ctx, err))
 }
 
 type uploadInput struct {
