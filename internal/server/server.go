@@ -148,6 +148,7 @@ func (s *Server) newAPI() {
 	config.DocsPath, config.SchemasPath = "", ""
 	config.OpenAPIPath = "/api/v1/openapi"
 	config.CreateHooks = nil
+	config.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, dl_..., or an access token"},
 		"session": {Type: "apiKey", In: "cookie", Name: "dateline_access"},
