@@ -42,7 +42,7 @@ func withProvider(dsn string, f func(*goose.Provider) error) error {
 	}
 	prepare(config, "dateline migrate")
 	db := stdlib.OpenDB(*config)
-	defer db.Close()
+	defer func() { _ = db.Close() }() // what was done is committed
 	provider, err := newProvider(db)
 	if err != nil {
 		return err

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sys/unix"
 )
 
 // Config says which database to use and how many connections.
@@ -119,21 +117,4 @@ func prepare(c *pgx.ConnConfig, name string) {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	c.OnNotice = noteUnreplicated
-}
-
-// userTimeout bounds how long sent data may stay unacknowledged, in milliseconds.
-const userTimeout = 15_000
-
-func setUserTimeout(network, _ string, raw syscall.RawConn) error {
-	if network == "unix" {
-		return nil
-	}
-	var failed error
-	err := raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout)
-	})
-	if err != nil {
-		return err
-	}
-	return failed
 }

@@ -65,7 +65,7 @@ func TestCSRF_SignInFromAnotherSite(t *testing.T) {
 	})
 	form := d.browser()
 	form.header.Set("Content-Type", "text/plain")
-	r := httptest.NewRequest("POST", "/api/v1/session", strings.NewReader(signInBody(adminEmail, goodPhrase)))
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/session", strings.NewReader(signInBody(adminEmail, goodPhrase)))
 	r.Header.Set("Content-Type", "text/plain")
 	w := httptest.NewRecorder()
 	d.handler.ServeHTTP(w, r)

@@ -63,7 +63,7 @@ func (s *Server) feedPage(c *gin.Context) (*liveblog.Page, error) {
 		return nil, err
 	}
 	if !page.Blog.Public() {
-		return nil, noSuchPage
+		return nil, errNoSuchPage
 	}
 	return page, nil
 }

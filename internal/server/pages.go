@@ -102,14 +102,14 @@ func (s *Server) blogPage(c *gin.Context) error {
 			return nil, liveblog.Head{}, err
 		}
 		if !page.Blog.Public() {
-			return nil, liveblog.Head{}, noSuchPage
+			return nil, liveblog.Head{}, errNoSuchPage
 		}
 		html, err := s.render.page("blog.html", s.blogView(page, q))
 		return html, liveblog.Head{BlogID: page.Blog.ID, Epoch: page.Blog.Epoch, LastSeq: page.Blog.LastSeq}, err
 	})
 }
 
-var noSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")
+var errNoSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")
 
 // pageQuery reads the addresses that blogView makes.
 func pageQuery(v url.Values) (liveblog.PageQuery, error) {
@@ -123,7 +123,7 @@ func pageQuery(v url.Values) (liveblog.PageQuery, error) {
 	}
 	n, err := strconv.ParseUint(cursor, 10, 63)
 	if err != nil || n == 0 {
-		return q, noSuchPage
+		return q, errNoSuchPage
 	}
 	q.Cursor = int64(n)
 	return q, nil
@@ -270,18 +270,18 @@ type permalinkView struct {
 func (s *Server) postPage(c *gin.Context) error {
 	id, err := uuid.Parse(c.Param("id"))
 	if err != nil || id.String() != c.Param("id") {
-		return noSuchPage
+		return errNoSuchPage
 	}
 	blog, post, err := s.pages.BlogPost(c.Request.Context(), c.Param("slug"), id)
 	switch {
 	case err != nil:
 		return err
 	case !blog.Public():
-		return noSuchPage
+		return errNoSuchPage
 	case post.Status == liveblog.PostRemoved:
 		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), blog)
 	case post.Status != liveblog.PostPublished:
-		return noSuchPage
+		return errNoSuchPage
 	}
 	return s.writePage(c, http.StatusOK, "permalink.html", s.permalinkView(blog, post))
 }

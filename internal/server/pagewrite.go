@@ -171,8 +171,8 @@ func (s *Server) writeError(c *gin.Context, p *problem, blog *liveblog.Blog) err
 // notFound answers requests that no route wants: browsers get a page, programs a problem.
 func (s *Server) notFound(c *gin.Context) {
 	if strings.HasPrefix(c.Request.URL.Path, "/api/") || !strings.Contains(c.GetHeader("Accept"), "text/html") {
-		writeProblem(c, problemOf(c.Request.Context(), noSuchPage))
+		writeProblem(c, problemOf(c.Request.Context(), errNoSuchPage))
 		return
 	}
-	s.pageError(c, noSuchPage)
+	s.pageError(c, errNoSuchPage)
 }

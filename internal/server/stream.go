@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	// maxWait is the longest a long poll may wait, below what proxies allow.
-	maxWait = 25
 	// pollLimit is how many events a long poll brings at most.
 	pollLimit = 100
 	// maxBeacon bounds a view beacon, in bytes.

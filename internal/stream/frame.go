@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"strconv"
 
 	"dateline/internal/liveblog"
@@ -66,10 +67,7 @@ func appendEvent(b []byte, name string, id int64, data []byte) []byte {
 	return append(b, "\n\n"...)
 }
 
-// appendRetry writes the line that sets how long EventSource waits before it
-// reconnects, in milliseconds.
-func appendRetry(b []byte, milliseconds int) []byte {
-	b = append(b, "retry: "...)
-	b = strconv.AppendInt(b, int64(milliseconds), 10)
-	return append(b, "\n\n"...)
+// retryLine sets how long EventSource waits before it reconnects, in milliseconds.
+func retryLine(milliseconds int) []byte {
+	return fmt.Appendf(nil, "retry: %d\n\n", milliseconds)
 }

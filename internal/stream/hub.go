@@ -127,7 +127,7 @@ func (h *Hub) Heads(heads []liveblog.Head) {
 			continue
 		}
 		if head.LastSeq < t.head() {
-			h.spawn(func(ctx context.Context) { _, _ = t.ask(ctx) })
+			h.spawn(func(ctx context.Context) { _ = t.ask(ctx) }) // the next poll asks again
 			continue
 		}
 		t.learn(head, 0)
@@ -154,19 +154,16 @@ func (h *Hub) known(blogID uuid.UUID) *topic {
 
 // ask reads the blog's head from the database, once for all who ask at the same
 // time, and lets the topic learn from it.
-func (t *topic) ask(ctx context.Context) (liveblog.Head, error) {
-	head, err, _ := t.hub.loads.Do("head "+t.blogID.String(), func() (any, error) {
+func (t *topic) ask(ctx context.Context) error {
+	_, err, _ := t.hub.loads.Do("head "+t.blogID.String(), func() (any, error) {
 		asked := t.head()
 		head, err := t.hub.loadHead(ctx, t.blogID)
 		if err == nil {
 			t.learn(head, asked)
 		}
-		return head, err
+		return nil, err
 	})
-	if err != nil {
-		return liveblog.Head{}, err
-	}
-	return head.(liveblog.Head), nil
+	return err
 }
 
 func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, error) {

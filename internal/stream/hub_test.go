@@ -26,7 +26,7 @@ func TestServe_BytesOfAStream(t *testing.T) {
 		"ping":  {string(pingFrame(3)), "event: ping\ndata: {\"head\":3}\n\n"},
 		"end":   {string(endFrame(3)), "event: end\ndata: {\"head\":3}\n\n"},
 		"views": {string(viewsFrame(liveblog.Counts{Posts: map[uuid.UUID]int64{blogA: 2}, Readers: 1})), "event: views\ndata: {\"posts\":{\"" + blogA.String() + "\":2},\"readers\":1}\n\n"},
-		"retry": {string(appendRetry(nil, 1500)), "retry: 1500\n\n"},
+		"retry": {string(retryLine(1500)), "retry: 1500\n\n"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s:\n got %q\nwant %q", name, c.got, c.want)

@@ -83,7 +83,7 @@ func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, "database") }
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
 	writeHead(w)
-	_, _ = w.Write(appendRetry(nil, busyRetry+rand.IntN(2*busyRetry))) // the reader may be gone
+	_, _ = w.Write(retryLine(busyRetry + rand.IntN(2*busyRetry))) // the reader may be gone
 	h.metrics.Closed(reason)
 }
 
@@ -164,7 +164,7 @@ func (h *Hub) leaveIn() time.Duration {
 // they tell the reader, and proxies, that the stream is open.
 func (c *connection) greet(refused *reset) error {
 	writeHead(c.w)
-	first := appendRetry(nil, 1500+rand.IntN(2500))
+	first := retryLine(1500 + rand.IntN(2500))
 	first = append(first, c.sub.hello()...)
 	if refused != nil {
 		first = append(first, resetFrame(*refused)...)

@@ -49,7 +49,6 @@ type Subscriber struct {
 	cursor     int64
 	generation int
 	views      int64
-	over       bool // end was given
 }
 
 // due is what a subscriber is owed at one moment.
@@ -69,7 +68,7 @@ type due struct {
 // database was asked: the reader may come from a faster node.
 func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
 	if p.HasAfter && p.After > t.head() {
-		if _, err := t.ask(ctx); err != nil {
+		if err := t.ask(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -208,7 +207,7 @@ func pingFrame(head int64) []byte { return jsonEvent(namePing, noID, map[string]
 // byeFrame asks a reader to come back, to another node if there is one, after a
 // moment of its own.
 func byeFrame() []byte {
-	b := appendRetry(nil, 200+rand.IntN(1800))
+	b := retryLine(200 + rand.IntN(1800))
 	return append(b, jsonEvent(nameBye, noID, struct{}{})...)
 }
 

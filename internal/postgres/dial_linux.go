@@ -1,0 +1,26 @@
+package postgres
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// userTimeout bounds how long sent data may stay unacknowledged, in milliseconds.
+const userTimeout = 15_000
+
+// setUserTimeout makes the kernel give up on a peer that went silent while we
+// were sending, where keep-alive does not probe (tcp(7), TCP_USER_TIMEOUT).
+func setUserTimeout(network, _ string, raw syscall.RawConn) error {
+	if network == "unix" {
+		return nil
+	}
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout)
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
