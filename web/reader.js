@@ -63,9 +63,8 @@ const readPage = () => {
   epoch = main.dataset.epoch
   title = document.title
   versions = new Map(articles().map(a => [a.dataset.id, +a.dataset.version]))
-  main.dataset.lastSeq = seq
   elsewhere = 0
-  ending()
+  show('Live')
   one('.key-events')?.toggleAttribute('open', matchMedia('(width >= 64rem)').matches)
   all('article').forEach(enhance)
   showTimes()
@@ -81,6 +80,7 @@ const show = state => {
   const badge = one('.badge')
   badge.textContent = paused ? 'Paused' : ended() ? 'Ended' : state
   badge.dataset.state = badge.textContent
+  one('.pause')?.toggleAttribute('hidden', ended())
 }
 
 // The connection: an EventSource, or a long poll where a proxy keeps its bytes back.
@@ -128,6 +128,7 @@ const connect = () => {
     silent = failures = 0
     leaving = false
     show('Live')
+    showCounts(data)
     if (data.epoch !== epoch || data.from > seq) reload()
   })
   for (const type of ['post', 'update', 'delete', 'blog']) on(type, data => receive(type, data))
@@ -138,7 +139,7 @@ const connect = () => {
   on('end', () => {
     close()
     main.dataset.status = 'ended'
-    ending()
+    show('Live')
   })
   opened.onerror = () => {
     if (opened !== source) return
@@ -269,8 +270,8 @@ const place = (article, post) => {
   const below = under(list, post)
   const { page, tag } = main.dataset
   const newest = post.position === post.seq
-  const older = !below && one('.pages.older')
-  if (page === 'first' && !older || page === 'older' && !newest && !older) {
+  const mine = page === 'first' || page === 'older' && list[0]?.dataset.position > post.position
+  if (mine && (below || !one('.pages.older'))) {
     article.hidden = newest && (document.hidden || !atTop())
     one('.feed').insertBefore(article, below)
     tell()
@@ -293,7 +294,7 @@ const putKeyEvent = (post, article) => {
   if (!box) return
   one(`[data-post="${post.id}"]`, box)?.remove()
   if (post.key_event) {
-    const item = parse(`<li data-post="${post.id}" data-position="${post.position}"><a><span dir="auto"></span></a></li>`)
+    const item = parse(`<li data-post=${post.id} data-position=${post.position}><a><span dir=auto></span></a></li>`)
     const link = item.firstChild
     link.href = article.isConnected ? '#' + article.id : post.url
     link.firstChild.textContent = post.title || one('.post-body', article).textContent.trim().slice(0, 110)
@@ -313,8 +314,8 @@ const copy = article => {
 
 /** @param {Blog} blog */
 const showBlog = blog => {
-  const heading = one('h1')
-  ;(one('a', heading) ?? heading).textContent = blog.title
+  const heading = one('h1 a') ?? one('h1')
+  heading.textContent = blog.title
   if (main.dataset.page !== 'post') title = blog.title
   const summary = one('.summary')
   const box = one('.pinned')
@@ -329,13 +330,8 @@ const showBlog = blog => {
     box.firstChild.append(copy(build(post)))
   })
   main.dataset.status = blog.status
-  ending()
-  count()
-}
-
-const ending = () => {
-  one('.pause')?.toggleAttribute('hidden', ended())
   show('Live')
+  count()
 }
 
 // The page does not move under the reader's eyes.
@@ -369,7 +365,7 @@ const count = () => {
 const reveal = asked => {
   if (asked && elsewhere) return location.assign('oldest' in main.dataset ? main.dataset.url : one('.filters [aria-current]').href)
   const fresh = waiting()
-  for (const article of fresh) article.hidden = false
+  fresh.forEach(article => { article.hidden = false })
   count()
   if (!asked || !fresh.length) return
   one('.feed').scrollIntoView()
@@ -421,11 +417,12 @@ const timers = new Map()
 let queue = []
 
 const seen = new IntersectionObserver(entries => {
-  for (const { target, isIntersecting, intersectionRatio, intersectionRect } of entries) {
-    clearTimeout(timers.get(target))
-    timers.delete(target)
-    const enough = isIntersecting && (intersectionRatio >= 0.5 || intersectionRect.height >= innerHeight / 2)
-    if (enough && !document.hidden) timers.set(target, setTimeout(view, 1e3, target))
+  for (const { target, intersectionRatio, intersectionRect } of entries) {
+    const enough = intersectionRatio >= .5 || intersectionRect.height >= innerHeight / 2
+    if (!enough || document.hidden) {
+      clearTimeout(timers.get(target))
+      timers.delete(target)
+    } else if (!timers.has(target)) timers.set(target, setTimeout(view, 1e3, target))
   }
 }, { threshold: Array.from({ length: 101 }, (_, i) => i / 100) })
 
@@ -451,23 +448,23 @@ const enhance = article => {
   for (const figure of all('.embed[data-embed-src]', article)) {
     if (one('button', figure)) continue
     const name = figure.dataset.embedProvider
-    figure.prepend(parse('<button class="load"></button>'))
+    figure.prepend(parse('<button class=load></button>'))
     figure.firstChild.textContent = `Load from ${name}: this sends data to ${name}`
   }
 }
 
 /** @param {HTMLElement} figure */
 const load = figure => {
-  const frame = parse('<iframe sandbox="allow-scripts allow-same-origin allow-popups allow-forms" allow="fullscreen; encrypted-media"></iframe>')
+  const frame = parse('<iframe sandbox="allow-scripts allow-same-origin allow-popups" allow="fullscreen"></iframe>')
   frame.title = figure.dataset.embedProvider
   frame.src = figure.dataset.embedSrc
-  one('button', figure).replaceWith(frame)
+  figure.firstChild.replaceWith(frame)
 }
 
 const share = async button => {
   const url = location.origin + button.dataset.url
   if (navigator.share) return navigator.share({ url }).catch(() => {})
-  if (!navigator.clipboard) return prompt('Link to this post', url)
+  if (!navigator.clipboard) return prompt('Link', url)
   await navigator.clipboard.writeText(url)
   button.textContent = 'Link copied'
 }
@@ -491,7 +488,7 @@ const visit = newest => {
 const markVisit = () => {
   const last = visit()
   const known = articles().findIndex(a => +a.dataset.position <= last)
-  if (known > 0) articles()[known].before(parse('<p class="visit">New since your last visit</p>'))
+  if (known > 0) articles()[known].before(parse('<p class=visit>New since your last visit</p>'))
 }
 const keepVisit = () => visit(main.dataset.page === 'first' && articles().find(a => !a.hidden)?.dataset.position)
 
@@ -508,6 +505,7 @@ const onVisibility = () => {
   if (document.hidden) {
     hiding = setTimeout(close, HIDE)
     timers.forEach(clearTimeout)
+    timers.clear()
     return leave()
   }
   revealAtTop()
@@ -529,7 +527,7 @@ const follow = () => {
   })
   document.addEventListener('visibilitychange', onVisibility)
   addEventListener('scroll', revealAtTop)
-  addEventListener('pageshow', check)
+  addEventListener('pageshow', e => e.persisted && check())
   addEventListener('pagehide', leave)
   addEventListener('online', () => {
     heard = 0

@@ -18,10 +18,12 @@ type Config struct {
 	Listen         string   `default:"127.0.0.1:8080" env:"DATELINE_LISTEN" help:"Where readers, editors and API clients connect. Use 0.0.0.0:8080 to be reached from other machines."`
 	PublicURL      string   `env:"DATELINE_PUBLIC_URL" placeholder:"URL" help:"How readers reach this product, such as https://live.example.org. Needed behind a proxy."`
 	TrustedProxies []string `env:"DATELINE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
+	RateLimit      int      `default:"12000" env:"DATELINE_RATE_LIMIT" placeholder:"N" help:"Requests a minute to the API from one client: a user, a token, or an address. Ten seconds' worth may come at once."`
 	MetricsListen  string   `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
 
 	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`
 	DataDir     string `default:"./data" env:"DATELINE_DATA_DIR" help:"Holds the setup link and the private PostgreSQL."`
+	MediaDir    string `env:"DATELINE_MEDIA_DIR" placeholder:"DIR" help:"Keeps the bytes of pictures in this directory; all nodes must share it. Without it they are in the database."`
 	Replication string `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
 
 	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
@@ -42,6 +44,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		checkAddress("--listen", c.Listen),
 		checkMetricsAddress(c.MetricsListen),
+		checkRate(c.RateLimit),
 		check(c.publicURL()),
 		check(c.trustedProxies()),
 		c.checkDatabaseURL(),
@@ -54,6 +57,13 @@ func check[T any](_ T, err error) error { return err }
 func checkAddress(flag, address string) error {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return fmt.Errorf("%s %q is not an address: write host:port, such as 127.0.0.1:8080 or 0.0.0.0:8080", flag, address)
+	}
+	return nil
+}
+
+func checkRate(perMinute int) error {
+	if perMinute < 60 {
+		return fmt.Errorf("--rate-limit %d is too low: the editors' page alone needs 60 a minute", perMinute)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"dateline/internal/demo"
@@ -30,22 +31,43 @@ func (d *demoCommand) Run(ctx context.Context, c *Config, term console) error {
 	if d.Server == "" {
 		d.Server = "http://" + localHost(c.Listen)
 	}
-	if err := ready(ctx, d.Server); err != nil {
+	if err := untilReady(ctx, d.Server); err != nil {
 		return fmt.Errorf("%w; start it with `make run` or `dateline serve`", err)
 	}
 	if err := d.ensureToken(ctx, c); err != nil {
 		return err
 	}
+	err := d.play(ctx, term)
+	for d.Loop && err == nil {
+		d.Slug = ""
+		err = d.play(ctx, term)
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(term.out, "stopped")
+		return nil
+	}
+	return err
+}
+
+// startGrace is how long a server that was just started gets to be ready.
+const startGrace = 10 * time.Second
+
+// untilReady returns nil once the server is ready.
+func untilReady(ctx context.Context, server string) error {
+	ctx, cancel := context.WithTimeout(ctx, startGrace)
+	defer cancel()
+	tick := time.NewTicker(startGrace / 50)
+	defer tick.Stop()
 	for {
-		err := d.play(ctx, term)
-		if ctx.Err() != nil {
-			fmt.Fprintln(term.out, "stopped")
-			return nil
-		}
-		if err != nil || !d.Loop {
+		err := ready(ctx, server)
+		if err == nil || errors.Is(err, syscall.ECONNREFUSED) {
 			return err
 		}
-		d.Slug = ""
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -35,8 +37,9 @@ func fetch(t *testing.T, url string) (*http.Response, []byte) {
 func TestDemo_PlaysTheWholeEvening(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)
-	s := startServer(t, "--database-url="+dsn)
-	out, err := do(t, "", "demo", "--database-url="+dsn, "--url="+s.url, "--slug=cup", "--speed=1e9")
+	pictures := filepath.Join(t.TempDir(), "pictures")
+	s := startServer(t, "--database-url="+dsn, "--media-dir="+pictures)
+	out, err := do(t, "", "demo", "--database-url="+dsn, "--server="+s.url, "--slug=cup", "--speed=1e9")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -49,6 +52,9 @@ func TestDemo_PlaysTheWholeEvening(t *testing.T) {
 		t.Errorf("blog %+v, %v", blog, err)
 	}
 	checkPosts(t, s.url)
+	if files, err := os.ReadDir(pictures); err != nil || len(files) == 0 {
+		t.Errorf("the directory of pictures has %d entries, %v", len(files), err)
+	}
 }
 
 // checkPosts compares what readers get with what the script leaves standing.
@@ -112,7 +118,7 @@ func TestDemo_StopsQuietly(t *testing.T) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, []string{"demo", "--database-url=" + dsn, "--url=" + s.url, "--speed=1"}, console{strings.NewReader(""), w, io.Discard})
+		done <- run(ctx, []string{"demo", "--database-url=" + dsn, "--server=" + s.url, "--speed=1"}, console{strings.NewReader(""), w, io.Discard})
 		w.Close()
 	}()
 	line := make([]byte, 64)
@@ -133,10 +139,12 @@ func TestDemo_StopsQuietly(t *testing.T) {
 
 func TestDemo_Refusals(t *testing.T) {
 	t.Parallel()
-	if _, err := do(t, "", "demo", "--token=dl_x", "--speed=0"); err == nil || !strings.Contains(err.Error(), "--speed") {
-		t.Errorf("speed 0: %v", err)
-	}
-	if _, err := do(t, "", "demo", "--database-url=postgres://nobody@127.0.0.1:1/none"); err == nil || !strings.Contains(err.Error(), "dateline token create demo") {
-		t.Errorf("no token to be had: %v", err)
+	for name, args := range map[string][]string{
+		"--speed":           {"--token=dl_x", "--speed=0"},
+		"no server answers": {"--token=dl_x", "--server=http://127.0.0.1:1"},
+	} {
+		if _, err := do(t, "", append([]string{"demo"}, args...)...); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -27,7 +27,7 @@ func newRegistry() *prometheus.Registry {
 
 // serveMetrics answers /metrics on an address of its own, which is not for the public.
 func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry) error {
-	l, err := net.Listen("tcp", address)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s for metrics: %w; choose another --metrics-listen, or an empty one", address, err)
 	}

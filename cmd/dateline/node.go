@@ -86,11 +86,15 @@ func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) 
 	if err != nil {
 		return err
 	}
+	pictures, err := mediaStore(c, n.db)
+	if err != nil {
+		return err
+	}
 	s, err := server.New(server.Options{
-		PublicURL: public, TrustedProxies: proxies, Version: version, Ready: n.ready,
-		Blogs: n.db, Posts: n.db, Pages: n.db, Media: n.db, Counts: n.db,
+		PublicURL: public, TrustedProxies: proxies, Version: version, Ready: n.ready, RatePerMinute: c.RateLimit,
+		Blogs: n.db, Posts: n.db, Pages: n.db, Media: pictures, Counts: n.db,
 		Auth: who, Setup: n.db, Users: n.db, Tokens: n.db, Members: n.db,
-		Hub: n.hub, Views: n.batcher, Admin: built, Renderer: renderer,
+		Hub: n.hub, Outdated: n.hub.Outdated, Views: n.batcher, Admin: built, Renderer: renderer,
 	})
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type serveCommand struct{}
 
 // Run is called by kong. What was started first is stopped last.
 func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err error) {
-	main, err := net.Listen("tcp", c.Listen)
+	main, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; stop the other program or choose another --listen", c.Listen, err)
 	}
@@ -74,6 +74,8 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server, drain func(c
 		slog.Warn("requests were still running", "error", err)
 		_ = s.Close() // closes the connections that Shutdown waited for
 	}
-	<-failed // http.ErrServerClosed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }

@@ -174,8 +174,8 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 		if !retry || try == tries {
 			return err
 		}
-		if wait(ctx, pause/2+mathrand.N(pause)) != nil {
-			return err
+		if stopped := wait(ctx, pause/2+mathrand.N(pause)); stopped != nil {
+			return errors.Join(stopped, err)
 		}
 		pause = min(2*pause, maxPause)
 	}

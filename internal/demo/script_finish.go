@@ -42,7 +42,7 @@ func protest() []Step {
 
 func lanternMile() []Step {
 	return []Step{
-		upload(at(63, 0), "night", Image{Draw: lanternNight, Alt: "Boats with lit lanterns on dark water below an orange evening sky and a lighthouse", Caption: "The fleet at dusk", Credit: "Drawn by Marta Quill"}),
+		upload(at(63, 0), "night", Image{Draw: lanternNight, Alt: "Boats with lit lanterns on dark water below an orange evening sky and a lighthouse", Caption: "The fleet at dusk", Credit: "Harbour Graphics"}),
 		publish(at(63, 30), "lanterns", Post{Title: "The lanterns are lit", Byline: marta, KeyEvent: true, Tags: []string{"the-mile"}, Body: "{{night}}\n\nAll eight boats have one, also those whose race is over. Four of them are at the line."}),
 		do(at(63, 40), Pin, "lanterns"),
 		publish(at(66, 0), "hush", Post{Byline: marta, Tags: []string{"the-mile"}, Body: "Nobody is talking. Nine thousand people, and I can hear the rigging."}),

@@ -5,7 +5,6 @@ package localpg
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,12 +54,12 @@ func (c *Cluster) initdb(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(pwfile)
-	out, err := c.command("initdb", c.initdbArgs(fresh, pwfile)...).CombinedOutput()
+	out, err := c.command(ctx, "initdb", c.initdbArgs(fresh, pwfile)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, lastLines(string(out), 5))
 	}
 	c.config.Log.Info("made a PostgreSQL cluster", "dir", c.dataDir(), "version", c.programs.major, "took", time.Since(begun))
-	return errors.Join(ctx.Err(), os.Rename(fresh, c.dataDir()))
+	return os.Rename(fresh, c.dataDir())
 }
 
 func (c *Cluster) initdbArgs(dir, pwfile string) []string {
@@ -120,9 +119,9 @@ func (c *Cluster) readSecret() error {
 }
 
 // command runs one of the server's programs as the account, with nothing of our
-// environment: PGDATA and the like would change what it does.
-func (c *Cluster) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(c.programs.dir, program), args...)
+// environment: PGDATA and the like would change what it does. The end of ctx kills it.
+func (c *Cluster) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(c.programs.dir, program), args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + c.programs.dir + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", "HOME=/"}
 	cmd.SysProcAttr = c.account.attributes()

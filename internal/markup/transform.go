@@ -106,7 +106,8 @@ func (t *transformer) link(n *ast.Link) {
 
 func (t *transformer) autoLink(n *ast.AutoLink) {
 	url := string(n.URL(t.source))
-	if !(n.AutoLinkType == ast.AutoLinkEmail || allowedURL(url)) || inside(n, ast.KindLink) {
+	forbidden := n.AutoLinkType != ast.AutoLinkEmail && !allowedURL(url)
+	if forbidden || inside(n, ast.KindLink) {
 		n.Parent().ReplaceChild(n.Parent(), n, ast.NewString(n.Label(t.source)))
 		return
 	}

@@ -24,7 +24,7 @@ type Catalog interface {
 
 // Dir keeps the bytes of pictures in a directory, and all else in a Catalog.
 // It suits one node with a large archive; several nodes must share the
-// directory.
+// directory. It is held open for as long as the program runs.
 type Dir struct {
 	Catalog
 	root *os.Root
@@ -41,9 +41,6 @@ func NewDir(name string, c Catalog) (*Dir, error) {
 	}
 	return &Dir{Catalog: c, root: root}, nil
 }
-
-// Close lets go of the directory.
-func (d *Dir) Close() error { return d.root.Close() }
 
 // CreateMedia writes the files before the row that names them, so that no row
 // is without its files. Files without a row are harmless: their names are

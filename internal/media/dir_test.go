@@ -43,7 +43,6 @@ func newDir(t *testing.T) (*Dir, *rows, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.Close() })
 	return d, r, name
 }
 

@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"io"
 
 	"dateline/internal/liveblog"
 
@@ -78,12 +79,7 @@ func scale(src image.Image, width, height int, o orientation) *image.RGBA {
 // add encodes m as a variant: PNG where something shines through, else JPEG.
 func (i *Image) add(m *image.RGBA, alpha bool) error {
 	var b bytes.Buffer
-	kind, err := "image/jpeg", error(nil)
-	if alpha {
-		kind, err = "image/png", png.Encode(&b, m)
-	} else {
-		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: quality})
-	}
+	kind, err := encode(&b, m, alpha)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", kind, err)
 	}
@@ -94,6 +90,13 @@ func (i *Image) add(m *image.RGBA, alpha bool) error {
 		Width: m.Rect.Dx(), Height: m.Rect.Dy(), Type: kind, Key: blob.Key, Size: int64(b.Len()),
 	})
 	return nil
+}
+
+func encode(w io.Writer, m image.Image, alpha bool) (kind string, err error) {
+	if alpha {
+		return "image/png", png.Encode(w, m)
+	}
+	return "image/jpeg", jpeg.Encode(w, m, &jpeg.Options{Quality: quality})
 }
 
 // average is the mean colour of what is visible of m, as "#rrggbb"; grey

@@ -147,10 +147,7 @@ func nextGeneration(ctx context.Context, tx pgx.Tx, s *liveblog.Session) error {
 
 // reuse revokes a session whose old token came back (RFC 9700, section 4.14.2).
 func reuse(ctx context.Context, tx pgx.Tx, a liveblog.Actor, s *liveblog.Session, generation int64) error {
-	if err := revokeSession(ctx, tx, s.ID); err != nil {
-		return err
-	}
-	return audit(ctx, tx, a, "session.reuse", s.ID.String(),
+	return revokeSession(ctx, tx, a, s.ID, "session.reuse",
 		map[string]int64{"generation": generation, "current": s.Generation})
 }
 
@@ -171,21 +168,20 @@ func sessionUser(ctx context.Context, q querier, session, user uuid.UUID) (*live
 
 // RevokeSession ends a session; ending it twice is no error.
 func (db *DB) RevokeSession(ctx context.Context, a liveblog.Actor, id uuid.UUID) error {
-	err := db.tx(ctx, func(tx pgx.Tx) error {
-		if err := revokeSession(ctx, tx, id); err != nil {
-			return err
-		}
-		return audit(ctx, tx, a, "session.revoke", id.String(), nil)
-	})
+	err := db.tx(ctx, func(tx pgx.Tx) error { return revokeSession(ctx, tx, a, id, "session.revoke", nil) })
 	if err != nil {
 		return fmt.Errorf("revoke session %s: %w", id, err)
 	}
 	return nil
 }
 
-func revokeSession(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	_, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL`, id)
-	return err
+// revokeSession notes what it does, once, under the name of an action.
+func revokeSession(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, action string, detail any) error {
+	tag, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL`, id)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	return audit(ctx, tx, a, action, id.String(), detail)
 }
 
 func revokeSessions(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {

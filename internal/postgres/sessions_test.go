@@ -133,3 +133,19 @@ func TestSessions_Forget(t *testing.T) {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
+
+func TestSessions_RevokedOnceInTheLog(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	u := mustCreateUser(t, db, "anna@example.org", liveblog.RoleAdmin)
+	s := mustCreateSession(t, db, u.ID)
+	for range 2 {
+		if err := db.RevokeSession(t.Context(), system, s.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"user.create", "session.create", "session.revoke"}
+	if got := audited(t, db); !slices.Equal(got, want) {
+		t.Errorf("audit log: %v, want %v", got, want)
+	}
+}

@@ -36,6 +36,22 @@ func TestAccess_EveryRouteHasAPolicy(t *testing.T) {
 	}
 }
 
+// No other spelling of a path leads around the policy.
+func TestAccess_PathVariants(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "http://live.example.org")
+	for _, path := range []string{
+		"/api/v1/users", "/api/v1/users/", "//api/v1/users", "/api//v1/users", "/API/v1/users", "/api/v1/Users", "/api/v1/%75sers",
+		"/api/v1/users%2f", "/api/v1/users;x", "/api/v1/users/..;/users", "/api/v1/./users", "/api/v1/x/../users", "/api/v1/users?x=/setup", "/api/v1/users%00",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "TRACE", "QUERY"} {
+			if w := d.browser().do(method, path, ""); w.Code < http.StatusBadRequest {
+				t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 // bodies are what huma accepts for each operation that takes a body, so that a
 // request gets as far as the policy.
 var bodies = map[string]string{

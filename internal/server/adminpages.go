@@ -37,11 +37,11 @@ func (s *Server) adminFile(c *gin.Context, name, index string) error {
 	if name == "" || strings.HasSuffix(name, "/") {
 		name = index
 	}
+	if s.options.Admin == nil || !exists(s.options.Admin, index) {
+		return liveblog.Errorf(liveblog.ErrNotFound, "not_built", "this binary holds no editors' page: build it with make")
+	}
 	content, err := fs.ReadFile(s.options.Admin, name)
 	if err != nil {
-		if name == index {
-			return liveblog.Errorf(liveblog.ErrNotFound, "not_built", "this binary holds no editors' page: build it with make")
-		}
 		return liveblog.Errorf(liveblog.ErrNotFound, "not_found", "there is no such file")
 	}
 	c.Header("Cache-Control", revalidate)
@@ -55,6 +55,11 @@ func (s *Server) adminFile(c *gin.Context, name, index string) error {
 	}
 	c.Data(http.StatusOK, adminType(name), content)
 	return nil
+}
+
+func exists(files fs.FS, name string) bool {
+	_, err := fs.Stat(files, name)
+	return err == nil
 }
 
 // packed gives the file as gzip, if it shrinks by that; it is packed once.

@@ -29,21 +29,23 @@ type BlogPath struct {
 
 func (b BlogPath) blogSlug() string { return b.Slug }
 
-// register adds an operation to the API. No handler runs before the policy
-// said yes to action, for the blog of the path if there is one. Where nobody
-// may who is not signed in, that is said before the body is read.
+// ReaderPath is a BlogPath for what all readers ask for again and again: the
+// blog may be a second old.
+type ReaderPath struct{ BlogPath }
+
+func (ReaderPath) mayBeCached() {}
+
+// register adds an operation to the API. Nothing of a request but its head is
+// read before the policy said yes to action, for the blog of the path if there
+// is one.
 func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func(context.Context, *I) (*O, error)) {
 	mustFill(reflect.TypeFor[I]())
 	s.access = append(s.access, access{op.Method, op.Path, action})
 	if action != auth.ReadPublic {
 		op.Security = []map[string][]string{{"session": {}}, {"token": {}}}
-		op.Middlewares = append(op.Middlewares, refuseAnonymous)
 	}
+	op.Middlewares = append(op.Middlewares, s.guard(action, any(*new(I))))
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
-		ctx, err := s.authorize(ctx, action, in)
-		if err != nil {
-			return nil, apiError(ctx, err)
-		}
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, apiError(ctx, err)
@@ -52,28 +54,34 @@ func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func
 	})
 }
 
-// refuseAnonymous keeps huma from reading and explaining what a stranger sends.
-// The action matters to those only who are signed in.
-func refuseAnonymous(hc huma.Context, next func(huma.Context)) {
-	ctx := hc.Context()
-	p := principal(ctx)
-	if !p.Anonymous() {
-		next(hc)
-		return
+// guard makes the middleware that asks the policy. What an operation's input
+// embeds tells whether it is about a blog.
+func (s *Server) guard(action auth.Action, input any) func(huma.Context, func(huma.Context)) {
+	_, onBlog := input.(interface{ blogSlug() string })
+	_, cached := input.(interface{ mayBeCached() })
+	return func(hc huma.Context, next func(huma.Context)) {
+		slug := ""
+		if onBlog {
+			slug = hc.Param("slug")
+		}
+		ctx, err := s.authorize(hc.Context(), action, slug, cached)
+		if err != nil {
+			refuse(hc, problemOf(ctx, err))
+			return
+		}
+		next(huma.WithContext(hc, ctx))
 	}
-	err := badCookie(ctx)
-	if err == nil {
-		err = auth.Allow(p, auth.OwnAccount, nil, liveblog.RoleNone)
-	}
-	refuse(hc, problemOf(ctx, err))
 }
 
-// refuse writes a problem from where no handler runs.
+// refuse answers with a problem. The body was not read, so the connection can't
+// be used again.
 func refuse(hc huma.Context, p *problem) {
 	if wait, helps := p.retryAfter(); helps {
 		hc.SetHeader("Retry-After", wait)
 	}
-	hc.SetHeader("Cache-Control", "no-store")
+	if hc.Header("Content-Length") != "" || hc.Header("Transfer-Encoding") != "" {
+		hc.SetHeader("Connection", "close")
+	}
 	hc.SetHeader("Content-Type", p.ContentType(""))
 	hc.SetStatus(p.Status)
 	_ = json.NewEncoder(hc.BodyWriter()).Encode(p) // the client is gone if this fails
@@ -100,18 +108,17 @@ func apiError(ctx context.Context, err error) error {
 	return p
 }
 
-// authorize asks the policy and puts the blog of the path into the context. A
+// authorize asks the policy and puts the blog of the path, if slug is one, into the context. A
 // blog the principal may not know of is not found, whatever the action.
-func (s *Server) authorize(ctx context.Context, action auth.Action, in any) (context.Context, error) {
+func (s *Server) authorize(ctx context.Context, action auth.Action, slug string, cached bool) (context.Context, error) {
 	if err := badCookie(ctx); err != nil && action != auth.ReadPublic {
 		return ctx, err
 	}
 	p := principal(ctx)
-	slugged, onBlog := in.(interface{ blogSlug() string })
-	if !onBlog {
+	if slug == "" {
 		return ctx, auth.Allow(p, action, nil, liveblog.RoleNone)
 	}
-	blog, member, err := s.visibleBlog(ctx, slugged.blogSlug())
+	blog, member, err := s.visibleBlog(ctx, slug, cached)
 	if err != nil {
 		return ctx, err
 	}
@@ -123,20 +130,36 @@ func (s *Server) authorize(ctx context.Context, action auth.Action, in any) (con
 
 // visibleBlog finds a blog and the principal's role on it; a draft is not
 // found for those who may not read drafts.
-func (s *Server) visibleBlog(ctx context.Context, slug string) (*liveblog.Blog, liveblog.Role, error) {
-	p := principal(ctx)
-	blog, err := s.blogs.Blog(ctx, slug)
+func (s *Server) visibleBlog(ctx context.Context, slug string, cached bool) (*liveblog.Blog, liveblog.Role, error) {
+	blog, err := s.findBlog(ctx, slug, cached)
 	if err != nil {
 		return nil, liveblog.RoleNone, err
 	}
-	member := liveblog.RoleNone
-	if !p.Anonymous() && p.User != nil {
-		if member, err = s.blogs.MemberRole(ctx, blog.ID, p.User.ID); err != nil {
-			return nil, member, err
-		}
+	p := principal(ctx)
+	if p.Anonymous() || p.User == nil {
+		return visible(p, blog, liveblog.RoleNone)
 	}
+	member, err := s.blogs.MemberRole(ctx, blog.ID, p.User.ID)
+	if err != nil {
+		return nil, member, err
+	}
+	return visible(p, blog, member)
+}
+
+func (s *Server) findBlog(ctx context.Context, slug string, cached bool) (*liveblog.Blog, error) {
+	switch {
+	case !liveblog.ValidSlug(slug):
+		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no such blog")
+	case cached:
+		return s.blogCache.get(ctx, s.blogs, slug)
+	default:
+		return s.blogs.Blog(ctx, slug)
+	}
+}
+
+func visible(p *liveblog.Principal, blog *liveblog.Blog, member liveblog.Role) (*liveblog.Blog, liveblog.Role, error) {
 	if !blog.Public() && auth.Allow(p, auth.ReadUnpublished, &blog.ID, member) != nil {
-		return nil, member, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
+		return nil, member, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", blog.Slug)
 	}
 	return blog, member, nil
 }

@@ -1,7 +1,10 @@
 package server
 
 import (
+	"errors"
 	"net/http"
+
+	"dateline/internal/liveblog"
 
 	"github.com/gin-gonic/gin"
 )
@@ -11,12 +14,15 @@ func (s *Server) healthRoutes() {
 	s.engine.GET("/readyz", s.ready)
 }
 
-// ready tells a load balancer whether to send requests here. It says what is
-// wrong in a word; the log has the rest.
+// ready tells a load balancer whether to send requests here, and in a word why not.
 func (s *Server) ready(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	if err := s.options.Ready(c.Request.Context()); err != nil {
-		c.String(http.StatusServiceUnavailable, "not ready: %s\n", problemOf(c.Request.Context(), err).Code)
+		reason := "unavailable"
+		if p, ok := errors.AsType[*liveblog.Problem](err); ok {
+			reason = p.Code
+		}
+		c.String(http.StatusServiceUnavailable, "not ready: %s\n", reason)
 		return
 	}
 	c.String(http.StatusOK, "ok\n")

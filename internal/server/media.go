@@ -69,22 +69,8 @@ func uploadOperation() huma.Operation {
 		MaxBodyBytes:     media.MaxUpload + uploadExtra,
 		BodyReadTimeout:  uploadTimeout,
 		SkipValidateBody: true, // readUpload does it
-		Middlewares:      huma.Middlewares{refuseStrangers},
 		RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: form}}},
 	}
-}
-
-// refuseStrangers keeps ten megabytes of those who may not upload from being
-// read: the policy is asked before the body, and again by register.
-func refuseStrangers(hc huma.Context, next func(huma.Context)) {
-	ctx := hc.Context()
-	err := auth.Allow(principal(ctx), auth.UploadMedia, nil, liveblog.RoleNone)
-	if err == nil {
-		next(hc)
-		return
-	}
-	hc.SetHeader("Connection", "close")
-	refuse(hc, problemOf(ctx, err))
 }
 
 type uploadInput struct {
@@ -133,6 +119,7 @@ func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput
 type upload struct {
 	file  []byte
 	media liveblog.Media
+	taken map[string]bool // names of parts
 }
 
 // readUpload takes the form apart. The file's name and declared type are not
@@ -142,7 +129,7 @@ func readUpload(contentType string, body []byte) (*upload, error) {
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
 		return nil, liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "send multipart/form-data")
 	}
-	up := &upload{}
+	up := &upload{taken: map[string]bool{}}
 	r := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for range uploadParts {
 		part, err := r.NextPart()
@@ -176,13 +163,15 @@ func (u *upload) take(part *multipart.Part) error {
 
 func (u *upload) set(name string, data []byte) error {
 	texts := map[string]*string{"alt": &u.media.Alt, "caption": &u.media.Caption, "credit": &u.media.Credit}
-	switch text := texts[name]; {
-	case name == "file" && u.file == nil:
-		u.file = data
-	case text != nil:
-		*text = string(data)
-	default:
+	text, isText := texts[name]
+	if u.taken[name] || !isText && name != "file" {
 		return badUpload("may have file, alt, caption and credit, each once")
+	}
+	u.taken[name] = true
+	if isText {
+		*text = string(data)
+	} else {
+		u.file = data
 	}
 	return nil
 }

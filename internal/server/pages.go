@@ -31,7 +31,7 @@ const (
 	blogsOnHome  = 50
 )
 
-// pageRoutes also answers requests that no other route wants: call it last.
+// pageRoutes also answers requests that no other route wants.
 func (s *Server) pageRoutes() {
 	for path, h := range map[string]func(*gin.Context) error{
 		"/": s.homePage, "/b/:slug": s.blogPage, "/b/:slug/p/:id": s.postPage,
@@ -95,14 +95,18 @@ func (s *Server) blogPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.pages.Page(c.Request.Context(), c.Param("slug"), q)
-	if err != nil {
-		return err
-	}
-	if !page.Blog.Public() {
-		return noSuchPage
-	}
-	return s.writePage(c, http.StatusOK, "blog.html", s.blogView(page, q))
+	slug := c.Param("slug")
+	return s.cached(c, pagePath(slug, q), func() ([]byte, liveblog.Head, error) {
+		page, err := s.pages.Page(context.WithoutCancel(c.Request.Context()), slug, q)
+		if err != nil {
+			return nil, liveblog.Head{}, err
+		}
+		if !page.Blog.Public() {
+			return nil, liveblog.Head{}, noSuchPage
+		}
+		html, err := s.render.page("blog.html", s.blogView(page, q))
+		return html, liveblog.Head{BlogID: page.Blog.ID, Epoch: page.Blog.Epoch, LastSeq: page.Blog.LastSeq}, err
+	})
 }
 
 var noSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")

@@ -138,7 +138,7 @@ func newTestRenderer(t testing.TB) *Renderer {
 
 func newPageServer(t testing.TB, f *fakePages) *Server {
 	t.Helper()
-	s, err := New(Options{PublicURL: &url.URL{Scheme: "https", Host: "live.example"}, Version: "test", Pages: f, Renderer: newTestRenderer(t)})
+	s, err := New(Options{PublicURL: &url.URL{Scheme: "https", Host: "live.example"}, Version: "test", Outdated: func(liveblog.Head) bool { return true }, Pages: f, Renderer: newTestRenderer(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,24 +31,52 @@ func (s *Server) writePage(c *gin.Context, status int, name string, view any) er
 	return nil
 }
 
-// writeCacheable answers 304 if the client has this body. The tag is a weak
-// one: the same body may be sent with and without gzip.
-func writeCacheable(c *gin.Context, status int, contentType string, body []byte) {
+// cacheable is a body with what is needed to answer for it again.
+type cacheable struct {
+	plain, gzipped []byte
+	tag            string
+}
+
+// newCacheable makes a weak tag: the same body may be sent with and without gzip.
+func newCacheable(body []byte) *cacheable {
 	sum := sha256.Sum256(body)
-	tag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	c.Header("Cache-Control", pageCaching)
-	c.Header("Vary", "Accept-Encoding")
-	c.Header("ETag", tag)
-	if status == http.StatusOK && matches(c.GetHeader("If-None-Match"), tag) {
+	return &cacheable{plain: body, gzipped: fastGzip(body), tag: `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+}
+
+// write answers 304 if the client has this body.
+func (b *cacheable) write(c *gin.Context, contentType string) {
+	b.head(c)
+	if matches(c.GetHeader("If-None-Match"), b.tag) {
 		c.Status(http.StatusNotModified)
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	if acceptsGzip(c.Request) {
-		c.Header("Content-Encoding", "gzip")
-		body = fastGzip(body)
+	c.Data(http.StatusOK, contentType, b.choose(c))
+}
+
+func (b *cacheable) head(c *gin.Context) {
+	c.Header("Cache-Control", pageCaching)
+	c.Header("Vary", "Accept-Encoding")
+	c.Header("ETag", b.tag)
+}
+
+func (b *cacheable) choose(c *gin.Context) []byte {
+	if !acceptsGzip(c.Request) {
+		return b.plain
 	}
-	c.Data(status, contentType, body)
+	c.Header("Content-Encoding", "gzip")
+	return b.gzipped
+}
+
+// writeCacheable answers with a body that shared caches may keep.
+func writeCacheable(c *gin.Context, status int, contentType string, body []byte) {
+	b := newCacheable(body)
+	if status == http.StatusOK {
+		b.write(c, contentType)
+		return
+	}
+	b.head(c)
+	c.Data(status, contentType, b.choose(c))
 }
 
 // matches compares weakly (RFC 9110, section 13.1.2).

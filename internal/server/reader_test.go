@@ -36,8 +36,6 @@ type conn struct {
 	done  <-chan struct{}
 }
 
-var extra http.HandlerFunc
-
 func newScripted(t testing.TB, f *fakePages) *scripted {
 	page := newPageServer(t, f)
 	s := &scripted{t: t, f: f, render: page.render, conns: make(chan *conn, 20), polls: make(chan string, 20), beacons: make(chan string, 20)}
@@ -46,7 +44,6 @@ func newScripted(t testing.TB, f *fakePages) *scripted {
 	mux.HandleFunc("GET /api/v1/blogs/{slug}/stream", s.stream)
 	mux.HandleFunc("GET /api/v1/blogs/{slug}/events", s.poll)
 	mux.HandleFunc("POST /api/v1/blogs/{slug}/views", s.views)
-	mux.HandleFunc("GET /media/", func(w http.ResponseWriter, r *http.Request) { extra(w, r) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -117,7 +114,7 @@ func (s *scripted) encode(seq int64, kind liveblog.EventType, p liveblog.Post) (
 func (s *scripted) open() *conn {
 	s.t.Helper()
 	c := receiveWithin(s.t, s.conns, "a stream")
-	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0}`, testEpoch))
+	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0,"readers":7}`, testEpoch))
 	return c
 }
 
@@ -166,8 +163,8 @@ const (
 	// hide makes the page believe its tab is hidden; show the opposite.
 	hide = `Object.defineProperty(document, 'hidden', { value: true, configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
 	show = `Object.defineProperty(document, 'hidden', { value: false, configurable: true }), document.dispatchEvent(new Event('visibilitychange'))`
-	// hasten makes long waits short: every wait of a second or more takes a fiftieth.
-	hasten = `{ const real = setTimeout; window.setTimeout = (f, time, ...rest) => real(f, time >= 1000 ? time / 50 : time, ...rest) }`
+	// hasten makes long waits short: every wait of a second or more takes a tenth.
+	hasten = `{ const real = setTimeout; window.setTimeout = (f, time, ...rest) => real(f, time >= 1000 ? time / 10 : time, ...rest) }`
 	// watchBadge keeps every state that the reader is told.
 	watchBadge = `(window.states = [], new MutationObserver(() => states.push(document.querySelector('.badge').textContent)).observe(document.querySelector('.badge'), { childList: true }), true)`
 	// record keeps every applied event.
@@ -189,6 +186,7 @@ func TestLivePostsEditsAndRemovals(t *testing.T) {
 	s := newScripted(t, cupFinal(3))
 	p := openPage(t, s, "/b/cup-final")
 	c := s.open()
+	p.Wait(`document.querySelector('.readers').textContent === '7 reading now'`)
 	if !strings.Contains(c.query, "after=3") || !strings.Contains(c.query, "epoch="+testEpoch) {
 		t.Errorf("the stream starts with %s", c.query)
 	}
@@ -395,7 +393,10 @@ func TestOlderPagesOnlyCountNewPosts(t *testing.T) {
 	edited.Version = 2
 	c.post(31, liveblog.EventPost, testPost(31, "New", "<p>x</p>"))
 	c.post(32, liveblog.EventUpdate, edited)
-	p.Wait(applied + " === 32")
+	elsewhere := testPost(20, "On another page", "<p>x</p>")
+	elsewhere.Version = 2
+	c.post(33, liveblog.EventUpdate, elsewhere)
+	p.Wait(applied + " === 33")
 	if got := browsertest.Eval[string](p, feedIDs+` + document.querySelector('.pill').textContent + document.querySelector('[data-position="3"] h2').textContent`); got != "5 4 3 2 11 new postPost 3, corrected" {
 		t.Errorf("got %s", got)
 	}

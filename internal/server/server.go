@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"dateline/internal/auth"
+	"dateline/internal/liveblog"
 	"dateline/internal/media"
 	"dateline/internal/stream"
 	"dateline/internal/views"
@@ -27,7 +28,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 	Version        string
 
-	Ready func(context.Context) error // nil when requests can be served
+	RatePerMinute int                         // requests to the API from one client; 0 is no limit
+	Ready         func(context.Context) error // nil when requests can be served
 
 	Blogs  BlogStore
 	Posts  PostStore
@@ -43,6 +45,9 @@ type Options struct {
 	Members MemberStore
 	Media   MediaStore
 
+	// Outdated reports whether more is known of a blog than a page shows.
+	Outdated func(liveblog.Head) bool
+
 	Admin    fs.FS     // the built editors' page
 	Renderer *Renderer // the same one that encodes for the stream
 }
@@ -54,14 +59,16 @@ type Server struct {
 	api     huma.API
 	access  []access
 
-	blogs  BlogStore
-	posts  PostStore
-	pages  PageStore
-	render *Renderer
-	slugs  *slugCache
-	hub    *stream.Hub
-	views  *views.Batcher
-	counts CountStore
+	blogs     BlogStore
+	posts     PostStore
+	pages     PageStore
+	render    *Renderer
+	blogCache *blogCache
+	pageCache *pageCache
+	rates     *rateLimiter
+	hub       *stream.Hub
+	views     *views.Batcher
+	counts    CountStore
 
 	adminPacked sync.Map // gzip by name
 
@@ -86,7 +93,7 @@ var setGlobals = sync.OnceFunc(func() {
 func New(o Options) (*Server, error) {
 	setGlobals()
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts, slugs: newSlugCache(), pages: o.Pages, render: o.Renderer,
+		options: o, blogs: o.Blogs, posts: o.Posts, blogCache: newBlogCache(), pageCache: newPageCache(o.Outdated), rates: newRateLimiter(o.RatePerMinute), pages: o.Pages, render: o.Renderer,
 		hub: o.Hub, views: o.Views, counts: o.Counts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
@@ -132,7 +139,7 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, recovery, secure, s.authenticate)
+	s.engine.Use(identify, recovery, secure, s.authenticate, s.limitRate)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -144,4 +145,27 @@ func TestSession_AnswersAreNotStored(t *testing.T) {
 			t.Errorf("%s: Cache-Control %q", path, got)
 		}
 	}
+}
+
+// An editor whose cookie can't be checked now must not look signed out.
+func TestSession_DatabaseAway(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "http://live.example.org")
+	c := d.signedIn(t, adminEmail)
+	d.handler = hangUp(d.handler)
+	c.handler = d.handler
+	c.run(t, []step{
+		{"by cookie", "GET", "/api/v1/session", "", 503, []string{`"code":"unavailable"`}},
+		{"health needs no sign-in", "GET", "/livez", "", 200, nil},
+	})
+	d.program(c.cookies["dateline_access"].Value).run(t, []step{{"by Bearer", "GET", "/api/v1/session", "", 503, nil}})
+}
+
+// hangUp makes every query fail as if the database did not answer in time.
+func hangUp(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
 }

@@ -78,9 +78,11 @@ func (s *Server) describeStream() {
 }
 
 // stream hands a reader over to the hub. It asks the database nothing for a
-// blog whose readers come often.
+// public blog whose readers come often. A draft's stream is for those who may
+// read drafts, and ends within seconds when they may no longer.
 func (s *Server) stream(c *gin.Context) error {
-	blogID, err := s.readable(c.Request.Context(), c.Param("slug"))
+	ctx := c.Request.Context()
+	blog, _, err := s.visibleBlog(ctx, c.Param("slug"), true)
 	if errors.Is(err, liveblog.ErrUnavailable) {
 		s.hub.TurnAway(c.Writer)
 		return nil
@@ -88,25 +90,50 @@ func (s *Server) stream(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.hub.Serve(c.Writer, c.Request, stream.Request{BlogID: blogID, Position: position(c.Request), Address: c.ClientIP()})
+	if !blog.Public() {
+		allowed, stop := s.whileAllowed(c.Request, blog.Slug)
+		defer stop()
+		c.Request = c.Request.WithContext(allowed)
+	}
+	s.hub.Serve(c.Writer, c.Request, stream.Request{BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP()})
 	return nil
 }
 
-// readable finds a blog that readers may follow.
-func (s *Server) readable(ctx context.Context, slug string) (uuid.UUID, error) {
-	if !liveblog.ValidSlug(slug) {
-		return uuid.UUID{}, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no such blog")
+// recheck is how often a stream that not everybody may read asks again whether
+// its reader still may.
+const recheck = 4 * time.Second
+
+// whileAllowed gives a context that ends when the sender of r may no longer see
+// the blog. stop ends the goroutine that asks.
+func (s *Server) whileAllowed(r *http.Request, slug string) (allowed context.Context, stop func()) {
+	allowed, cancel := context.WithCancel(r.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(recheck)
+		defer tick.Stop()
+		for {
+			select {
+			case <-allowed.Done():
+				return
+			case <-tick.C:
+				if s.refused(r, slug) {
+					cancel()
+				}
+			}
+		}
+	}()
+	return allowed, func() { cancel(); <-done }
+}
+
+// refused reports whether the sender of r may certainly not see the blog; that
+// the database is away does not say so.
+func (s *Server) refused(r *http.Request, slug string) bool {
+	ctx, err := s.recognize(r)
+	if err == nil {
+		_, _, err = s.visibleBlog(ctx, slug, false)
 	}
-	return s.slugs.get(slug, func() (uuid.UUID, error) {
-		blog, err := s.blogs.Blog(context.WithoutCancel(ctx), slug)
-		if err == nil && !blog.Public() {
-			err = liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
-		}
-		if err != nil {
-			return uuid.UUID{}, err
-		}
-		return blog.ID, nil
-	})
+	return err != nil && !errors.Is(err, liveblog.ErrUnavailable)
 }
 
 var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)
@@ -136,7 +163,7 @@ func cursor(text string, given bool) (p stream.Position) {
 }
 
 type pollInput struct {
-	BlogPath
+	ReaderPath
 	After string `query:"after" doc:"Only events after this one; without it, those from now on"`
 	Epoch string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
 	Wait  int    `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"Seconds to wait for an event when there is none"`
@@ -166,7 +193,7 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 }
 
 type viewsInput struct {
-	BlogPath
+	ReaderPath
 	UserAgent string `header:"User-Agent" hidden:"true"`
 	RawBody   []byte `contentType:"text/plain"`
 }

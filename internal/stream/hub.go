@@ -134,6 +134,18 @@ func (h *Hub) Heads(heads []liveblog.Head) {
 	}
 }
 
+// Outdated reports whether this node knows of more than a reading of the blog
+// up to head shows. Of a blog that nobody follows it knows nothing.
+func (h *Hub) Outdated(head liveblog.Head) bool {
+	t := h.known(head.BlogID)
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.epoch != head.Epoch || max(t.ring.head, t.target) > head.LastSeq
+}
+
 func (h *Hub) known(blogID uuid.UUID) *topic {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -20,6 +20,8 @@ const (
 	heartbeat = 20 * time.Second
 	// stalled is how long a reader may take no bytes at all.
 	stalled = 20 * time.Second
+	// writePiece is what a reader must take within that time, in bytes.
+	writePiece = 16 << 10
 	// busyRetry is the least wait, in milliseconds, of a reader who can't be served now.
 	busyRetry = 5000
 )
@@ -216,21 +218,39 @@ func (c *connection) ping() error {
 	return c.write(pingFrame(c.sub.topic.head()))
 }
 
-// write sends buffers and flushes them, within the time a reader may stall.
+// write sends buffers and flushes them. Each piece of them has its own deadline,
+// so that a reader is given up who takes nothing, not one who takes little.
 func (c *connection) write(buffers ...[]byte) error {
 	if len(buffers) == 0 {
 		return nil
 	}
-	if err := c.control.SetWriteDeadline(time.Now().Add(stalled)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
+	room := 0
 	for _, b := range buffers {
-		if _, err := c.w.Write(b); err != nil {
-			return err
+		for len(b) > 0 {
+			if room == 0 {
+				if err := c.extend(); err != nil {
+					return err
+				}
+				room = writePiece
+			}
+			n, err := c.w.Write(b[:min(room, len(b))])
+			if err != nil {
+				return err
+			}
+			b, room = b[n:], room-n
 		}
 	}
 	c.timer.Reset(jittered(heartbeat))
 	return c.control.Flush()
+}
+
+// extend gives the reader the full time again.
+func (c *connection) extend() error {
+	err := c.control.SetWriteDeadline(time.Now().Add(stalled))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
 }
 
 // reasonOf says why a stream ended, for the metrics.

@@ -14,18 +14,17 @@ function query(params: Record<string, string | number | undefined>): string {
 
 // Sign-in and account.
 
-export const setupNeeded = async () => (await call<{ needed: boolean }>('/setup', { anonymous: true })).data.needed
+export const setupNeeded = async () => (await call<{ needed: boolean }>('/setup', { anonymous: true })).needed
 
 export const claimSetup = (claim: { token: string; name: string; email: string; password: string }) =>
   call<unknown>('/setup', { method: 'POST', body: claim, anonymous: true })
 
 export const signIn = async (email: string, password: string) =>
-  (await call<{ user: User }>('/session', { method: 'POST', body: { email, password }, anonymous: true })).data.user
+  (await call<{ user: User }>('/session', { method: 'POST', body: { email, password }, anonymous: true })).user
 
 export const refreshSession = () => call<unknown>('/session/refresh', { method: 'POST', anonymous: true })
-export const getSession = async () => (await call<Session>('/session')).data
 /** Asks without the dialog that offers to sign in again. */
-export const peekSession = async () => (await call<Session>('/session', { anonymous: true })).data
+export const getSession = () => call<Session>('/session', { anonymous: true })
 export const signOut = () => call<null>('/session', { method: 'DELETE', anonymous: true })
 
 export const changePassword = (current_password: string, new_password: string) =>
@@ -33,16 +32,16 @@ export const changePassword = (current_password: string, new_password: string) =
 
 // Blogs.
 
-export const listBlogs = async (cursor = '') =>
-  (await call<Page<Blog>>(`/blogs${query({ limit: 100, cursor })}`)).data
+export const listBlogs = (cursor = '') =>
+  call<Page<Blog>>(`/blogs${query({ limit: 100, cursor })}`)
 
-export const getBlog = async (slug: string) => (await call<Blog>(blogPath(slug))).data
+export const getBlog = (slug: string) => call<Blog>(blogPath(slug))
 
-export const createBlog = async (blog: NewBlog, key: string) =>
-  (await call<Blog>('/blogs', { method: 'POST', body: blog, key })).data
+export const createBlog = (blog: NewBlog, key: string) =>
+  call<Blog>('/blogs', { method: 'POST', body: blog, key })
 
-export const editBlog = async (slug: string, version: number, patch: Partial<Pick<Blog, 'title' | 'summary' | 'language' | 'unlisted'>>) =>
-  (await call<Blog>(blogPath(slug), { method: 'PATCH', body: patch, version })).data
+export const editBlog = (slug: string, version: number, patch: Partial<Pick<Blog, 'title' | 'summary' | 'language' | 'unlisted'>>) =>
+  call<Blog>(blogPath(slug), { method: 'PATCH', body: patch, version })
 
 export const endBlog = (slug: string) => call<unknown>(`${blogPath(slug)}/end`, { method: 'POST' })
 export const reopenBlog = (slug: string) => call<unknown>(`${blogPath(slug)}/reopen`, { method: 'POST' })
@@ -50,54 +49,54 @@ export const reopenBlog = (slug: string) => call<unknown>(`${blogPath(slug)}/reo
 export const pinPost = (slug: string, post_id: string | null) =>
   call<unknown>(`${blogPath(slug)}/pinned`, { method: 'PUT', body: { post_id } })
 
-export const getStats = async (slug: string) => (await call<Stats>(`${blogPath(slug)}/stats`)).data
+export const getStats = (slug: string) => call<Stats>(`${blogPath(slug)}/stats`)
 
 // Posts.
 
-export const listPosts = async (slug: string, o: { status?: PostStatus; cursor?: string; limit?: number } = {}) =>
-  (await call<PostPage>(`${blogPath(slug)}/posts${query({ ...o })}`)).data
+export const listPosts = (slug: string, o: { status?: PostStatus; cursor?: string; limit?: number } = {}) =>
+  call<PostPage>(`${blogPath(slug)}/posts${query({ ...o })}`)
 
-export const getPost = async (slug: string, id: string) => (await call<Post>(postPath(slug, id))).data
+export const getPost = (slug: string, id: string) => call<Post>(postPath(slug, id))
 
-export const createPost = async (slug: string, post: NewPost, key: string) =>
-  (await call<Post>(`${blogPath(slug)}/posts`, { method: 'POST', body: post, key })).data
+export const createPost = (slug: string, post: NewPost, key: string) =>
+  call<Post>(`${blogPath(slug)}/posts`, { method: 'POST', body: post, key })
 
-export const editPost = async (slug: string, id: string, version: number, patch: PostPatch) =>
-  (await call<Post>(postPath(slug, id), { method: 'PATCH', body: patch, version })).data
+export const editPost = (slug: string, id: string, version: number, patch: PostPatch) =>
+  call<Post>(postPath(slug, id), { method: 'PATCH', body: patch, version })
 
 export const deletePost = (slug: string, id: string, version: number) =>
   call<null>(postPath(slug, id), { method: 'DELETE', version })
 
-export const restorePost = async (slug: string, id: string) =>
-  (await call<Post | null>(`${postPath(slug, id)}/restore`, { method: 'POST' })).data
+export const restorePost = (slug: string, id: string) =>
+  call<Post | null>(`${postPath(slug, id)}/restore`, { method: 'POST' })
 
 export const listRevisions = async (slug: string, id: string) =>
-  (await call<{ items: Revision[] }>(`${postPath(slug, id)}/revisions`)).data.items
+  (await call<{ items: Revision[] }>(`${postPath(slug, id)}/revisions`)).items
 
 /** The HTML that readers would see. */
 export const preview = async (body: string) =>
-  (await call<{ html: string }>('/preview', { method: 'POST', body: { body, format: 'markdown' } })).data.html
+  (await call<{ html: string }>('/preview', { method: 'POST', body: { body, format: 'markdown' } })).html
 
 // Media. Uploads are in upload.ts, since fetch reports no progress.
 
-export const getMedia = async (id: string) => (await call<Media>(`/media/${encodeURIComponent(id)}`)).data
+export const getMedia = (id: string) => call<Media>(`/media/${encodeURIComponent(id)}`)
 
 export const editMedia = (id: string, patch: Partial<Pick<Media, 'alt' | 'caption' | 'credit'>>) =>
   call<unknown>(`/media/${encodeURIComponent(id)}`, { method: 'PATCH', body: patch })
 
 // Administration.
 
-export const listUsers = async () => (await call<Page<User>>('/users')).data.items
+export const listUsers = async () => (await call<Page<User>>('/users')).items
 
-export const createUser = async (user: { email: string; name: string; role: Role; password: string }) =>
-  (await call<User>('/users', { method: 'POST', body: user })).data
+export const createUser = (user: { email: string; name: string; role: Role; password: string }) =>
+  call<User>('/users', { method: 'POST', body: user })
 
-export const editUser = async (id: string, patch: { name?: string; role?: Role; disabled?: boolean }) =>
-  (await call<User>(`/users/${encodeURIComponent(id)}`, { method: 'PATCH', body: patch })).data
+export const editUser = (id: string, patch: { name?: string; role?: Role; disabled?: boolean }) =>
+  call<User>(`/users/${encodeURIComponent(id)}`, { method: 'PATCH', body: patch })
 
-export const listTokens = async () => (await call<Page<Token>>('/tokens')).data.items
+export const listTokens = async () => (await call<Page<Token>>('/tokens')).items
 
-export const createToken = async (token: NewToken) =>
-  (await call<Token & { token: string }>('/tokens', { method: 'POST', body: token })).data
+export const createToken = (token: NewToken) =>
+  call<Token & { token: string }>('/tokens', { method: 'POST', body: token })
 
 export const revokeToken = (id: string) => call<null>(`/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' })

@@ -6,6 +6,8 @@ import { Timeline } from './timeline'
 import type { Blog, Post } from './types'
 
 const pageSize = 30
+/** How often drafts, submissions and counts are asked for, in milliseconds. */
+const pollEvery = 30_000
 
 /** Everything that the screen of one blog shows, kept current by the blog's stream. */
 export class Desk {
@@ -118,7 +120,7 @@ export class Desk {
 
   #follow(from: Snapshot): void {
     clearInterval(this.#poll)
-    this.#poll = setInterval(() => { if (document.visibilityState === 'visible') void this.loadSide() }, 30_000)
+    this.#poll = setInterval(() => this.#refresh(), pollEvery)
     if (this.blog?.status === 'ended') {
       this.connection = 'ended'
       return
@@ -133,6 +135,13 @@ export class Desk {
       reload: async () => { await this.reloadBlog(); return this.#load() },
       mayContinue: async () => { await this.reloadBlog(); return this.blog?.status !== 'ended' },
     })
+  }
+
+  /** What the stream does not bring to an editor who only watches. */
+  #refresh(): void {
+    if (document.visibilityState !== 'visible') return
+    void this.loadSide()
+    void this.#loadStats()
   }
 
   #apply(type: string, data: unknown): void {
@@ -157,6 +166,7 @@ export class Desk {
     const before = this.connection
     this.connection = state
     if (before === 'live' && state !== 'live') notices.say(connectionWords[state])
+    if (state === 'live') void this.#loadStats()
     if (before !== 'live' && before !== 'connecting' && state === 'live') notices.say('Live again.')
     if (state === 'ended') void this.reloadBlog().catch(() => {})
   }

@@ -14,11 +14,6 @@ export interface Call {
   anonymous?: boolean
 }
 
-export interface Answer<T> {
-  status: number
-  data: T
-}
-
 /** Called on 401; resolves to whether the request may be sent again. */
 type Recover = (since: number) => Promise<boolean>
 
@@ -29,8 +24,8 @@ export function onSignedOut(f: Recover): void {
   recover = f
 }
 
-/** Sends a request to /api/v1. Throws ApiError for everything but 2xx. */
-export async function call<T>(path: string, options: Call = {}): Promise<Answer<T>> {
+/** Sends a request to /api/v1 and returns the body of the answer. Throws ApiError for everything but 2xx. */
+export async function call<T>(path: string, options: Call = {}): Promise<T> {
   const since = Date.now()
   try {
     return await once<T>(path, options)
@@ -41,11 +36,11 @@ export async function call<T>(path: string, options: Call = {}): Promise<Answer<
   }
 }
 
-async function once<T>(path: string, options: Call): Promise<Answer<T>> {
+async function once<T>(path: string, options: Call): Promise<T> {
   const response = await send(path, options)
   const data = await readJSON(response)
   if (!response.ok) throw problemFrom(response.status, response.headers, data)
-  return { status: response.status, data: data as T }
+  return data as T
 }
 
 async function send(path: string, options: Call): Promise<Response> {

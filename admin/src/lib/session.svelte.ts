@@ -22,16 +22,16 @@ class CurrentSession {
   async load(): Promise<void> {
     const since = Date.now()
     try {
-      this.#set(await api.peekSession())
+      this.#set(await api.getSession())
     } catch (err) {
       if (!(err instanceof ApiError) || err.status !== 401) throw err
-      this.#set((await refreshOnce(since)) ? await api.peekSession() : null)
+      this.#set((await refreshOnce(since)) ? await api.getSession() : null)
     }
   }
 
   async signIn(email: string, password: string): Promise<void> {
     await api.signIn(email, password)
-    this.#set(await api.peekSession())
+    this.#set(await api.getSession())
     this.#answer(true)
   }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { LiveStream, type PageEvents, silenceLimit, type Snapshot, type Source, type StreamOptions } from './stream'
+import { hiddenLimit, LiveStream, type PageEvents, silenceLimit, type Snapshot, type Source, type StreamOptions } from './stream'
 
 /** Plays the server's side of an EventSource. */
 class FakeSource implements Source {
@@ -190,6 +190,36 @@ describe('connections', () => {
     page.isVisible = true
     page.fire('visibilitychange')
     expect(sources).toHaveLength(2)
+  })
+
+  test('a tab that stays hidden lets go, and resumes when it is looked at', async () => {
+    start()
+    last().hello()
+    last().post(11)
+    page.isVisible = false
+    page.fire('visibilitychange')
+    await vi.advanceTimersByTimeAsync(hiddenLimit / 2)
+    last().send('ping', { head: 11 })
+    expect(last().readyState).toBe(1)
+    await vi.advanceTimersByTimeAsync(hiddenLimit / 2)
+    expect([sources.length, last().readyState, vi.getTimerCount()]).toEqual([1, 2, 0])
+    page.isVisible = true
+    page.fire('visibilitychange')
+    expect(last().url).toBe('/s?after=11&epoch=E')
+  })
+
+  test('a short look elsewhere costs nothing', async () => {
+    start()
+    last().hello()
+    page.isVisible = false
+    page.fire('visibilitychange')
+    await vi.advanceTimersByTimeAsync(10_000)
+    page.isVisible = true
+    page.fire('visibilitychange')
+    await vi.advanceTimersByTimeAsync(15_000)
+    last().send('ping', { head: 10 })
+    await vi.advanceTimersByTimeAsync(45_000)
+    expect(sources).toHaveLength(1)
   })
 
   test('offline is said; online does not wait for the timer', async () => {

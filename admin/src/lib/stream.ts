@@ -45,6 +45,11 @@ export interface PageEvents {
 export const silenceLimit = 50_000
 /** Silence after which a page that wakes up does not trust its connection. */
 const wakeLimit = 25_000
+/**
+ * How long a hidden tab keeps its connection: without HTTP/2 a browser opens
+ * only six to one server, and editors have many tabs.
+ */
+export const hiddenLimit = 60_000
 const closedState = 2
 const logged = ['post', 'update', 'delete', 'blog'] as const
 const wakeEvents = ['visibilitychange', 'pageshow', 'online', 'offline']
@@ -63,6 +68,7 @@ export class LiveStream {
   #attempts = 0
   #retry: ReturnType<typeof setTimeout> | undefined
   #watchdog: ReturnType<typeof setTimeout> | undefined
+  #hidden: ReturnType<typeof setTimeout> | undefined
   #heard = 0
   #state: StreamState | null = null
   #stopped = false
@@ -84,6 +90,7 @@ export class LiveStream {
   close(): void {
     this.#stopped = true
     for (const type of wakeEvents) this.#page.off(type, this.#wake)
+    clearTimeout(this.#hidden)
     this.#drop()
   }
 
@@ -174,13 +181,20 @@ export class LiveStream {
   #wake = (): void => {
     if (this.#state === 'ended' || this.#stopped) return
     if (!this.#page.online()) return this.#set('offline')
-    if (!this.#page.visible()) return
+    if (!this.#page.visible()) return this.#rest()
+    clearTimeout(this.#hidden)
     const silent = Date.now() - this.#heard > wakeLimit
     if (this.#state === 'live' && !silent) return
     this.#attempts = 0
     if (this.#stale) return void this.#reload()
     this.#set('reconnecting')
     this.#connect()
+  }
+
+  /** Lets go of the connection when the tab stays hidden; waking takes it up where it was. */
+  #rest(): void {
+    clearTimeout(this.#hidden)
+    this.#hidden = setTimeout(() => { this.#drop(); this.#set('reconnecting') }, hiddenLimit)
   }
 
   #watch(): void {

@@ -146,7 +146,6 @@ export interface Token {
   created_at: string
   expires_at: string
   last_used_at?: string | null
-  revoked_at?: string | null
 }
 
 export interface NewToken {

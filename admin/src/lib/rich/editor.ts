@@ -4,9 +4,9 @@ import { gapCursor } from 'prosemirror-gapcursor'
 import { history, redo, undo } from 'prosemirror-history'
 import { inputRules, textblockTypeInputRule, undoInputRule, wrappingInputRule } from 'prosemirror-inputrules'
 import { keymap } from 'prosemirror-keymap'
-import { DOMSerializer, type NodeType, Slice } from 'prosemirror-model'
+import { DOMSerializer, type NodeType, type Slice } from 'prosemirror-model'
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from 'prosemirror-schema-list'
-import { type Command, EditorState, type Plugin } from 'prosemirror-state'
+import { type Command, EditorState, type Plugin, Selection } from 'prosemirror-state'
 import { EditorView } from 'prosemirror-view'
 import 'prosemirror-view/style/prosemirror.css'
 import 'prosemirror-gapcursor/style/gapcursor.css'
@@ -132,10 +132,16 @@ export class RichEditor {
     this.#view.focus()
   }
 
-  /** Puts Markdown at the cursor. */
+  /** Puts blocks of Markdown after the one with the cursor, or in its place when it is empty. */
   insert(markdown: string): void {
-    const { tr } = this.#view.state
-    this.#view.dispatch(tr.replaceSelection(new Slice(parse(markdown).content, 0, 0)).scrollIntoView())
+    const { tr, selection: { $from } } = this.#view.state
+    const blocks = parse(markdown).content
+    const [before, after] = $from.depth > 0 ? [$from.before(1), $from.after(1)] : [$from.pos, $from.pos]
+    const empty = $from.depth === 1 && $from.parent.content.size === 0
+    tr.replaceWith(empty ? before : after, after, blocks)
+    const end = (empty ? before : after) + blocks.size
+    if (end === tr.doc.content.size) tr.insert(end, nodes.paragraph!.create())
+    this.#view.dispatch(tr.setSelection(Selection.near(tr.doc.resolve(end))).scrollIntoView())
   }
 
   focus(): void {
