@@ -1,7 +1,9 @@
 import { refreshSession } from './api'
 import { ApiError } from './problem'
+import { readItem, writeItem } from './storage'
 
-const stamp = 'dateline.refreshed'
+/** Where tabs tell each other that the session is fresh. */
+export const stamp = 'dateline.refreshed'
 let running: Promise<boolean> | null = null
 
 /**
@@ -20,13 +22,18 @@ async function underLock(f: () => Promise<boolean>): Promise<boolean> {
 }
 
 async function refresh(since: number): Promise<boolean> {
-  if (Number(localStorage.getItem(stamp)) > since) return true
+  if ((readItem<number>(localStorage, stamp) ?? 0) > since) return true
   try {
     await refreshSession()
   } catch (err) {
     if (err instanceof ApiError && !err.retryable) return false
     throw err
   }
-  localStorage.setItem(stamp, String(Date.now()))
+  tellTabs()
   return true
+}
+
+/** Tells the other tabs that the session is fresh. */
+export function tellTabs(): void {
+  writeItem(localStorage, stamp, Date.now())
 }

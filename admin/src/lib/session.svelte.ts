@@ -1,7 +1,7 @@
 import * as api from './api'
 import { onSignedOut } from './http'
 import { ApiError } from './problem'
-import { refreshOnce } from './refresh'
+import { refreshOnce, stamp, tellTabs } from './refresh'
 import type { Permission, Session } from './types'
 
 /** Who is signed in. `unknown` until the first answer. */
@@ -11,6 +11,10 @@ class CurrentSession {
   /** Whether the dialog that offers to sign in again is open. */
   asking = $state(false)
   #answers: ((ok: boolean) => void)[] = []
+
+  constructor() {
+    addEventListener('storage', (e) => { if (e.key === stamp && this.asking) void this.#signedInElsewhere() })
+  }
 
   get user() { return this.current?.user ?? null }
 
@@ -32,6 +36,7 @@ class CurrentSession {
   async signIn(email: string, password: string): Promise<void> {
     await api.signIn(email, password)
     this.#set(await api.getSession())
+    tellTabs()
     this.#answer(true)
   }
 
@@ -58,6 +63,14 @@ class CurrentSession {
     if (this.state !== 'in') return false
     this.asking = true
     return new Promise((resolve) => this.#answers.push(resolve))
+  }
+
+  /** Another tab has signed in: when it is the same user, this one need not ask. */
+  async #signedInElsewhere(): Promise<void> {
+    const found = await api.getSession().catch(() => null)
+    if (found?.user.id !== this.user?.id) return
+    this.#set(found)
+    this.#answer(true)
   }
 
   #set(s: Session | null): void {
