@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -57,7 +58,7 @@ func followToEnd(ctx context.Context, r *sseReader, node string, opened *atomic.
 		}
 		return false
 	})
-	if err != errEnded {
+	if !errors.Is(err, errEnded) {
 		return fmt.Errorf("the stream did not end in good order: %w", err)
 	}
 	return nil
