@@ -176,6 +176,9 @@ func (m *many) wander(r *sseReader, random *rand.Rand) error {
 		if err != nil && (!m.fatal || ctx.Err() != nil) {
 			return fmt.Errorf("a stream broke at %s: %w", r.lastID, err)
 		}
+		if err != nil {
+			<-time.After(10 * time.Millisecond) // as a browser would, but sooner
+		}
 	}
 	return nil
 }
