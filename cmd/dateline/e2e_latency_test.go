@@ -46,8 +46,9 @@ func TestE2E_FirstByteAndLatency(t *testing.T) {
 	if slow := c.first.at(.99); slow > 100*time.Millisecond {
 		t.Errorf("1 of 100 streams waits %v for its first byte", slow)
 	}
-	if slow := fromRequest.at(.99); slow > time.Second {
-		t.Errorf("1 of 100 readers gets a post after %v", slow)
+	// A post that waits for the look at the log, once a second, takes half of one.
+	if slow := fromRequest.at(.5); slow > 400*time.Millisecond {
+		t.Errorf("half of the readers get a post after more than %v", slow)
 	}
 }
 

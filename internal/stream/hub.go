@@ -94,7 +94,7 @@ func (h *Hub) evict() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, t := range h.topics {
-		if t.idle(idleLife) {
+		if t.letGo(idleLife) {
 			delete(h.topics, id)
 		}
 	}
@@ -175,6 +175,16 @@ func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, er
 		return liveblog.Head{}, liveblog.ErrNotFound
 	}
 	return heads[0], nil
+}
+
+// enter finds the topic of a blog and counts readers in.
+func (h *Hub) enter(ctx context.Context, blogID uuid.UUID, readers int) (*topic, error) {
+	for {
+		t, err := h.topicOf(ctx, blogID)
+		if err != nil || t.join(readers) {
+			return t, err
+		}
+	}
 }
 
 // topicOf finds or begins the topic of a blog. The first reader waits for one

@@ -403,6 +403,27 @@ func TestHub_EvictsIdleTopics(t *testing.T) {
 	})
 }
 
+// A reader who finds a topic at the moment when it is let go must not wait
+// there for news that go to its successor.
+func TestHub_EvictedTopicTakesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		found, err := h.topicOf(t.Context(), blogA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * idleLife)
+		if found.join(1) {
+			t.Error("a topic that was let go takes a reader")
+		}
+		next, err := h.enter(t.Context(), blogA, 1)
+		if err != nil || next == found {
+			t.Errorf("the reader is sent back to it: %v", err)
+		}
+	})
+}
+
 func TestLimiter_CountsIPv6ByPrefix(t *testing.T) {
 	l := newLimiter(Limits{Streams: 10, PerAddress: 1})
 	release, ok := l.acquire("2001:db8::1")

@@ -35,11 +35,10 @@ type BatchReset struct {
 // Poll answers with up to limit events after a position, at once when there are
 // any, else as soon as there is one or after wait.
 func (h *Hub) Poll(ctx context.Context, blogID uuid.UUID, p Position, wait time.Duration, limit int) (*Batch, error) {
-	t, err := h.topicOf(ctx, blogID)
+	t, err := h.enter(ctx, blogID, 0)
 	if err != nil {
 		return nil, err
 	}
-	t.join(0)
 	s, refused, err := h.subscribe(ctx, t, p)
 	if err != nil {
 		return nil, err

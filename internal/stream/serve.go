@@ -48,12 +48,11 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 		return
 	}
 	defer release()
-	t, err := h.topicOf(r.Context(), req.BlogID)
+	t, err := h.enter(r.Context(), req.BlogID, 1)
 	if err != nil {
 		h.turnAway(w, "database")
 		return
 	}
-	t.join(1)
 	defer t.join(-1)
 	s, refused, err := h.subscribe(r.Context(), t, req.Position)
 	if err != nil {

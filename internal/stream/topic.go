@@ -34,6 +34,7 @@ type topic struct {
 	counts     counts
 	readers    int
 	idleSince  time.Time
+	gone       bool // no longer the hub's: takes no readers
 }
 
 func newTopic(h *Hub, head liveblog.Head) *topic {
@@ -201,16 +202,23 @@ func (t *topic) head() int64 {
 	return t.ring.head
 }
 
-func (t *topic) join(delta int) {
+// join counts readers in or out. It reports false for a topic that was let go
+// after the reader found it: no news would reach it there.
+func (t *topic) join(delta int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.gone {
+		return false
+	}
 	t.readers += delta
 	t.idleSince = time.Now()
+	return true
 }
 
-// idle reports whether nobody has read the topic for a while.
-func (t *topic) idle(since time.Duration) bool {
+// letGo ends a topic that nobody has read for a while, and reports whether it did.
+func (t *topic) letGo(idle time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.readers == 0 && !t.fetching && time.Since(t.idleSince) > since
+	t.gone = t.readers == 0 && !t.fetching && time.Since(t.idleSince) > idle
+	return t.gone
 }
