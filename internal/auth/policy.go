@@ -50,11 +50,12 @@ var policy = map[Action]rule{
 	OwnAccount:      {role: liveblog.RoleViewer},
 }
 
-// Permissions lists, in order, what p may do on every blog.
-func Permissions(p *liveblog.Principal) []Action {
+// Permissions lists, in order, what p may do: on every blog, or where blogID is
+// set on that one, as its member.
+func Permissions(p *liveblog.Principal, blogID *uuid.UUID, member liveblog.Role) []Action {
 	allowed := []Action{}
 	for _, a := range slices.Sorted(maps.Keys(policy)) {
-		if Allow(p, a, nil, liveblog.RoleNone) == nil {
+		if Allow(p, a, blogID, member) == nil {
 			allowed = append(allowed, a)
 		}
 	}

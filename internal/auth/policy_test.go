@@ -84,11 +84,15 @@ func TestAllow_SaysWhetherSigningInHelps(t *testing.T) {
 
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	got := Permissions(user(liveblog.RoleContributor))
+	got := Permissions(user(liveblog.RoleContributor), nil, liveblog.RoleNone)
 	if want := []Action{OwnAccount, UploadMedia, SubmitPost, ReadUnpublished}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := Permissions(nil); len(got) != 0 {
+	blog := uuid.New()
+	if got := Permissions(user(liveblog.RoleViewer), &blog, liveblog.RoleEditor); !slices.Contains(got, PublishPost) {
+		t.Errorf("a viewer who is the blog's editor may only %v", got)
+	}
+	if got := Permissions(nil, nil, liveblog.RoleNone); len(got) != 0 {
 		t.Errorf("nobody may %v", got)
 	}
 }

@@ -523,17 +523,3 @@ func TestAudit_EveryChangeHasARow(t *testing.T) {
 		t.Errorf("audit has %v, %v", actions, err)
 	}
 }
-
-func BenchmarkPublish(b *testing.B) {
-	db := pgtest.New(b)
-	blog := newBlog(b, db)
-	body := newPost(blog, strings.Repeat("x", 300))
-	key := liveblog.IdempotencyKey{Hash: sha256.Sum256(nil)}
-	for i := 0; b.Loop(); i++ {
-		key.Key = fmt.Sprintf("key-%d", i)
-		if _, err := db.CreatePost(b.Context(), nobody, key, body); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "posts/s")
-}

@@ -60,6 +60,7 @@ type blogBody struct {
 	UpdatedAt    time.Time           `json:"updated_at"`
 	StartedAt    *time.Time          `json:"started_at"`
 	EndedAt      *time.Time          `json:"ended_at"`
+	Permissions  []auth.Action       `json:"permissions,omitempty" doc:"When one blog is read: what you may do on it"`
 }
 
 func newBlogBody(b *liveblog.Blog) blogBody {
@@ -102,8 +103,8 @@ type blogCursor struct {
 	ID   uuid.UUID `json:"i"`
 }
 
-// listBlogs shows drafts and unlisted blogs to those who may read all of them.
-// Members of single blogs see those as well.
+// listBlogs shows drafts and unlisted blogs to those who may read them: everybody
+// who is signed in.
 func (s *Server) listBlogs(ctx context.Context, in *listBlogsInput) (*blogsOutput, error) {
 	var from blogCursor
 	if err := decodeCursor(in.Cursor, &from); err != nil {
@@ -189,7 +190,12 @@ func renderSummary(markdown string) (string, error) {
 }
 
 func (s *Server) getBlog(ctx context.Context, _ *BlogPath) (*blogOutput, error) {
-	return newBlogOutput(blogOf(ctx).blog), nil
+	scope := blogOf(ctx)
+	out := newBlogOutput(scope.blog)
+	if p := principal(ctx); !p.Anonymous() {
+		out.Body.Permissions = auth.Permissions(p, &scope.blog.ID, scope.member)
+	}
+	return out, nil
 }
 
 type editBlogInput struct {

@@ -45,6 +45,7 @@ type Options struct {
 	Members MemberStore
 	Media   MediaStore
 
+	Observer Observer // of requests; nil is none
 	// Outdated reports whether more is known of a blog than a page shows.
 	Outdated func(liveblog.Head) bool
 
@@ -139,7 +140,7 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, recovery, secure, s.authenticate, s.limitRate)
+	s.engine.Use(identify, s.observe, recovery, secure, s.authenticate, s.limitRate)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dateline/internal/auth"
+	"dateline/internal/liveblog"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -101,7 +102,7 @@ func (s *Server) showSession(ctx context.Context, _ *struct{}) (*showSessionOutp
 	p := principal(ctx)
 	out := &showSessionOutput{}
 	out.Body.User = newUserBody(p.User)
-	out.Body.Permissions = auth.Permissions(p)
+	out.Body.Permissions = auth.Permissions(p, nil, liveblog.RoleNone)
 	return out, nil
 }
 

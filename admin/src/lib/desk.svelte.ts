@@ -1,6 +1,7 @@
 import * as api from './api'
 import { explain } from './problem'
 import { notices } from './notices.svelte'
+import { session } from './session.svelte'
 import { LiveStream, type Snapshot, type StreamState } from './stream'
 import { Timeline } from './timeline'
 import type { Blog, Post } from './types'
@@ -34,7 +35,7 @@ export class Desk {
     this.loading = true
     this.error = ''
     try {
-      this.blog = await api.getBlog(this.slug)
+      await this.reloadBlog()
       const from = await this.#load()
       void this.loadSide()
       if (!this.#closed) this.#follow(from)
@@ -47,6 +48,7 @@ export class Desk {
 
   close(): void {
     this.#closed = true
+    session.here = []
     this.#stream?.close()
     clearInterval(this.#poll)
   }
@@ -94,6 +96,7 @@ export class Desk {
 
   async reloadBlog(): Promise<void> {
     this.blog = await api.getBlog(this.slug)
+    session.here = this.blog.permissions ?? []
   }
 
   async #load(): Promise<Snapshot> {

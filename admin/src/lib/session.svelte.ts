@@ -8,6 +8,8 @@ import type { Permission, Session } from './types'
 class CurrentSession {
   state = $state<'unknown' | 'in' | 'out'>('unknown')
   current = $state.raw<Session | null>(null)
+  /** What may be done on the blog of the desk, where a member may do more than elsewhere. */
+  here = $state.raw<Permission[]>([])
   /** Whether the dialog that offers to sign in again is open. */
   asking = $state(false)
   #answers: ((ok: boolean) => void)[] = []
@@ -19,7 +21,7 @@ class CurrentSession {
   get user() { return this.current?.user ?? null }
 
   can(permission: Permission): boolean {
-    return this.current?.permissions.includes(permission) ?? false
+    return this.here.includes(permission) || (this.current?.permissions.includes(permission) ?? false)
   }
 
   /** Finds out who is signed in, with a silent refresh when the access token has run out. */

@@ -40,6 +40,8 @@ export interface Blog {
   updated_at: string
   started_at: string | null
   ended_at: string | null
+  /** What you may do on it; only when one blog is read. */
+  permissions?: Permission[]
 }
 
 export interface NewBlog {
