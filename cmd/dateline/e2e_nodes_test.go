@@ -62,7 +62,7 @@ func TestE2E_TwoNodesManyPublishers(t *testing.T) {
 // a kernel short of memory, and comes back at its address.
 func TestE2E_NodesDie(t *testing.T) {
 	t.Parallel()
-	m := newMany(t, 1200)
+	m := newMany(t, 800)
 	m.fatal = true
 	m.play(8, 20, m.killNodes)
 }
@@ -89,6 +89,34 @@ func (m *many) play(publishers, readers int, faults func(context.Context) error)
 	m.t.Logf("%d posts published in %v (%.0f a second), read by %d readers after %v", m.posts, published.Round(time.Millisecond),
 		float64(m.posts)/published.Seconds(), readers, time.Since(began).Round(time.Millisecond))
 	m.check(readTruth(m.t, m.dsn, "many"), all)
+	m.checkLate()
+}
+
+// checkLate ends the blog and reads it whole from each node, when most of it is
+// no longer in memory, by stream and by poll.
+func (m *many) checkLate() {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	defer cancel()
+	m.robot.must(m.t, http.MethodPost, m.nodes[0].url+"/api/v1/blogs/many/end", nil, nil)
+	w := readTruth(m.t, m.dsn, "many")
+	for i, n := range m.nodes {
+		began := time.Now()
+		s := &sseReader{client: newClient(), slug: "many", query: url.Values{"after": {"0"}}}
+		if err := s.follow(ctx, n.url, isEnd); err != nil {
+			m.t.Errorf("late stream of node %d: %v", i, err)
+		}
+		p := &pollReader{client: newClient(), url: n.url + "/api/v1/blogs/many/events"}
+		if err := p.follow(ctx); err != nil {
+			m.t.Errorf("late poll of node %d: %v", i, err)
+		}
+		for name, log := range map[string][]sseEvent{"stream": s.log, "poll": p.log} {
+			if err := w.checkReader(log, 0); err != nil {
+				m.t.Errorf("late %s of node %d: %v", name, i, err)
+			}
+		}
+		m.t.Logf("node %d told a late stream and a late poll all of it within %v (%d polls)", i, time.Since(began).Round(time.Millisecond), p.asked)
+	}
 }
 
 func (m *many) followAll(readers int) (all []*sseReader, wait func() error) {
