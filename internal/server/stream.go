@@ -184,7 +184,7 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 		return nil, err
 	}
 	out := &pollOutput{CacheControl: "no-store", Body: batch}
-	if len(batch.Events) > 0 {
+	if len(batch.Events) > 0 && blogOf(ctx).blog.Public() && principal(ctx).Anonymous() {
 		out.CacheControl = "public, max-age=2"
 	}
 	return out, nil
