@@ -67,10 +67,8 @@ type due struct {
 // A cursor beyond what this node knows is not trusted and not refused before the
 // database was asked: the reader may come from a faster node.
 func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
-	if p.HasAfter && p.After > t.head() {
-		if err := t.ask(ctx); err != nil {
-			return nil, nil, err
-		}
+	if err := t.reach(ctx, p); err != nil {
+		return nil, nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,6 +82,28 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 	}
 	h.metrics.Reset(reason)
 	return s, &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head}, nil
+}
+
+// reach asks how far the log goes when a position is beyond what is known. It
+// asks twice at most: the first answer may be that to a question which another
+// reader asked before the event at this position was there.
+func (t *topic) reach(ctx context.Context, p Position) error {
+	for range 2 {
+		if !p.HasAfter || p.After <= t.heard() {
+			return nil
+		}
+		if err := t.ask(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heard tells how far the log goes, as far as this node heard.
+func (t *topic) heard() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(t.target, t.ring.head)
 }
 
 // refuse says why a position can't be resumed, or nothing; t.mu is held.
