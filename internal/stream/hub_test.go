@@ -198,6 +198,42 @@ func TestServe_OldTextIsNeverReplayed(t *testing.T) {
 	}
 }
 
+// An event about the blog carries its pinned post: that text is told anew too
+// when the post was corrected, and not at all when it was removed or unpinned.
+func TestServe_OldTextOfThePinnedPostIsNeverReplayed(t *testing.T) {
+	log := newMemoryLog()
+	h := startHub(t, log, roomy)
+	live := follow(t, h, Position{After: 0, HasAfter: true})
+	live.expect("hello", "0")
+	news := func(seq int64) {
+		t.Helper()
+		h.Wake(blogA, seq)
+		live.expectRange(seq, seq)
+	}
+	replayed := func(want ...string) {
+		t.Helper()
+		late := follow(t, h, Position{After: 0, HasAfter: true})
+		late.expect("hello", "0")
+		for _, w := range want {
+			if m := late.next(); m.data != w {
+				t.Errorf("got %+v, want %s", m, w)
+			}
+		}
+	}
+	first, second := uuid.New(), uuid.New()
+	news(log.append(liveblog.EventPost, first, 1, "wrong"))
+	news(log.pin(&liveblog.Post{ID: first, Version: 1, Text: "wrong", Status: liveblog.PostPublished}))
+	news(log.append(liveblog.EventUpdate, first, 2, "right"))
+	replayed(`{"text":"right","version":2}`, `{"pinned":"right"}`, `{"text":"right","version":2}`)
+	news(log.append(liveblog.EventDelete, first, 3, ""))
+	gone := `{"version":3}`
+	replayed(gone, `{"pinned":""}`, gone, gone)
+	news(log.pin(&liveblog.Post{ID: second, Version: 1, Text: "second", Status: liveblog.PostPublished}))
+	replayed(gone, `{"pinned":"second"}`, gone, gone, `{"pinned":"second"}`)
+	news(log.pin(nil))
+	replayed(gone, `{"pinned":""}`, gone, gone, `{"pinned":""}`, `{"pinned":""}`)
+}
+
 func TestServe_PingAfterSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()

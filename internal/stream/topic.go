@@ -23,6 +23,7 @@ type topic struct {
 
 	mu         sync.Mutex
 	ring       ring
+	about      liveblog.Event // the newest one of the blog itself, with its pinned post as it is now
 	epoch      string
 	status     liveblog.BlogStatus
 	lowSeq     int64 // events up to here are pruned
@@ -148,13 +149,28 @@ func (t *topic) add(events []liveblog.Event, frames []*Frame) error {
 	return nil
 }
 
-// supersede renders the earlier frames of a post from its current content.
+// supersede renders the earlier frames of a post, or those of the blog itself,
+// which carry its pinned post, from their current content.
 func (t *topic) supersede(ev liveblog.Event) error {
-	if ev.Type == liveblog.EventBlog || ev.Type == liveblog.EventPost && ev.Version == 1 {
+	if ev.Type == liveblog.EventPost && ev.Version == 1 {
 		return nil
 	}
-	return t.ring.replace(*ev.PostID, func(old *Frame) (*Frame, error) {
-		again := ev
+	if ev.Type == liveblog.EventBlog {
+		t.about = ev
+	}
+	if err := t.renew(ev); err != nil {
+		return err
+	}
+	if pinned := t.about.Pinned; pinned == nil || ev.PostID == nil || pinned.ID != *ev.PostID {
+		return nil
+	}
+	t.about.Pinned = ev.Post
+	return t.renew(t.about)
+}
+
+func (t *topic) renew(current liveblog.Event) error {
+	return t.ring.replace(current.PostID, func(old *Frame) (*Frame, error) {
+		again := current
 		again.Seq, again.Type, again.At = old.Seq, old.event, time.Unix(0, old.at)
 		return newFrame(again, t.hub.encode)
 	})
