@@ -28,7 +28,8 @@ type memoryLog struct {
 	head   liveblog.Head
 	events []liveblog.Event
 
-	fail error
+	fail   error
+	answer chan struct{} // if not nil, Heads waits for it with what it has read
 }
 
 func newMemoryLog() *memoryLog {
@@ -107,8 +108,12 @@ func (l *memoryLog) now() liveblog.Head {
 
 func (l *memoryLog) Heads(context.Context, []uuid.UUID) ([]liveblog.Head, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return []liveblog.Head{l.head}, l.fail
+	heads, fail, answer := []liveblog.Head{l.head}, l.fail, l.answer
+	l.mu.Unlock()
+	if answer != nil {
+		<-answer
+	}
+	return heads, fail
 }
 
 func (l *memoryLog) EventsAfter(_ context.Context, _ uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {

@@ -110,6 +110,72 @@ func TestServe_CursorOfAFasterNode(t *testing.T) {
 	c.expect("post", "6")
 }
 
+// So is one that the database learned while it answered somebody else.
+func TestServe_CursorNewerThanTheQuestionUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		follow(t, h, Position{}).expect("hello", "0")
+		log.publish(1)
+		log.answer = make(chan struct{})
+		first := follow(t, h, Position{After: 1, HasAfter: true})
+		synctest.Wait()
+		log.publish(1)
+		second := follow(t, h, Position{After: 2, HasAfter: true})
+		synctest.Wait()
+		close(log.answer)
+		first.expect("hello", "1")
+		second.expect("hello", "2")
+		log.publish(1)
+		h.Wake(blogA, 3)
+		first.expectRange(2, 3)
+		second.expect("post", "3")
+	})
+}
+
+// A cursor that the database has confirmed stays good when the events before it
+// can't be fetched just then.
+func TestServe_CursorConfirmedButNotFetched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		follow(t, h, Position{}).expect("hello", "0")
+		log.publish(5)
+		log.breakDown(errAway)
+		h.Heads([]liveblog.Head{log.now()})
+		synctest.Wait()
+		c := follow(t, h, Position{After: 5, HasAfter: true})
+		c.expect("hello", "5")
+		log.breakDown(nil)
+		log.publish(1)
+		h.Wake(blogA, 6)
+		c.expect("post", "6")
+	})
+}
+
+// An epoch that this node has not heard of yet is asked for, and news from
+// before it do not bring the old one back.
+func TestServe_EpochOfAFasterNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		log.publish(5)
+		h := startHub(t, log, roomy)
+		old := follow(t, h, Position{After: 5, HasAfter: true, Epoch: "one"})
+		old.expect("hello", "5")
+		before := log.now()
+		log.rewind(5, "two")
+		c := follow(t, h, Position{After: 5, HasAfter: true, Epoch: "two"})
+		c.expect("hello", "5")
+		old.expect("reset", "5")
+		h.Heads([]liveblog.Head{before})
+		synctest.Wait()
+		log.publish(1)
+		h.Wake(blogA, 6)
+		c.expect("post", "6")
+		old.expect("post", "6")
+	})
+}
+
 func TestServe_ResetWhenHistoryIsAnother(t *testing.T) {
 	for name, epoch := range map[string]string{"new epoch": "two", "rewound": "one"} {
 		t.Run(name, func(t *testing.T) {

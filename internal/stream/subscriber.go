@@ -64,10 +64,14 @@ type due struct {
 // subscribe finds where a reader goes on. When that is impossible it gives the
 // frame that says so and goes on from the end of the log.
 //
-// A cursor beyond what this node knows is not trusted and not refused before the
-// database was asked: the reader may come from a faster node.
+// What this node does not know of is not trusted and not refused before the
+// database was asked: the reader may come from a faster node. A question that was
+// under way already may be too old for it, but the next one is not.
 func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
-	if p.HasAfter && p.After > t.head() {
+	for range 2 {
+		if t.knows(p) {
+			break
+		}
 		if err := t.ask(ctx); err != nil {
 			return nil, nil, err
 		}
@@ -86,6 +90,15 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 	return s, &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head}, nil
 }
 
+// knows reports whether a position is in the topic's history, as far as this
+// node knows it.
+func (t *topic) knows(p Position) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	reason := t.refuse(p)
+	return reason != reasonEpoch && reason != reasonAhead
+}
+
 // refuse says why a position can't be resumed, or nothing; t.mu is held.
 func (t *topic) refuse(p Position) string {
 	switch {
@@ -93,7 +106,7 @@ func (t *topic) refuse(p Position) string {
 		return reasonInvalid
 	case p.Epoch != "" && p.Epoch != t.epoch:
 		return reasonEpoch
-	case p.HasAfter && p.After > max(t.target, t.ring.head):
+	case p.HasAfter && p.After > max(t.confirmed, t.ring.head):
 		return reasonAhead
 	case p.HasAfter && p.After < t.lowSeq:
 		return reasonPruned

@@ -31,6 +31,7 @@ type topic struct {
 	reason     string
 	changed    chan struct{} // closed, and made anew, with every change
 	target     int64         // where the log goes to, as far as we heard
+	confirmed  int64         // where it goes to at least, as the database said
 	fetching   bool
 	counts     counts
 	readers    int
@@ -41,7 +42,8 @@ type topic struct {
 func newTopic(h *Hub, head liveblog.Head) *topic {
 	t := &topic{hub: h, blogID: head.BlogID, changed: make(chan struct{}), idleSince: time.Now()}
 	t.ring.reset(head.LastSeq)
-	t.epoch, t.status, t.lowSeq, t.target = head.Epoch, head.Status, head.LowSeq, head.LastSeq
+	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
+	t.target, t.confirmed = head.LastSeq, head.LastSeq
 	return t
 }
 
@@ -198,7 +200,7 @@ func (t *topic) catchUp(head liveblog.Head) {
 		t.status = head.Status
 		t.broadcast()
 	}
-	t.target = max(t.target, head.LastSeq)
+	t.target, t.confirmed = max(t.target, head.LastSeq), max(t.confirmed, head.LastSeq)
 	t.startFetch()
 }
 
@@ -208,8 +210,16 @@ func (t *topic) restart(head liveblog.Head, reason string) {
 	t.reason = reason
 	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
 	t.ring.reset(head.LastSeq)
-	t.target = head.LastSeq
+	t.target, t.confirmed = head.LastSeq, head.LastSeq
 	t.broadcast()
+}
+
+// continuedBy reports whether a head belongs to the topic's history and is not
+// behind the ring.
+func (t *topic) continuedBy(head liveblog.Head) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return head.Epoch == t.epoch && head.LastSeq >= t.ring.head
 }
 
 func (t *topic) head() int64 {
