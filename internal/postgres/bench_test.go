@@ -36,7 +36,7 @@ func benchmarkPublish(b *testing.B, publishers int) {
 			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
 				key := liveblog.IdempotencyKey{Key: fmt.Sprintf("key-%d", n), Hash: sha256.Sum256(nil)}
 				began := time.Now()
-				if _, err := db.CreatePost(b.Context(), nobody, key, post); err != nil {
+				if _, err := db.CreatePost(b.Context(), nobody, key, post, anyone); err != nil {
 					b.Error(err)
 					return
 				}

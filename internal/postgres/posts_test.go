@@ -37,7 +37,7 @@ func newPost(blog *liveblog.Blog, title string) liveblog.Post {
 
 func publish(t testing.TB, db *postgres.DB, p liveblog.Post) liveblog.Written {
 	t.Helper()
-	w, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, p)
+	w, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, p, anyone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestCreatePost_ConcurrentPublishersLeaveNoGap(t *testing.T) {
 	for range publishers {
 		all.Go(func() {
 			for i := range each {
-				if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, fmt.Sprint(i))); err != nil {
+				if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, fmt.Sprint(i)), anyone); err != nil {
 					t.Error(err)
 				}
 			}
@@ -231,7 +231,7 @@ func TestCreatePost_IdempotencyKey(t *testing.T) {
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() {
-			w, err := db.CreatePost(t.Context(), nobody, key, newPost(blog, "once"))
+			w, err := db.CreatePost(t.Context(), nobody, key, newPost(blog, "once"), anyone)
 			if err != nil {
 				t.Error(err)
 				return
@@ -250,11 +250,11 @@ func TestCreatePost_IdempotencyKey(t *testing.T) {
 	}
 	expectLog(t, db, blog, "post v1")
 	key.Hash = sha256.Sum256([]byte("b"))
-	if _, err := db.CreatePost(t.Context(), nobody, key, newPost(blog, "other")); !errors.Is(err, liveblog.ErrIdempotencyUsed) {
+	if _, err := db.CreatePost(t.Context(), nobody, key, newPost(blog, "other"), anyone); !errors.Is(err, liveblog.ErrIdempotencyUsed) {
 		t.Errorf("the key for another request: %v", err)
 	}
 	someone := liveblog.Actor{Principal: &liveblog.Principal{TokenID: "other"}}
-	if w, err := db.CreatePost(t.Context(), someone, key, newPost(blog, "other")); err != nil || w.Replayed {
+	if w, err := db.CreatePost(t.Context(), someone, key, newPost(blog, "other"), anyone); err != nil || w.Replayed {
 		t.Errorf("the key of somebody else: %+v, %v", w, err)
 	}
 }
@@ -271,7 +271,7 @@ func TestCreatePost_ExternalID(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, item("goal")); err != nil {
+			if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, item("goal"), anyone); err != nil {
 				t.Error(err)
 			}
 		})
@@ -286,7 +286,7 @@ func TestCreatePost_ExternalID(t *testing.T) {
 	if _, err := db.RemovePost(t.Context(), nobody, ref(w), anyone); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, item("goal again")); !errors.Is(err, liveblog.ErrConflict) {
+	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, item("goal again"), anyone); !errors.Is(err, liveblog.ErrConflict) {
 		t.Errorf("a feed brought back what an editor removed: %v", err)
 	}
 }
@@ -302,7 +302,7 @@ func TestBlog_Ended(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "late")); !errors.Is(err, liveblog.ErrConflict) {
+	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "late"), anyone); !errors.Is(err, liveblog.ErrConflict) {
 		t.Errorf("a post on an ended blog: %v", err)
 	}
 	title := "one, corrected later"
@@ -367,7 +367,7 @@ func TestPage_IsOneSnapshot(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				_, _ = db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "x"))
+				_, _ = db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "x"), anyone)
 			}
 		}
 	})
@@ -487,7 +487,7 @@ func TestTx_BusyBlogIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "x")); !errors.Is(err, liveblog.ErrUnavailable) {
+	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "x"), anyone); !errors.Is(err, liveblog.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	if took := time.Since(began); took > 5*time.Second {
@@ -500,7 +500,7 @@ func TestBadText_IsInvalid(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
-	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "a\x00b")); !errors.Is(err, liveblog.ErrInvalid) {
+	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "a\x00b"), anyone); !errors.Is(err, liveblog.ErrInvalid) {
 		t.Errorf("NUL: %v", err)
 	}
 	expectLog(t, db, blog)

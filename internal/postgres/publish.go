@@ -31,21 +31,21 @@ func (db *DB) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f 
 }
 
 // CreatePost stores p and, when it is published, the event that announces it.
-// A post with an external id that the blog has already is changed instead.
-// p is normal, valid and rendered.
-func (db *DB) CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post) (liveblog.Written, error) {
+// A post with an external id that the blog has already is changed instead, if
+// permit, which is asked about that post, lets it. p is normal, valid and rendered.
+func (db *DB) CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
 	return db.write(ctx, a, p.BlogID, func(k work) (liveblog.Written, error) {
-		w, replayed, err := once(ctx, k.tx, a, key, func() (liveblog.Written, error) { return k.create(ctx, p) })
+		w, replayed, err := once(ctx, k.tx, a, key, func() (liveblog.Written, error) { return k.create(ctx, p, permit) })
 		w.Replayed = replayed
 		return w, err
 	})
 }
 
-func (k work) create(ctx context.Context, p liveblog.Post) (liveblog.Written, error) {
+func (k work) create(ctx context.Context, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
 	if p.ExternalID != "" {
 		old, err := postWhere(ctx, k.tx, `p.blog_id = $1 AND p.external_id = $2 FOR NO KEY UPDATE OF p`, p.BlogID, p.ExternalID)
 		if err == nil {
-			return k.overwrite(ctx, old, p)
+			return k.overwrite(ctx, old, p, permit)
 		}
 		if !errors.Is(err, liveblog.ErrNotFound) {
 			return liveblog.Written{}, err
@@ -63,7 +63,7 @@ func (k work) create(ctx context.Context, p liveblog.Post) (liveblog.Written, er
 }
 
 // overwrite is what an upsert by external id does to a post that is there.
-func (k work) overwrite(ctx context.Context, old *liveblog.Post, p liveblog.Post) (liveblog.Written, error) {
+func (k work) overwrite(ctx context.Context, old *liveblog.Post, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
 	if old.Status == liveblog.PostRemoved {
 		return liveblog.Written{}, liveblog.Errorf(liveblog.ErrConflict, "post_removed", "an editor removed the post with this external_id")
 	}
@@ -74,7 +74,7 @@ func (k work) overwrite(ctx context.Context, old *liveblog.Post, p liveblog.Post
 	if old.Status != liveblog.PostPublished {
 		patch.Status = &p.Status
 	}
-	return k.change(ctx, old, patch)
+	return k.edit(ctx, old, patch, permit)
 }
 
 // pinWanted makes an upsert that says nothing of the pin leave it alone.
@@ -93,15 +93,20 @@ func (db *DB) EditPost(ctx context.Context, a liveblog.Actor, ref liveblog.PostR
 		if err != nil {
 			return liveblog.Written{}, err
 		}
-		after := p.Status
-		if patch.Status != nil {
-			after = *patch.Status
-		}
-		if err := permit(p.Status, after, p.AuthorID); err != nil {
-			return liveblog.Written{}, err
-		}
-		return k.change(ctx, p, patch)
+		return k.edit(ctx, p, patch, permit)
 	})
+}
+
+// edit changes a locked post if permit lets it.
+func (k work) edit(ctx context.Context, p *liveblog.Post, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error) {
+	after := p.Status
+	if patch.Status != nil {
+		after = *patch.Status
+	}
+	if err := permit(p.Status, after, p.AuthorID); err != nil {
+		return liveblog.Written{}, err
+	}
+	return k.change(ctx, p, patch)
 }
 
 // RemovePost takes a post away from readers and keeps it for editors.

@@ -17,7 +17,7 @@ import (
 type PostStore interface {
 	Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error)
 	Posts(ctx context.Context, q liveblog.PostQuery) (liveblog.PostList, error)
-	CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post) (liveblog.Written, error)
+	CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error)
 	EditPost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error)
 	RemovePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error)
 	RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error)
@@ -191,7 +191,7 @@ func (s *Server) createPost(ctx context.Context, in *createPostInput) (*postOutp
 	if err := post.Validate(); err != nil {
 		return nil, err
 	}
-	w, err := s.posts.CreatePost(ctx, actor(ctx), key, post)
+	w, err := s.posts.CreatePost(ctx, actor(ctx), key, post, permit(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ type memoryLog struct {
 	head   liveblog.Head
 	events []liveblog.Event
 
-	fail error
+	fail   error
+	answer chan struct{} // if not nil, Heads waits for it with what it has read
 }
 
 func newMemoryLog() *memoryLog {
@@ -53,8 +54,26 @@ func (l *memoryLog) append(t liveblog.EventType, post uuid.UUID, version int64, 
 		if l.events[i].PostID != nil && *l.events[i].PostID == post {
 			l.events[i].Post = current
 		}
+		if l.events[i].Pinned != nil && l.events[i].Pinned.ID == post {
+			l.events[i].Pinned = current
+		}
 	}
 	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: t, PostID: &post, Version: version, Post: current, At: time.Now()})
+	return l.head.LastSeq
+}
+
+// pin changes what all events of the blog itself tell; nil unpins.
+func (l *memoryLog) pin(post *liveblog.Post) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.head.LastSeq++
+	blog := &liveblog.Blog{ID: blogA, Status: l.head.Status}
+	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, At: time.Now()})
+	for i := range l.events {
+		if l.events[i].Type == liveblog.EventBlog {
+			l.events[i].Blog, l.events[i].Pinned = blog, post
+		}
+	}
 	return l.head.LastSeq
 }
 
@@ -89,8 +108,12 @@ func (l *memoryLog) now() liveblog.Head {
 
 func (l *memoryLog) Heads(context.Context, []uuid.UUID) ([]liveblog.Head, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return []liveblog.Head{l.head}, l.fail
+	heads, fail, answer := []liveblog.Head{l.head}, l.fail, l.answer
+	l.mu.Unlock()
+	if answer != nil {
+		<-answer
+	}
+	return heads, fail
 }
 
 func (l *memoryLog) EventsAfter(_ context.Context, _ uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
@@ -111,8 +134,12 @@ func (l *memoryLog) EventsAfter(_ context.Context, _ uuid.UUID, after int64, lim
 var errAway = fmt.Errorf("%w: connection refused", liveblog.ErrUnavailable)
 
 func encodeText(ev liveblog.Event) (string, []byte, error) {
-	if ev.Post == nil {
-		return string(ev.Type), []byte(`{}`), nil
+	if ev.Type == liveblog.EventBlog {
+		pinned := ""
+		if ev.Pinned != nil && ev.Pinned.Status == liveblog.PostPublished {
+			pinned = ev.Pinned.Text
+		}
+		return string(ev.Type), fmt.Appendf(nil, `{"pinned":%q}`, pinned), nil
 	}
 	if ev.Post.Status == liveblog.PostRemoved {
 		return "delete", fmt.Appendf(nil, `{"version":%d}`, ev.Post.Version), nil

@@ -118,15 +118,15 @@ func (h *Hub) Watched() []uuid.UUID {
 	return ids
 }
 
-// Heads compares the topics with what the database reports. A head that is
-// behind ours is asked for again: the report may be older than the ring.
+// Heads compares the topics with what the database reports. A head that does not
+// continue ours is asked for again: the report may be older than what we know.
 func (h *Hub) Heads(heads []liveblog.Head) {
 	for _, head := range heads {
 		t := h.known(head.BlogID)
 		if t == nil {
 			continue
 		}
-		if head.LastSeq < t.head() {
+		if !t.continuedBy(head) {
 			h.spawn(func(ctx context.Context) { _ = t.ask(ctx) }) // the next poll asks again
 			continue
 		}

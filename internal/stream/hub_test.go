@@ -110,6 +110,72 @@ func TestServe_CursorOfAFasterNode(t *testing.T) {
 	c.expect("post", "6")
 }
 
+// So is one that the database learned while it answered somebody else.
+func TestServe_CursorNewerThanTheQuestionUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		follow(t, h, Position{}).expect("hello", "0")
+		log.publish(1)
+		log.answer = make(chan struct{})
+		first := follow(t, h, Position{After: 1, HasAfter: true})
+		synctest.Wait()
+		log.publish(1)
+		second := follow(t, h, Position{After: 2, HasAfter: true})
+		synctest.Wait()
+		close(log.answer)
+		first.expect("hello", "1")
+		second.expect("hello", "2")
+		log.publish(1)
+		h.Wake(blogA, 3)
+		first.expectRange(2, 3)
+		second.expect("post", "3")
+	})
+}
+
+// A cursor that the database has confirmed stays good when the events before it
+// can't be fetched just then.
+func TestServe_CursorConfirmedButNotFetched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		follow(t, h, Position{}).expect("hello", "0")
+		log.publish(5)
+		log.breakDown(errAway)
+		h.Heads([]liveblog.Head{log.now()})
+		synctest.Wait()
+		c := follow(t, h, Position{After: 5, HasAfter: true})
+		c.expect("hello", "5")
+		log.breakDown(nil)
+		log.publish(1)
+		h.Wake(blogA, 6)
+		c.expect("post", "6")
+	})
+}
+
+// An epoch that this node has not heard of yet is asked for, and news from
+// before it do not bring the old one back.
+func TestServe_EpochOfAFasterNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		log.publish(5)
+		h := startHub(t, log, roomy)
+		old := follow(t, h, Position{After: 5, HasAfter: true, Epoch: "one"})
+		old.expect("hello", "5")
+		before := log.now()
+		log.rewind(5, "two")
+		c := follow(t, h, Position{After: 5, HasAfter: true, Epoch: "two"})
+		c.expect("hello", "5")
+		old.expect("reset", "5")
+		h.Heads([]liveblog.Head{before})
+		synctest.Wait()
+		log.publish(1)
+		h.Wake(blogA, 6)
+		c.expect("post", "6")
+		old.expect("post", "6")
+	})
+}
+
 func TestServe_ResetWhenHistoryIsAnother(t *testing.T) {
 	for name, epoch := range map[string]string{"new epoch": "two", "rewound": "one"} {
 		t.Run(name, func(t *testing.T) {
@@ -196,6 +262,42 @@ func TestServe_OldTextIsNeverReplayed(t *testing.T) {
 			t.Errorf("got %+v, want %+v", m, w)
 		}
 	}
+}
+
+// An event about the blog carries its pinned post: that text is told anew too
+// when the post was corrected, and not at all when it was removed or unpinned.
+func TestServe_OldTextOfThePinnedPostIsNeverReplayed(t *testing.T) {
+	log := newMemoryLog()
+	h := startHub(t, log, roomy)
+	live := follow(t, h, Position{After: 0, HasAfter: true})
+	live.expect("hello", "0")
+	news := func(seq int64) {
+		t.Helper()
+		h.Wake(blogA, seq)
+		live.expectRange(seq, seq)
+	}
+	replayed := func(want ...string) {
+		t.Helper()
+		late := follow(t, h, Position{After: 0, HasAfter: true})
+		late.expect("hello", "0")
+		for _, w := range want {
+			if m := late.next(); m.data != w {
+				t.Errorf("got %+v, want %s", m, w)
+			}
+		}
+	}
+	first, second := uuid.New(), uuid.New()
+	news(log.append(liveblog.EventPost, first, 1, "wrong"))
+	news(log.pin(&liveblog.Post{ID: first, Version: 1, Text: "wrong", Status: liveblog.PostPublished}))
+	news(log.append(liveblog.EventUpdate, first, 2, "right"))
+	replayed(`{"text":"right","version":2}`, `{"pinned":"right"}`, `{"text":"right","version":2}`)
+	news(log.append(liveblog.EventDelete, first, 3, ""))
+	gone := `{"version":3}`
+	replayed(gone, `{"pinned":""}`, gone, gone)
+	news(log.pin(&liveblog.Post{ID: second, Version: 1, Text: "second", Status: liveblog.PostPublished}))
+	replayed(gone, `{"pinned":"second"}`, gone, gone, `{"pinned":"second"}`)
+	news(log.pin(nil))
+	replayed(gone, `{"pinned":""}`, gone, gone, `{"pinned":""}`, `{"pinned":""}`)
 }
 
 func TestServe_PingAfterSilence(t *testing.T) {

@@ -40,11 +40,12 @@ func (r *ring) add(f *Frame) {
 // after gives the frames with seq > cursor, which must be at least low.
 func (r *ring) after(cursor int64) []*Frame { return r.frames[cursor-r.low:] }
 
-// replace renders the frames of a post anew, so that a text which was corrected
-// or removed is not replayed to those who come later.
-func (r *ring) replace(postID uuid.UUID, render func(old *Frame) (*Frame, error)) error {
+// replace renders the frames of a post anew, or for nil those of the blog itself,
+// so that a text which was corrected or removed is not replayed to those who come
+// later.
+func (r *ring) replace(postID *uuid.UUID, render func(old *Frame) (*Frame, error)) error {
 	for i, old := range r.frames {
-		if old.postID == nil || *old.postID != postID {
+		if !same(old.postID, postID) {
 			continue
 		}
 		f, err := render(old)
@@ -56,3 +57,5 @@ func (r *ring) replace(postID uuid.UUID, render func(old *Frame) (*Frame, error)
 	}
 	return nil
 }
+
+func same(a, b *uuid.UUID) bool { return a == b || a != nil && b != nil && *a == *b }

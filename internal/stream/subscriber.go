@@ -64,7 +64,7 @@ type due struct {
 // subscribe finds where a reader goes on. When that is impossible it gives the
 // frame that says so and goes on from the end of the log.
 //
-// A cursor beyond what this node knows is not trusted and not refused before the
+// What this node does not know of is not trusted and not refused before the
 // database was asked: the reader may come from a faster node.
 func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
 	if err := t.reach(ctx, p); err != nil {
@@ -84,12 +84,12 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 	return s, &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head}, nil
 }
 
-// reach asks how far the log goes when a position is beyond what is known. It
-// asks twice at most: the first answer may be that to a question which another
-// reader asked before the event at this position was there.
+// reach asks how far the log goes when a position is not in the history that is
+// known. It asks twice at most: the first answer may be that to a question which
+// another reader asked before the event at this position was there.
 func (t *topic) reach(ctx context.Context, p Position) error {
 	for range 2 {
-		if !p.HasAfter || p.After <= t.heard() {
+		if t.knows(p) {
 			return nil
 		}
 		if err := t.ask(ctx); err != nil {
@@ -99,11 +99,13 @@ func (t *topic) reach(ctx context.Context, p Position) error {
 	return nil
 }
 
-// heard tells how far the log goes, as far as this node heard.
-func (t *topic) heard() int64 {
+// knows reports whether a position is in the topic's history, as far as this
+// node knows it.
+func (t *topic) knows(p Position) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return max(t.target, t.ring.head)
+	reason := t.refuse(p)
+	return reason != reasonEpoch && reason != reasonAhead
 }
 
 // refuse says why a position can't be resumed, or nothing; t.mu is held.
@@ -113,7 +115,7 @@ func (t *topic) refuse(p Position) string {
 		return reasonInvalid
 	case p.Epoch != "" && p.Epoch != t.epoch:
 		return reasonEpoch
-	case p.HasAfter && p.After > max(t.target, t.ring.head):
+	case p.HasAfter && p.After > max(t.confirmed, t.ring.head):
 		return reasonAhead
 	case p.HasAfter && p.After < t.lowSeq:
 		return reasonPruned

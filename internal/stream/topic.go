@@ -23,6 +23,7 @@ type topic struct {
 
 	mu         sync.Mutex
 	ring       ring
+	about      liveblog.Event // the newest one of the blog itself, with its pinned post as it is now
 	epoch      string
 	status     liveblog.BlogStatus
 	lowSeq     int64 // events up to here are pruned
@@ -30,6 +31,7 @@ type topic struct {
 	reason     string
 	changed    chan struct{} // closed, and made anew, with every change
 	target     int64         // where the log goes to, as far as we heard
+	confirmed  int64         // where it goes to at least, as the database said
 	fetching   bool
 	counts     counts
 	readers    int
@@ -40,7 +42,8 @@ type topic struct {
 func newTopic(h *Hub, head liveblog.Head) *topic {
 	t := &topic{hub: h, blogID: head.BlogID, changed: make(chan struct{}), idleSince: time.Now()}
 	t.ring.reset(head.LastSeq)
-	t.epoch, t.status, t.lowSeq, t.target = head.Epoch, head.Status, head.LowSeq, head.LastSeq
+	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
+	t.target, t.confirmed = head.LastSeq, head.LastSeq
 	return t
 }
 
@@ -148,13 +151,28 @@ func (t *topic) add(events []liveblog.Event, frames []*Frame) error {
 	return nil
 }
 
-// supersede renders the earlier frames of a post from its current content.
+// supersede renders the earlier frames of a post, or those of the blog itself,
+// which carry its pinned post, from their current content.
 func (t *topic) supersede(ev liveblog.Event) error {
-	if ev.Type == liveblog.EventBlog || ev.Type == liveblog.EventPost && ev.Version == 1 {
+	if ev.Type == liveblog.EventPost && ev.Version == 1 {
 		return nil
 	}
-	return t.ring.replace(*ev.PostID, func(old *Frame) (*Frame, error) {
-		again := ev
+	if ev.Type == liveblog.EventBlog {
+		t.about = ev
+	}
+	if err := t.renew(ev); err != nil {
+		return err
+	}
+	if pinned := t.about.Pinned; pinned == nil || ev.PostID == nil || pinned.ID != *ev.PostID {
+		return nil
+	}
+	t.about.Pinned = ev.Post
+	return t.renew(t.about)
+}
+
+func (t *topic) renew(current liveblog.Event) error {
+	return t.ring.replace(current.PostID, func(old *Frame) (*Frame, error) {
+		again := current
 		again.Seq, again.Type, again.At = old.Seq, old.event, time.Unix(0, old.at)
 		return newFrame(again, t.hub.encode)
 	})
@@ -182,7 +200,7 @@ func (t *topic) catchUp(head liveblog.Head) {
 		t.status = head.Status
 		t.broadcast()
 	}
-	t.target = max(t.target, head.LastSeq)
+	t.target, t.confirmed = max(t.target, head.LastSeq), max(t.confirmed, head.LastSeq)
 	t.startFetch()
 }
 
@@ -192,8 +210,16 @@ func (t *topic) restart(head liveblog.Head, reason string) {
 	t.reason = reason
 	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
 	t.ring.reset(head.LastSeq)
-	t.target = head.LastSeq
+	t.target, t.confirmed = head.LastSeq, head.LastSeq
 	t.broadcast()
+}
+
+// continuedBy reports whether a head belongs to the topic's history and is not
+// behind the ring.
+func (t *topic) continuedBy(head liveblog.Head) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return head.Epoch == t.epoch && head.LastSeq >= t.ring.head
 }
 
 func (t *topic) head() int64 {
