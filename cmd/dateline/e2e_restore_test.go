@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"dateline/internal/browsertest"
 	"dateline/internal/pgtest"
@@ -42,11 +43,7 @@ func TestE2E_RestoredBackup(t *testing.T) {
 	page := browsertest.New(t)
 	page.Open(node.url + "/b/restored")
 	page.Wait(`document.querySelector('.badge').textContent === 'Live' && document.querySelectorAll('.feed > article').length === 10`)
-	r := &sseReader{client: newClient(), slug: "restored", query: url.Values{"after": {"10"}, "epoch": {old.epoch}}}
-	told := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	go func() { told <- r.follow(ctx, node.url, func(e sseEvent) bool { return e.id == "8" }) }()
+	log, followed := followPastRestore(t, node.url, old.epoch)
 	eventually(t, startLimit, "both readers are counted", func() bool {
 		return number(t, dsn, `SELECT coalesce(sum(readers), 0) FROM node_readers`) == 2
 	})
@@ -55,16 +52,27 @@ func TestE2E_RestoredBackup(t *testing.T) {
 	for i := range 2 {
 		robot.post(t, node.url, "restored", fmt.Sprint("Post of another history ", i))
 	}
-	if err := <-told; err != nil {
+	if err := followed(); err != nil {
 		t.Fatal(err)
 	}
 	now := readTruth(t, dsn, "restored")
-	checkResets(t, r.log, now)
+	checkResets(t, log(), now)
 	page.Wait(fmt.Sprintf(`+document.querySelector('main').dataset.lastSeq === 8 && document.querySelector('main').dataset.epoch === '%s'`, now.epoch))
 	if err := now.checkDOM(page); err != nil {
 		t.Error(err)
 	}
 	node.noPanic()
+}
+
+// followPastRestore follows from the last event, 10, of a history to event 8 of
+// the next one.
+func followPastRestore(t *testing.T, node, epoch string) (log func() []sseEvent, wait func() error) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	r := &sseReader{client: newClient(), slug: "restored", query: url.Values{"after": {"10"}, "epoch": {epoch}}}
+	var g errgroup.Group
+	g.Go(func() error { return r.follow(ctx, node, func(e sseEvent) bool { return e.id == "8" }) })
+	return func() []sseEvent { return r.log }, g.Wait
 }
 
 func restore(t *testing.T, dsn string) {
