@@ -13,6 +13,8 @@ import (
 
 // MemberRole is a user's role on one blog; RoleNone for non-members.
 func (db *DB) MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblog.Role, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	var role liveblog.Role
 	err := db.pool.QueryRow(ctx, `SELECT role FROM members WHERE blog_id = $1 AND user_id = $2`, blogID, userID).Scan(&role)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -34,6 +36,8 @@ func scanMember(row pgx.CollectableRow) (m liveblog.Member, err error) {
 
 // Members lists the members of a blog by name.
 func (db *DB) Members(ctx context.Context, blogID uuid.UUID) ([]liveblog.Member, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	rows, err := db.pool.Query(ctx, selectMembers+` ORDER BY lower(u.name), u.id`, blogID)
 	if err != nil {
 		return nil, readErr(err, "members")

@@ -23,6 +23,8 @@ var (
 
 // NeedsSetup reports whether there is no user yet.
 func (db *DB) NeedsSetup(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	var needed bool
 	err := db.pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users)`).Scan(&needed)
 	return needed, readErr(err, "setup")
@@ -52,6 +54,8 @@ func (db *DB) CreateSetupToken(ctx context.Context, a liveblog.Actor) (string, e
 // CheckSetupToken returns nil for the secret of a link that can still be
 // claimed, ErrConflict when there is a user, and ErrForbidden otherwise.
 func (db *DB) CheckSetupToken(ctx context.Context, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	needed, err := db.NeedsSetup(ctx)
 	if err != nil {
 		return err

@@ -22,6 +22,8 @@ func scanToken(row pgx.CollectableRow) (t liveblog.Token, err error) {
 
 // Token finds an API token by its id, revoked or not, or ErrNotFound.
 func (db *DB) Token(ctx context.Context, id string) (*liveblog.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	rows, err := db.pool.Query(ctx, selectTokens+` WHERE t.id = $1`, id)
 	if err != nil {
 		return nil, readErr(err, "token")
@@ -32,6 +34,8 @@ func (db *DB) Token(ctx context.Context, id string) (*liveblog.Token, error) {
 
 // Tokens lists the tokens that are not revoked, newest first.
 func (db *DB) Tokens(ctx context.Context) ([]liveblog.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	rows, err := db.pool.Query(ctx, selectTokens+` WHERE t.revoked_at IS NULL ORDER BY t.created_at DESC, t.id`)
 	if err != nil {
 		return nil, readErr(err, "tokens")
@@ -64,6 +68,8 @@ func createToken(ctx context.Context, tx pgx.Tx, a liveblog.Actor, t *liveblog.T
 // TouchToken notes that a token was used now, if that was not noted within a
 // minute. It is no change that the audit log keeps.
 func (db *DB) TouchToken(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	_, err := db.pool.Exec(ctx, `
 		UPDATE api_tokens SET last_used_at = now()
 		WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`, id)

@@ -21,12 +21,16 @@ func scanUser(row pgx.CollectableRow) (u liveblog.User, err error) {
 // UserByEmail finds a user, disabled or not, by the normal form of an address,
 // or ErrNotFound.
 func (db *DB) UserByEmail(ctx context.Context, email string) (*liveblog.User, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 	return oneUser(rows, err)
 }
 
 // User finds a user, disabled or not, or ErrNotFound.
 func (db *DB) User(ctx context.Context, id uuid.UUID) (*liveblog.User, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 	return oneUser(rows, err)
 }
@@ -41,6 +45,8 @@ func oneUser(rows pgx.Rows, err error) (*liveblog.User, error) {
 
 // Users lists all users by name.
 func (db *DB) Users(ctx context.Context) ([]liveblog.User, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users ORDER BY lower(name), id`)
 	if err != nil {
 		return nil, readErr(err, "users")
