@@ -28,6 +28,7 @@ const (
 	acquireTimeout = 2 * time.Second
 	txTimeout      = 4500 * time.Millisecond
 	readTimeout    = 3 * time.Second
+	whoTimeout     = 1500 * time.Millisecond // to find whose cookie it is: a reader's request goes on without
 
 	defaultConns = 16
 	logConns     = 4

@@ -154,6 +154,8 @@ func reuse(ctx context.Context, tx pgx.Tx, a liveblog.Actor, s *liveblog.Session
 // SessionUser finds the user of a session that stands: not revoked, not
 // expired, the user not disabled. Else ErrNotFound.
 func (db *DB) SessionUser(ctx context.Context, session, user uuid.UUID) (*liveblog.User, error) {
+	ctx, cancel := context.WithTimeout(ctx, whoTimeout)
+	defer cancel()
 	return sessionUser(ctx, db.pool, session, user)
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -136,6 +137,9 @@ func (s *Server) visibleBlog(ctx context.Context, slug string, cached bool) (*li
 		return nil, liveblog.RoleNone, err
 	}
 	p := principal(ctx)
+	if err := badCookie(ctx); errors.Is(err, liveblog.ErrUnavailable) && !blog.Public() {
+		return nil, liveblog.RoleNone, err // an editor, perhaps: "not found" would end a stream for good
+	}
 	if p.Anonymous() || p.User == nil {
 		return visible(p, blog, liveblog.RoleNone)
 	}

@@ -152,9 +152,11 @@ func TestSession_DatabaseAway(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "http://live.example.org")
 	c := d.signedIn(t, adminEmail)
+	d.addBlog(t, "a-draft", "draft")
 	d.handler = hangUp(d.handler)
 	c.handler = d.handler
 	c.run(t, []step{
+		{"a draft that the node remembers", "GET", "/api/v1/blogs/a-draft/events", "", 503, []string{`"code":"unavailable"`}},
 		{"by cookie", "GET", "/api/v1/session", "", 503, []string{`"code":"unavailable"`}},
 		{"health needs no sign-in", "GET", "/livez", "", 200, nil},
 	})
