@@ -26,6 +26,21 @@ type BlogStore interface {
 	MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblog.Role, error)
 }
 
+// maxRecentBlogs bounds how many blogs are kept.
+const maxRecentBlogs = 4096
+
+func newRecentBlogs() *recent[*liveblog.Blog] {
+	return newRecent(maxRecentBlogs, func(*liveblog.Blog) bool { return false })
+}
+
+// recentBlog gives a blog as it was within the last second; callers do not
+// change it.
+func (s *Server) recentBlog(ctx context.Context, slug string) (*liveblog.Blog, error) {
+	return s.recentBlogs.get(slug, func() (*liveblog.Blog, error) {
+		return s.blogs.Blog(context.WithoutCancel(ctx), slug)
+	})
+}
+
 func (s *Server) blogRoutes() {
 	op := func(id, method, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: "/api/v1/blogs" + path, Summary: summary, Tags: []string{"Blogs"}}
