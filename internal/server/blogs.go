@@ -82,7 +82,7 @@ func newBlogBody(b *liveblog.Blog) blogBody {
 	return blogBody{
 		ID: b.ID, Slug: b.Slug, Title: b.Title, Summary: b.Summary, SummaryHTML: b.SummaryHTML, Status: b.Status,
 		Language: b.Language, Unlisted: b.Unlisted, PinnedPostID: b.PinnedPostID, Version: b.Version,
-		Epoch: b.Epoch, LastSeq: b.LastSeq, URL: "/b/" + b.Slug,
+		Epoch: b.Epoch, LastSeq: b.LastSeq, URL: blogURL(b.Slug),
 		CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
 	}
 }
