@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -426,7 +427,7 @@ func TestPoll(t *testing.T) {
 		h := startHub(t, log, roomy)
 		poll := func(p Position, wait time.Duration) *Batch {
 			t.Helper()
-			b, err := h.Poll(t.Context(), blogA, p, wait, 100)
+			b, err := h.Poll(t.Context(), Request{BlogID: blogA, Position: p}, wait, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -453,6 +454,29 @@ func TestPoll(t *testing.T) {
 		}
 		if b = poll(Position{After: 1, HasAfter: true, Epoch: "two"}, 0); b.Reset == nil || b.Reset.Reason != reasonEpoch {
 			t.Errorf("another epoch: %+v", b)
+		}
+	})
+}
+
+// Those who wait in a long poll hold as much as those who hold a stream.
+func TestPoll_CountsAsAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := startHub(t, newMemoryLog(), Limits{Streams: 2, PerAddress: 1})
+		poll := func(address string, wait time.Duration) error {
+			_, err := h.Poll(t.Context(), Request{BlogID: blogA, Address: address}, wait, 100)
+			return err
+		}
+		go func() { _ = poll("192.0.2.1", 20*time.Second) }()
+		synctest.Wait()
+		if err := poll("192.0.2.1", 0); !errors.Is(err, liveblog.ErrTooMany) {
+			t.Errorf("a second one from the same address: %v", err)
+		}
+		if err := poll("192.0.2.2", 0); err != nil {
+			t.Errorf("one from another address: %v", err)
+		}
+		time.Sleep(21 * time.Second)
+		if err := poll("192.0.2.1", 0); err != nil || h.Streams() != 0 {
+			t.Errorf("after the first is over: %v, %d open", err, h.Streams())
 		}
 	})
 }
