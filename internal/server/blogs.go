@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,7 +141,7 @@ func (s *Server) listBlogs(ctx context.Context, in *listBlogsInput) (*blogsOutpu
 		blogs = blogs[:in.Limit]
 		last := blogs[in.Limit-1]
 		out.Body.NextCursor = encodeCursor(blogCursor{last.CreatedAt, last.ID})
-		out.Link = nextLink("/api/v1/blogs", out.Body.NextCursor)
+		out.Link = in.next(out.Body.NextCursor)
 	}
 	out.Body.Items = make([]blogBody, len(blogs))
 	for i := range blogs {
@@ -148,9 +150,18 @@ func (s *Server) listBlogs(ctx context.Context, in *listBlogsInput) (*blogsOutpu
 	return out, nil
 }
 
-// nextLink is the Link header that points to the next page (RFC 8288).
-func nextLink(path, cursor string) string {
-	return "<" + path + "?cursor=" + cursor + `>; rel="next"`
+func (in *listBlogsInput) next(cursor string) string {
+	query := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(in.Limit)}}
+	if in.Status != "" {
+		query.Set("status", string(in.Status))
+	}
+	return nextLink("/api/v1/blogs", query)
+}
+
+// nextLink is the Link header that points to the next page (RFC 8288) of the
+// same list.
+func nextLink(path string, query url.Values) string {
+	return "<" + path + "?" + query.Encode() + `>; rel="next"`
 }
 
 type createBlogInput struct {
