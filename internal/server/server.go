@@ -88,6 +88,10 @@ type Server struct {
 var setGlobals = sync.OnceFunc(func() {
 	gin.SetMode(gin.ReleaseMode)
 	huma.NewErrorWithContext = newHumaError
+	// The OpenAPI document describes errors by what this returns.
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return newHumaError(nil, status, msg, errs...)
+	}
 })
 
 // New makes a Server with all its routes. It starts no goroutine.
