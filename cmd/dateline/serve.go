@@ -14,6 +14,7 @@ import (
 const (
 	connectLimit  = 5 * time.Second
 	requestsLimit = 40 * time.Second // for streams and running requests, after a signal
+	answerLimit   = 2 * time.Minute  // from a request's head to the end of its answer
 )
 
 // serveCommand runs one node.
@@ -45,12 +46,13 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	return n.serve(ctx, c, main)
 }
 
-// newHTTPServer limits what a client may keep open. There is no limit for
-// writing: streams last; each write has its own deadline.
+// newHTTPServer limits what a client may keep open. A stream outlives the limit
+// for writing: it gives each of its writes a deadline of its own.
 func newHTTPServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      answerLimit,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),

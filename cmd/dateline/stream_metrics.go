@@ -53,7 +53,7 @@ func watch(r prometheus.Registerer, hub *stream.Hub, listener *postgres.Listener
 	gauge := func(name, help string, read func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 	}
-	gauge("dateline_streams", "Open streams.", func() float64 { return float64(hub.Streams()) })
+	gauge("dateline_streams", "Open streams and long polls.", func() float64 { return float64(hub.Streams()) })
 	gauge("dateline_blogs_watched", "Blogs that this node follows.", func() float64 { return float64(len(hub.Watched())) })
 	gauge("dateline_listener_up", "1 while notifications arrive; without them, a poll finds events within a second.", func() float64 {
 		if listener.Listening() {

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +26,21 @@ type BlogStore interface {
 	Pin(ctx context.Context, a liveblog.Actor, blogID uuid.UUID, postID *uuid.UUID) (*liveblog.Blog, error)
 	// MemberRole is a user's role on one blog; RoleNone for non-members.
 	MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblog.Role, error)
+}
+
+// maxRecentBlogs bounds how many blogs are kept.
+const maxRecentBlogs = 4096
+
+func newRecentBlogs() *recent[*liveblog.Blog] {
+	return newRecent(maxRecentBlogs, func(*liveblog.Blog) bool { return false })
+}
+
+// recentBlog gives a blog as it was within the last second; callers do not
+// change it.
+func (s *Server) recentBlog(ctx context.Context, slug string) (*liveblog.Blog, error) {
+	return s.recentBlogs.get(slug, func() (*liveblog.Blog, error) {
+		return s.blogs.Blog(context.WithoutCancel(ctx), slug)
+	})
 }
 
 func (s *Server) blogRoutes() {
@@ -67,7 +84,7 @@ func newBlogBody(b *liveblog.Blog) blogBody {
 	return blogBody{
 		ID: b.ID, Slug: b.Slug, Title: b.Title, Summary: b.Summary, SummaryHTML: b.SummaryHTML, Status: b.Status,
 		Language: b.Language, Unlisted: b.Unlisted, PinnedPostID: b.PinnedPostID, Version: b.Version,
-		Epoch: b.Epoch, LastSeq: b.LastSeq, URL: "/b/" + b.Slug,
+		Epoch: b.Epoch, LastSeq: b.LastSeq, URL: blogURL(b.Slug),
 		CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
 	}
 }
@@ -124,7 +141,7 @@ func (s *Server) listBlogs(ctx context.Context, in *listBlogsInput) (*blogsOutpu
 		blogs = blogs[:in.Limit]
 		last := blogs[in.Limit-1]
 		out.Body.NextCursor = encodeCursor(blogCursor{last.CreatedAt, last.ID})
-		out.Link = nextLink("/api/v1/blogs", out.Body.NextCursor)
+		out.Link = in.next(out.Body.NextCursor)
 	}
 	out.Body.Items = make([]blogBody, len(blogs))
 	for i := range blogs {
@@ -133,9 +150,18 @@ func (s *Server) listBlogs(ctx context.Context, in *listBlogsInput) (*blogsOutpu
 	return out, nil
 }
 
-// nextLink is the Link header that points to the next page (RFC 8288).
-func nextLink(path, cursor string) string {
-	return "<" + path + "?cursor=" + cursor + `>; rel="next"`
+func (in *listBlogsInput) next(cursor string) string {
+	query := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(in.Limit)}}
+	if in.Status != "" {
+		query.Set("status", string(in.Status))
+	}
+	return nextLink("/api/v1/blogs", query)
+}
+
+// nextLink is the Link header that points to the next page (RFC 8288) of the
+// same list.
+func nextLink(path string, query url.Values) string {
+	return "<" + path + "?" + query.Encode() + `>; rel="next"`
 }
 
 type createBlogInput struct {

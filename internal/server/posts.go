@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"dateline/internal/auth"
@@ -108,7 +110,7 @@ func (s *Server) listPosts(ctx context.Context, in *listPostsInput) (*postsOutpu
 	if list.More {
 		last := list.Posts[len(list.Posts)-1]
 		out.Body.NextCursor = encodeCursor(nextPosts(in.Status, &last))
-		out.Link = nextLink("/api/v1/blogs/"+in.Slug+"/posts", out.Body.NextCursor)
+		out.Link = in.next(out.Body.NextCursor)
 	}
 	return out, nil
 }
@@ -129,6 +131,19 @@ func (in *listPostsInput) query(ctx context.Context) (liveblog.PostQuery, error)
 	}
 	q.After = 0
 	return q, allow(ctx, auth.ReadUnpublished)
+}
+
+func (in *listPostsInput) next(cursor string) string {
+	query := url.Values{
+		"cursor": {cursor}, "limit": {strconv.Itoa(in.Limit)}, "order": {in.Order}, "status": {string(in.Status)},
+	}
+	if in.KeyEvent {
+		query.Set("key_event", "true")
+	}
+	if in.Tag != "" {
+		query.Set("tag", in.Tag)
+	}
+	return nextLink("/api/v1/blogs/"+in.Slug+"/posts", query)
 }
 
 func nextPosts(status liveblog.PostStatus, last *liveblog.Post) postCursor {

@@ -179,15 +179,26 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 	if p.Epoch = in.Epoch; p.Invalid {
 		return nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_cursor", Detail: "after must be a number of up to 18 digits"}
 	}
-	batch, err := s.hub.Poll(ctx, blogOf(ctx).blog.ID, p, time.Duration(in.Wait)*time.Second, pollLimit)
+	blog := blogOf(ctx).blog
+	req := stream.Request{BlogID: blog.ID, Position: p, Address: requestOf(ctx).Address}
+	batch, err := s.hub.Poll(ctx, req, patience(blog, time.Duration(in.Wait)*time.Second), pollLimit)
 	if err != nil {
 		return nil, err
 	}
 	out := &pollOutput{CacheControl: "no-store", Body: batch}
-	if len(batch.Events) > 0 && blogOf(ctx).blog.Public() && principal(ctx).Anonymous() {
+	if len(batch.Events) > 0 && blog.Public() && principal(ctx).Anonymous() {
 		out.CacheControl = "public, max-age=2"
 	}
 	return out, nil
+}
+
+// patience is how long a poll may wait: for a draft only as long as it takes to
+// notice that the reader may see it no longer.
+func patience(blog *liveblog.Blog, wished time.Duration) time.Duration {
+	if blog.Public() {
+		return wished
+	}
+	return min(wished, recheck)
 }
 
 type viewsInput struct {

@@ -230,7 +230,7 @@ func (h *Hub) Readers() map[uuid.UUID]int64 {
 	return out
 }
 
-// Streams tells how many streams are open on this node.
+// Streams tells how many streams and long polls are open on this node.
 func (h *Hub) Streams() int { return h.limits.open() }
 
 // Drain asks all readers to go, each at a random moment within a window that

@@ -1,8 +1,13 @@
 package stream
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -316,6 +321,57 @@ func TestServe_PingAfterSilence(t *testing.T) {
 	})
 }
 
+// The server's limit for answers is not for streams, silent ones included.
+func TestServe_OutlivesTheWriteTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		here, there := net.Pipe()
+		served := make(chan struct{})
+		s := &http.Server{WriteTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(served)
+			h.Serve(w, r, Request{BlogID: blogA, Address: "192.0.2.1"})
+		})}
+		l := oneConn{make(chan net.Conn, 1), make(chan struct{})}
+		l.conns <- there
+		go func() { _ = s.Serve(l) }()
+		if _, err := io.WriteString(here, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(heartbeat / 2)
+			log.publish(1)
+			h.Wake(blogA, 1)
+		}()
+		lines := bufio.NewScanner(here)
+		for lines.Scan() && lines.Text() != "id: 1" {
+		}
+		if lines.Text() != "id: 1" {
+			t.Errorf("the stream ended: %v", lines.Err())
+		}
+		_, _ = here.Close(), s.Close()
+		<-served
+	})
+}
+
+// oneConn gives a server one connection in memory, which has the clock of the test.
+type oneConn struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l oneConn) Close() error   { close(l.closed); return nil }
+func (l oneConn) Addr() net.Addr { return &net.UnixAddr{} }
+
 func TestServe_ViewsKeepOnlyTheNewest(t *testing.T) {
 	log := newMemoryLog()
 	h := startHub(t, log, roomy)
@@ -426,7 +482,7 @@ func TestPoll(t *testing.T) {
 		h := startHub(t, log, roomy)
 		poll := func(p Position, wait time.Duration) *Batch {
 			t.Helper()
-			b, err := h.Poll(t.Context(), blogA, p, wait, 100)
+			b, err := h.Poll(t.Context(), Request{BlogID: blogA, Position: p}, wait, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -453,6 +509,29 @@ func TestPoll(t *testing.T) {
 		}
 		if b = poll(Position{After: 1, HasAfter: true, Epoch: "two"}, 0); b.Reset == nil || b.Reset.Reason != reasonEpoch {
 			t.Errorf("another epoch: %+v", b)
+		}
+	})
+}
+
+// Those who wait in a long poll hold as much as those who hold a stream.
+func TestPoll_CountsAsAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := startHub(t, newMemoryLog(), Limits{Streams: 2, PerAddress: 1})
+		poll := func(address string, wait time.Duration) error {
+			_, err := h.Poll(t.Context(), Request{BlogID: blogA, Address: address}, wait, 100)
+			return err
+		}
+		go func() { _ = poll("192.0.2.1", 20*time.Second) }()
+		synctest.Wait()
+		if err := poll("192.0.2.1", 0); !errors.Is(err, liveblog.ErrTooMany) {
+			t.Errorf("a second one from the same address: %v", err)
+		}
+		if err := poll("192.0.2.2", 0); err != nil {
+			t.Errorf("one from another address: %v", err)
+		}
+		time.Sleep(21 * time.Second)
+		if err := poll("192.0.2.1", 0); err != nil || h.Streams() != 0 {
+			t.Errorf("after the first is over: %v, %d open", err, h.Streams())
 		}
 	})
 }

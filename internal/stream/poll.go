@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/google/uuid"
+	"dateline/internal/liveblog"
 )
 
 // Batch is the answer to a long poll: the events of the stream as one JSON document.
@@ -33,13 +33,19 @@ type BatchReset struct {
 }
 
 // Poll answers with up to limit events after a position, at once when there are
-// any, else as soon as there is one or after wait.
-func (h *Hub) Poll(ctx context.Context, blogID uuid.UUID, p Position, wait time.Duration, limit int) (*Batch, error) {
-	t, err := h.enter(ctx, blogID, 0)
+// any, else as soon as there is one or after wait. While it waits it counts as a
+// stream for the limits.
+func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit int) (*Batch, error) {
+	release, ok := h.limits.acquire(req.Address)
+	if !ok {
+		return nil, liveblog.Errorf(liveblog.ErrTooMany, "too_many_streams", "too many streams are open; come back later")
+	}
+	defer release()
+	t, err := h.enter(ctx, req.BlogID, 0)
 	if err != nil {
 		return nil, err
 	}
-	s, refused, err := h.subscribe(ctx, t, p)
+	s, refused, err := h.subscribe(ctx, t, req.Position)
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +112,6 @@ func (s *Subscriber) batch(frames []*Frame, limit int) *Batch {
 		b.Events = append(b.Events, BatchEvent{Seq: f.Seq, Type: f.Name, Data: f.Data})
 		b.Next = f.Seq
 	}
-	b.Ended = t.status == "ended" && b.Next == t.ring.head && t.ring.head >= t.target
+	b.Ended = t.status == liveblog.BlogEnded && b.Next == t.ring.head && t.ring.head >= t.target
 	return b
 }

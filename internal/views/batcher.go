@@ -3,11 +3,13 @@
 // readers; the new absolute counts go back to the readers.
 //
 // Goroutines: Batcher.Run is the caller's and ends with its context, after a
-// last flush. A node that is killed loses what it counted since its last flush.
+// last flush. A node that is killed loses what it counted since its last flush,
+// and so does one whose connection breaks while the database commits.
 package views
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"net/netip"
@@ -102,7 +104,7 @@ func (b *Batcher) Add(beacon Beacon) {
 	defer b.mu.Unlock()
 	b.rotate(time.Now())
 	for _, post := range beacon.Posts {
-		if b.first(beacon, post) && b.addresses[beacon.Address] < perMinute {
+		if b.addresses[beacon.Address] < perMinute && b.first(beacon, post) {
 			b.addresses[beacon.Address]++
 			b.count(beacon.BlogID, post, 1)
 		}
@@ -169,25 +171,40 @@ func (b *Batcher) Run(ctx context.Context) {
 }
 
 // flush writes the sums of each blog, and the node's readers where the number
-// is new or about to expire. What can't be written waits for the next time.
+// is new or about to expire. After one that can't be written all wait for the
+// next time: each would wait as long for a database that is away.
 func (b *Batcher) flush(ctx context.Context) {
 	readers := b.audience.Readers()
 	b.mu.Lock()
 	pending := b.pending
 	b.pending, b.size = map[uuid.UUID]map[uuid.UUID]int64{}, 0
 	b.mu.Unlock()
+	written := true
 	for blogID := range union(pending, readers, b.told) {
 		counts, now := pending[blogID], presence{readers[blogID], time.Now()}
-		if len(counts) == 0 && b.upToDate(blogID, now) {
-			continue
-		}
-		if err := b.store.AddViews(ctx, b.nodeID, blogID, counts, now.readers); err != nil {
-			slog.WarnContext(ctx, "views wait for the database", "blog", blogID, "error", err)
+		switch {
+		case len(counts) == 0 && b.upToDate(blogID, now):
+		case !written || ctx.Err() != nil:
 			b.putBack(blogID, counts)
-			continue
+		default:
+			written = b.write(ctx, blogID, counts, now)
 		}
-		b.noteTold(blogID, now)
 	}
+}
+
+// write reports whether the database took the counts of a blog. Those whose
+// fate is unknown are given up: a view that is lost is better than one made up.
+func (b *Batcher) write(ctx context.Context, blogID uuid.UUID, counts map[uuid.UUID]int64, now presence) bool {
+	err := b.store.AddViews(ctx, b.nodeID, blogID, counts, now.readers)
+	if err == nil {
+		b.noteTold(blogID, now)
+		return true
+	}
+	slog.WarnContext(ctx, "views wait for the database", "blog", blogID, "error", err)
+	if !errors.Is(err, liveblog.ErrUnknownOutcome) {
+		b.putBack(blogID, counts)
+	}
+	return false
 }
 
 func (b *Batcher) upToDate(blogID uuid.UUID, now presence) bool {
