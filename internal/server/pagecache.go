@@ -18,8 +18,10 @@ const (
 	pageLife = time.Second
 	// staleLife is how long it may be served while the database is away.
 	staleLife = 10 * time.Minute
-	// maxPages bounds how many are kept.
-	maxPages = 1000
+	// maxPages and maxPageBytes bound what is kept: anybody can ask for pages
+	// of any tag.
+	maxPages     = 1000
+	maxPageBytes = 64 << 20
 )
 
 // pageCache makes many readers who load a page at once cost one snapshot and
@@ -27,6 +29,7 @@ const (
 type pageCache struct {
 	mu    sync.Mutex
 	pages map[string]cachedPage
+	bytes int
 	loads singleflight.Group
 	// outdated reports whether more is known than a page shows.
 	outdated func(liveblog.Head) bool
@@ -68,8 +71,13 @@ func (p *pageCache) get(key string, load loadPage) (*cacheable, error) {
 func (p *pageCache) put(key string, page cachedPage) *cacheable {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.pages) >= maxPages {
+	if old, known := p.pages[key]; known {
+		p.bytes -= old.body.size()
+	}
+	p.bytes += page.body.size()
+	if len(p.pages) >= maxPages || p.bytes > maxPageBytes {
 		clear(p.pages)
+		p.bytes = page.body.size()
 	}
 	p.pages[key] = page
 	return page.body

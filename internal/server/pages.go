@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"dateline/internal/liveblog"
 
@@ -29,6 +30,7 @@ type PageStore interface {
 const (
 	postsPerPage = 20
 	blogsOnHome  = 50
+	maxTagBytes  = utf8.UTFMax * liveblog.MaxTag
 )
 
 // pageRoutes also answers requests that no other route wants.
@@ -116,6 +118,9 @@ func pageQuery(v url.Values) (liveblog.PageQuery, error) {
 	q := liveblog.PageQuery{
 		OldestFirst: v.Get("order") == "oldest", KeyEvents: v.Get("filter") == "key",
 		Tag: v.Get("tag"), Limit: postsPerPage,
+	}
+	if len(q.Tag) > maxTagBytes || !utf8.ValidString(q.Tag) || strings.ContainsRune(q.Tag, 0) {
+		return q, errNoSuchPage
 	}
 	cursor := v.Get(cursorName(q))
 	if cursor == "" {
@@ -278,7 +283,7 @@ func (s *Server) postPage(c *gin.Context) error {
 		return err
 	case !blog.Public():
 		return errNoSuchPage
-	case post.Status == liveblog.PostRemoved:
+	case post.Status == liveblog.PostRemoved && post.Position > 0:
 		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), blog)
 	case post.Status != liveblog.PostPublished:
 		return errNoSuchPage
