@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"dateline/internal/liveblog"
 
@@ -29,6 +30,7 @@ type PageStore interface {
 const (
 	postsPerPage = 20
 	blogsOnHome  = 50
+	maxTagBytes  = utf8.UTFMax * liveblog.MaxTag
 )
 
 // pageRoutes also answers requests that no other route wants.
@@ -110,13 +112,16 @@ type renderedPage struct {
 	shows liveblog.Head
 }
 
-// maxRecentPages bounds how many pages are kept.
-const maxRecentPages = 1000
+// maxRecentPages bounds the pages that are kept, in bytes: anybody can ask for
+// those of any tag.
+const maxRecentPages = 64 << 20
 
 // newRecentPages keeps pages until the hub knows of more. An older page is no
 // fault: its stream goes on from the number in it.
 func newRecentPages(outdated func(liveblog.Head) bool) *recent[*renderedPage] {
-	return newRecent(maxRecentPages, func(p *renderedPage) bool { return outdated(p.shows) })
+	return newRecent(maxRecentPages,
+		func(p *renderedPage) int { return p.size() },
+		func(p *renderedPage) bool { return outdated(p.shows) })
 }
 
 func (s *Server) renderBlog(ctx context.Context, slug string, q liveblog.PageQuery) (*renderedPage, error) {
@@ -142,6 +147,9 @@ func pageQuery(v url.Values) (liveblog.PageQuery, error) {
 	q := liveblog.PageQuery{
 		OldestFirst: v.Get("order") == "oldest", KeyEvents: v.Get("filter") == "key",
 		Tag: v.Get("tag"), Limit: postsPerPage,
+	}
+	if len(q.Tag) > maxTagBytes || !utf8.ValidString(q.Tag) || strings.ContainsRune(q.Tag, 0) {
+		return q, errNoSuchPage
 	}
 	cursor := v.Get(cursorName(q))
 	if cursor == "" {
@@ -304,7 +312,7 @@ func (s *Server) postPage(c *gin.Context) error {
 		return err
 	case !blog.Public():
 		return errNoSuchPage
-	case post.Status == liveblog.PostRemoved:
+	case post.Status == liveblog.PostRemoved && post.Position > 0:
 		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), blog)
 	case post.Status != liveblog.PostPublished:
 		return errNoSuchPage

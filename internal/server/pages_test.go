@@ -237,6 +237,7 @@ func TestMissingPages(t *testing.T) {
 	f := cupFinal(5)
 	f.posts[0].Status, f.posts[0].HTML = liveblog.PostRemoved, "<p>secret mistake</p>"
 	f.posts[1].Status = liveblog.PostDraft
+	f.posts[2].Status, f.posts[2].Position = liveblog.PostRemoved, 0
 	draft := cupFinal(1)
 	draft.blog.Status = liveblog.BlogDraft
 	down := cupFinal(1)
@@ -254,6 +255,10 @@ func TestMissingPages(t *testing.T) {
 		{"unknown blog", "/b/nothing", f, 404, "Page not found"},
 		{"unknown address", "/nothing/at/all", f, 404, "Page not found"},
 		{"cursor is no number", "/b/cup-final?before=-1", f, 404, "Page not found"},
+		{"tag with NUL", "/b/cup-final?tag=%00", f, 404, "Page not found"},
+		{"tag that is no text", "/b/cup-final?tag=%ff", f, 404, "Page not found"},
+		{"endless tag", "/b/cup-final?tag=" + strings.Repeat("a", 1000), f, 404, "Page not found"},
+		{"draft that was thrown away", "/b/cup-final/p/" + testID(3).String(), f, 404, "Page not found"},
 		{"draft blog", "/b/cup-final", draft, 404, "Page not found"},
 		{"post of a draft blog", "/b/cup-final/p/" + testID(1).String(), draft, 404, "Page not found"},
 		{"feed of a draft blog", "/b/cup-final/feed.atom", draft, 404, "Page not found"},

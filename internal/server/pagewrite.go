@@ -43,6 +43,8 @@ func newCacheable(body []byte) *cacheable {
 	return &cacheable{plain: body, gzipped: fastGzip(body), tag: `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 }
 
+func (b *cacheable) size() int { return len(b.plain) + len(b.gzipped) }
+
 // write answers 304 if the client has this body.
 func (b *cacheable) write(c *gin.Context, contentType string) {
 	b.head(c)
@@ -126,7 +128,11 @@ var errorTexts = map[int][2]string{
 // handlePage adapts h to Gin like handle does, with error pages for people.
 func (s *Server) handlePage(h func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if err := h(c); err != nil {
+		err := errNoSuchPage
+		if slug, named := c.Params.Get("slug"); !named || liveblog.ValidSlug(slug) {
+			err = h(c)
+		}
+		if err != nil {
 			s.pageError(c, err)
 		}
 	}

@@ -20,11 +20,13 @@ const (
 // recent keeps what many readers ask for at once, so that it costs one read a
 // second, and while the database is away none. What fails is not kept.
 type recent[T any] struct {
-	most     int          // entries
+	most     int          // the sizes of all entries together
+	size     func(T) int  // of an entry
 	outdated func(T) bool // reports whether more is known than an entry shows
 	loads    singleflight.Group
 
 	mu      sync.Mutex
+	total   int
 	entries map[string]entry[T]
 }
 
@@ -34,8 +36,8 @@ type entry[T any] struct {
 	tried time.Time // when a read last failed because the database was away
 }
 
-func newRecent[T any](most int, outdated func(T) bool) *recent[T] {
-	return &recent[T]{most: most, outdated: outdated, entries: map[string]entry[T]{}}
+func newRecent[T any](most int, size func(T) int, outdated func(T) bool) *recent[T] {
+	return &recent[T]{most: most, size: size, outdated: outdated, entries: map[string]entry[T]{}}
 }
 
 // get gives the entry of a key, read anew by load where it must be.
@@ -71,8 +73,13 @@ func (r *recent[T]) good(e entry[T]) bool {
 func (r *recent[T]) put(key string, e entry[T]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.entries) >= r.most {
+	if old, known := r.entries[key]; known {
+		r.total -= r.size(old.value)
+	}
+	r.total += r.size(e.value)
+	if r.total > r.most {
 		clear(r.entries)
+		r.total = r.size(e.value)
 	}
 	r.entries[key] = e
 }

@@ -11,10 +11,28 @@ import (
 	"dateline/internal/liveblog"
 )
 
+func one(int) int { return 1 }
+
+func TestRecent_IsBounded(t *testing.T) {
+	cache := newRecent(10, func(size int) int { return size }, func(int) bool { return false })
+	for i, size := range []int{4, 4, 3, 4, 20, 1} {
+		if _, err := cache.get(fmt.Sprint(i), func() (int, error) { return size, nil }); err != nil {
+			t.Fatal(err)
+		}
+		sum := 0
+		for _, e := range cache.entries {
+			sum += e.value
+		}
+		if sum != cache.total || sum > 10 && len(cache.entries) > 1 {
+			t.Errorf("after %d: %d in %d entries, counted %d", i, sum, len(cache.entries), cache.total)
+		}
+	}
+}
+
 func TestRecent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		newest := 1
-		cache := newRecent(2, func(seen int) bool { return seen < newest })
+		cache := newRecent(2, one, func(seen int) bool { return seen < newest })
 		reads, fail := 0, error(nil)
 		get := func(key string) (int, error) {
 			return cache.get(key, func() (int, error) { reads++; return newest, fail })
@@ -48,7 +66,7 @@ func TestRecent(t *testing.T) {
 
 func TestRecent_ManyAtOnceReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cache := newRecent(10, func(int) bool { return false })
+		cache := newRecent(10, one, func(int) bool { return false })
 		reads := 0
 		var all sync.WaitGroup
 		for range 100 {

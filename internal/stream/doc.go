@@ -4,7 +4,7 @@
 //
 // An event becomes a Frame once per node. A subscriber is a cursor into its
 // blog's ring, with no queue of its own: whoever writes to a reader asks
-// Subscriber.Next for what is due and writes it. Subscribing is setting the
+// Subscriber.next for what is due and writes it. Subscribing is setting the
 // cursor, so nothing can fall between replay and live events.
 //
 // Goroutines: Hub.Run is the caller's; each topic fetches in one goroutine at a

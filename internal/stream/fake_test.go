@@ -166,7 +166,11 @@ func (m *noMetrics) Closed(reason string) {
 
 // startHub runs a hub until the test ends.
 func startHub(t testing.TB, log Log, limits Limits) *Hub {
-	h := New(log, encodeText, &noMetrics{}, limits)
+	return startEncodingHub(t, log, limits, encodeText)
+}
+
+func startEncodingHub(t testing.TB, log Log, limits Limits, encode Encode) *Hub {
+	h := New(log, encode, &noMetrics{}, limits)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	started := make(chan struct{})

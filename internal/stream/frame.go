@@ -32,9 +32,9 @@ type Frame struct {
 	Data []byte // JSON
 	SSE  []byte // the event in the format of server-sent events, its end included
 
-	event  liveblog.EventType
-	postID *uuid.UUID
-	at     int64 // Unix nanoseconds of the commit
+	event   liveblog.EventType
+	subject uuid.UUID
+	at      int64 // Unix nanoseconds of the commit
 }
 
 // newFrame renders an event once, for all.
@@ -45,7 +45,15 @@ func newFrame(ev liveblog.Event, encode Encode) (*Frame, error) {
 	}
 	sse := appendEvent(make([]byte, 0, len(data)+len(name)+40), name, ev.Seq, data)
 	body := sse[len(sse)-2-len(data) : len(sse)-2]
-	return &Frame{Seq: ev.Seq, Name: name, Data: body, SSE: sse, event: ev.Type, postID: ev.PostID, at: ev.At.UnixNano()}, nil
+	return &Frame{Seq: ev.Seq, Name: name, Data: body, SSE: sse, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
+}
+
+// subject is the post that an event is about, or the zero id for the blog itself.
+func subject(ev liveblog.Event) uuid.UUID {
+	if ev.PostID == nil {
+		return uuid.Nil
+	}
+	return *ev.PostID
 }
 
 // noID leaves the id line out, so that the reader's last event id stays

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +267,35 @@ func TestServe_OldTextIsNeverReplayed(t *testing.T) {
 		if m := late.next(); m != w {
 			t.Errorf("got %+v, want %+v", m, w)
 		}
+	}
+}
+
+// A feed that corrects one post again and again costs one rendering per frame
+// and fetch, and nobody waits for the renderer.
+func TestHub_PostThatChangesOften(t *testing.T) {
+	const n = 200
+	log := newMemoryLog()
+	var encoded atomic.Int64
+	var h *Hub
+	h = startEncodingHub(t, log, roomy, func(ev liveblog.Event) (string, []byte, error) {
+		encoded.Add(1)
+		h.Readers() // stands still if the topic is locked
+		return encodeText(ev)
+	})
+	c := follow(t, h, Position{})
+	c.expect("hello", "0")
+	score := uuid.New()
+	for range 2 {
+		encoded.Store(0)
+		from := log.now().LastSeq
+		for i := range int64(n) {
+			log.append(liveblog.EventUpdate, score, from+i+2, "goal")
+		}
+		h.Wake(blogA, from+n)
+		c.expectRange(from+1, from+n)
+	}
+	if got := encoded.Load(); got > 2*n {
+		t.Errorf("%d events beside %d older ones of the same post were rendered %d times", n, n, got)
 	}
 }
 

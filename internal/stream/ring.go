@@ -1,7 +1,5 @@
 package stream
 
-import "github.com/google/uuid"
-
 // Bounds of a ring. Readers further behind are served from the log.
 const (
 	maxRingFrames = 1024
@@ -40,22 +38,14 @@ func (r *ring) add(f *Frame) {
 // after gives the frames with seq > cursor, which must be at least low.
 func (r *ring) after(cursor int64) []*Frame { return r.frames[cursor-r.low:] }
 
-// replace renders the frames of a post anew, or for nil those of the blog itself,
-// so that a text which was corrected or removed is not replayed to those who come
-// later.
-func (r *ring) replace(postID *uuid.UUID, render func(old *Frame) (*Frame, error)) error {
-	for i, old := range r.frames {
-		if !same(old.postID, postID) {
+// replace puts frames that were rendered anew where the old ones are.
+func (r *ring) replace(frames []*Frame) {
+	for _, f := range frames {
+		i := f.Seq - r.low - 1
+		if i < 0 || i >= int64(len(r.frames)) {
 			continue
 		}
-		f, err := render(old)
-		if err != nil {
-			return err
-		}
-		r.bytes += len(f.SSE) - len(old.SSE)
+		r.bytes += len(f.SSE) - len(r.frames[i].SSE)
 		r.frames[i] = f
 	}
-	return nil
 }
-
-func same(a, b *uuid.UUID) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -125,8 +125,9 @@ func (c *connection) run(ctx context.Context, refused *reset) string {
 	var leaving <-chan time.Time
 	for {
 		d := c.sub.next(c.buffers[:0])
-		c.buffers = d.buffers
-		if err := c.deliver(ctx, d); err != nil {
+		err := c.deliver(ctx, d)
+		c.keep(d.buffers)
+		if err != nil {
 			return reasonOf(err)
 		}
 		if d.over {
@@ -149,6 +150,17 @@ func (c *connection) run(ctx context.Context, refused *reset) string {
 			_ = c.write(byeFrame()) // it reconnects in any case
 			return nameBye
 		}
+	}
+}
+
+// keep makes the next delivery reuse a list of buffers, but not a long one, and
+// lets go of the frames in it: a reader costs its cursor, not what it was sent.
+func (c *connection) keep(buffers [][]byte) {
+	const ordinary = 16
+	clear(buffers)
+	c.buffers = nil
+	if cap(buffers) <= ordinary {
+		c.buffers = buffers
 	}
 }
 
@@ -200,11 +212,10 @@ func (c *connection) replay(ctx context.Context) error {
 	if len(frames) == 0 {
 		return errHole
 	}
-	buffers := c.buffers[:0]
+	var buffers [][]byte
 	for _, f := range frames {
 		buffers = append(buffers, f.SSE)
 	}
-	c.buffers = buffers
 	c.hub.metrics.Delivered(len(frames))
 	return c.write(buffers...)
 }

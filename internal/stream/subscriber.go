@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 
@@ -206,7 +207,7 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 	for i, ev := range events {
 		f, err := newFrame(ev, h.encode)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("encode event %d: %w", ev.Seq, err)
 		}
 		frames[i] = f
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +24,6 @@ type topic struct {
 
 	mu         sync.Mutex
 	ring       ring
-	about      liveblog.Event // the newest one of the blog itself, with its pinned post as it is now
 	epoch      string
 	status     liveblog.BlogStatus
 	lowSeq     int64 // events up to here are pruned
@@ -37,6 +37,8 @@ type topic struct {
 	readers    int
 	idleSince  time.Time
 	gone       bool // no longer the hub's: takes no readers
+
+	about liveblog.Event // the newest one of the blog itself, its pinned post as it is now; of fetch alone
 }
 
 func newTopic(h *Hub, head liveblog.Head) *topic {
@@ -112,34 +114,35 @@ func (t *topic) abandon(ctx context.Context, err error) {
 	}
 }
 
-// append renders events and adds them to the ring, unless history began anew
-// while they were read.
+// append renders events, and anew the earlier frames of what they are about, and
+// puts them into the ring, unless history began anew while they were read. It
+// renders without the lock, for which all readers wait.
 func (t *topic) append(from int64, events []liveblog.Event) error {
-	frames := make([]*Frame, len(events))
 	for i, ev := range events {
 		if ev.Seq != from+int64(i)+1 {
 			return fmt.Errorf("the log of blog %s has %d after %d", t.blogID, ev.Seq, from+int64(i))
 		}
-		f, err := newFrame(ev, t.hub.encode)
-		if err != nil {
-			return fmt.Errorf("encode event %d: %w", ev.Seq, err)
-		}
-		frames[i] = f
+	}
+	frames, err := t.hub.frames(events)
+	if err != nil {
+		return err
+	}
+	renewed, err := t.renew(t.current(events))
+	if err != nil {
+		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ring.head != from {
-		return nil
+	if t.ring.head == from {
+		t.ring.replace(renewed)
+		t.add(events, frames)
 	}
-	return t.add(events, frames)
+	return nil
 }
 
 // add puts frames into the ring and wakes the readers; t.mu is held.
-func (t *topic) add(events []liveblog.Event, frames []*Frame) error {
+func (t *topic) add(events []liveblog.Event, frames []*Frame) {
 	for i, ev := range events {
-		if err := t.supersede(ev); err != nil {
-			return err
-		}
 		t.ring.add(frames[i])
 		if ev.Blog != nil {
 			t.status = ev.Blog.Status
@@ -148,34 +151,47 @@ func (t *topic) add(events []liveblog.Event, frames []*Frame) error {
 	t.target = max(t.target, t.ring.head)
 	t.hub.metrics.Fetched(len(frames))
 	t.broadcast()
-	return nil
 }
 
-// supersede renders the earlier frames of a post, or those of the blog itself,
-// which carry its pinned post, from their current content.
-func (t *topic) supersede(ev liveblog.Event) error {
-	if ev.Type == liveblog.EventPost && ev.Version == 1 {
-		return nil
+// current finds what events tell of posts and, under the zero id, of the blog
+// itself, which carries its pinned post. Events that were read together are
+// equally new.
+func (t *topic) current(events []liveblog.Event) map[uuid.UUID]liveblog.Event {
+	out := map[uuid.UUID]liveblog.Event{}
+	for _, ev := range events {
+		out[subject(ev)] = ev
 	}
-	if ev.Type == liveblog.EventBlog {
-		t.about = ev
+	if blog, told := out[uuid.Nil]; told {
+		t.about = blog
+	} else if pinned := t.about.Pinned; pinned != nil {
+		if ev, told := out[pinned.ID]; told {
+			t.about.Pinned = ev.Post
+			out[uuid.Nil] = t.about
+		}
 	}
-	if err := t.renew(ev); err != nil {
-		return err
-	}
-	if pinned := t.about.Pinned; pinned == nil || ev.PostID == nil || pinned.ID != *ev.PostID {
-		return nil
-	}
-	t.about.Pinned = ev.Post
-	return t.renew(t.about)
+	return out
 }
 
-func (t *topic) renew(current liveblog.Event) error {
-	return t.ring.replace(current.PostID, func(old *Frame) (*Frame, error) {
-		again := current
+// renew renders the frames of the ring from newer content, so that a text which
+// was corrected or removed is not replayed to those who come later.
+func (t *topic) renew(current map[uuid.UUID]liveblog.Event) ([]*Frame, error) {
+	t.mu.Lock()
+	kept := slices.Clone(t.ring.frames)
+	t.mu.Unlock()
+	var renewed []*Frame
+	for _, old := range kept {
+		again, told := current[old.subject]
+		if !told {
+			continue
+		}
 		again.Seq, again.Type, again.At = old.Seq, old.event, time.Unix(0, old.at)
-		return newFrame(again, t.hub.encode)
-	})
+		f, err := newFrame(again, t.hub.encode)
+		if err != nil {
+			return nil, err
+		}
+		renewed = append(renewed, f)
+	}
+	return renewed, nil
 }
 
 // learn compares the topic with the head that the database reports. asked is
