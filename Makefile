@@ -13,7 +13,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 RACE ?= $(shell [ "$$(go env CGO_ENABLED 2>/dev/null)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
 # Packages that compute for long (password hashes, pictures, hostile Markdown) and
 # share little: the race detector makes them ten times slower and finds nothing.
-PLAIN := /internal/(auth|markup|media)$$
+# Of the whole program's tests, those with many at a time run once more under it.
+PLAIN := /(internal/(auth|markup|media|demo)|cmd/dateline)$$
+RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
 PKG ?= ./...
 RUN ?= .
@@ -49,9 +51,10 @@ test-admin: .cache/admin
 test-go: .cache/admin
 	go vet $(RACE) $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
-	  [ -z "$$plain" ] || go test $(TESTFLAGS) -run '$(RUN)' $$plain
+	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -run '$(RUN)' $$plain
 	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)' || true); \
 	  [ -z "$$raced" ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RUN)' $$raced
+	@[ '$(PKG) $(RUN)' != './... .' ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
 
 lint: .cache/admin ## vet, format and lint
 	go vet ./...

@@ -61,6 +61,12 @@ func watch(r prometheus.Registerer, hub *stream.Hub, listener *postgres.Listener
 		}
 		return 0
 	})
-	gauge("dateline_database_connections", "Connections of the pool for editors and API clients.", func() float64 { return float64(db.Pool().Stat().TotalConns()) })
-	gauge("dateline_database_connections_busy", "Those in use.", func() float64 { return float64(db.Pool().Stat().AcquiredConns()) })
+	gauge("dateline_database_connections", "Open connections to PostgreSQL, without the listener's.", func() float64 {
+		open, _ := db.Connections()
+		return float64(open)
+	})
+	gauge("dateline_database_connections_busy", "Those in use.", func() float64 {
+		_, busy := db.Connections()
+		return float64(busy)
+	})
 }

@@ -115,7 +115,7 @@ func TestReads_EndWhenTheServerHangs(t *testing.T) {
 		"refund":      func(ctx context.Context) error { return db.RefundAttempt(ctx, "x") },
 		"blog":        func(ctx context.Context) error { _, err := db.Blog(ctx, "x"); return err },
 	}
-	warm(t, db.Pool(), len(reads))
+	warm(t, db.Pool(), int(db.Pool().Config().MaxConns))
 	close(r.silent)
 	var all sync.WaitGroup
 	for name, read := range reads {

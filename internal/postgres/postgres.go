@@ -19,7 +19,7 @@ type Config struct {
 	// Synchronous says that a standby confirms every commit, so that a fail-over
 	// loses nothing.
 	Synchronous bool
-	MaxConns    int32 // of the pool for editors and API clients; 0 is 16
+	MaxConns    int32 // of the pool for changes; 0 is 16
 }
 
 // Timeouts. They make an API client hear of trouble within 5 s.
@@ -31,14 +31,17 @@ const (
 	whoTimeout     = 1500 * time.Millisecond // to find whose cookie it is: a reader's request goes on without
 
 	defaultConns = 16
+	readConns    = 8
 	logConns     = 4
 )
 
-// DB is the store. Editors and API clients share one pool; the stream has a
-// small one of its own, so that neither can starve the other.
+// DB is the store. Changes, reads and the stream have a pool each, so that none
+// can starve the others: publishers who queue for one blog's row hold all the
+// connections of theirs, and sign-ins and pages go on.
 type DB struct {
-	pool        *pgxpool.Pool
-	logPool     *pgxpool.Pool
+	writePool   *pgxpool.Pool
+	pool        *pgxpool.Pool // reads
+	logPool     *pgxpool.Pool // the stream's
 	dsn         string
 	synchronous bool
 	onWrite     atomic.Pointer[func(blogID uuid.UUID, seq int64)]
@@ -50,26 +53,40 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.MaxConns == 0 {
 		c.MaxConns = defaultConns
 	}
-	pool, err := newPool(ctx, c.DSN, "dateline", c.MaxConns)
-	if err != nil {
-		return nil, err
+	db := &DB{dsn: c.DSN, synchronous: c.Synchronous}
+	for _, p := range []struct {
+		pool  **pgxpool.Pool
+		name  string
+		conns int32
+	}{{&db.writePool, "dateline", c.MaxConns}, {&db.pool, "dateline reads", readConns}, {&db.logPool, "dateline log", logConns}} {
+		var err error
+		if *p.pool, err = newPool(ctx, c.DSN, p.name, p.conns); err != nil {
+			db.Close()
+			return nil, err
+		}
 	}
-	logPool, err := newPool(ctx, c.DSN, "dateline log", logConns)
-	if err != nil {
-		pool.Close()
-		return nil, err
-	}
-	return &DB{pool: pool, logPool: logPool, dsn: c.DSN, synchronous: c.Synchronous}, nil
+	return db, nil
 }
 
 // Close ends all connections of the pools.
 func (db *DB) Close() {
-	db.pool.Close()
-	db.logPool.Close()
+	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool, db.logPool} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
 }
 
-// Pool gives the pool for editors and API clients to tests and to doctor.
+// Pool gives the pool of reads, to tests.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// Connections tells how many connections the pools have open and in use.
+func (db *DB) Connections() (open, busy int32) {
+	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool, db.logPool} {
+		open, busy = open+pool.Stat().TotalConns(), busy+pool.Stat().AcquiredConns()
+	}
+	return open, busy
+}
 
 // OnWrite sets what to call after a commit that appended events.
 func (db *DB) OnWrite(f func(blogID uuid.UUID, seq int64)) { db.onWrite.Store(&f) }

@@ -39,7 +39,7 @@ func (db *DB) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 }
 
 func (db *DB) tryTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	conn, err := acquire(ctx, db.pool)
+	conn, err := acquire(ctx, db.writePool)
 	if err != nil {
 		return err
 	}
