@@ -37,7 +37,7 @@ const absolute = at => at.toLocaleString([], { dateStyle: 'medium', timeStyle: '
 /** @param {Date} at @returns {string} */
 const ago = at => {
   const minutes = Math.min(0, Math.round((at - Date.now()) / 6e4))
-  if (minutes > -60) return relative.format(minutes, 'minute')
+  if (minutes > -60) return relative.format(minutes, minutes ? 'minute' : 'second')
   if (minutes > -720) return relative.format(Math.round(minutes / 60), 'hour')
   return absolute(at)
 }

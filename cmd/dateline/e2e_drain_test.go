@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -44,6 +45,9 @@ func TestE2E_Drain(t *testing.T) {
 	}
 	node.noPanic()
 	checkGoodbyes(t, readers)
+	for _, r := range readers {
+		checkViews(t, r.log, accepted)
+	}
 	if stored := number(t, dsn, `SELECT sum(views) FROM post_views`); stored != accepted {
 		t.Errorf("%d views were accepted, %d are stored", accepted, stored)
 	}
@@ -57,7 +61,7 @@ func followToEnd(ctx context.Context, r *sseReader, node string, opened *atomic.
 		}
 		return false
 	})
-	if err != errEnded {
+	if !errors.Is(err, errEnded) {
 		return fmt.Errorf("the stream did not end in good order: %w", err)
 	}
 	return nil
@@ -101,5 +105,26 @@ func checkGoodbyes(t *testing.T, readers []*sseReader) {
 	}
 	if len(waits) < len(readers)/2 {
 		t.Errorf("%d readers were told only %d different waits", len(readers), len(waits))
+	}
+}
+
+// checkViews wants counts that only grow, and never beyond what was accepted.
+func checkViews(t *testing.T, log []sseEvent, accepted int64) {
+	t.Helper()
+	last := map[string]int64{}
+	for _, e := range log {
+		var counts struct{ Posts map[string]int64 }
+		if e.name != "views" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(e.data), &counts); err != nil {
+			t.Errorf("views %s: %v", e.data, err)
+		}
+		for post, n := range counts.Posts {
+			if n <= last[post] || n > accepted {
+				t.Errorf("a post has %d views after %d, of %d", n, last[post], accepted)
+			}
+			last[post] = n
+		}
 	}
 }

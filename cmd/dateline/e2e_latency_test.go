@@ -20,7 +20,6 @@ import (
 type crowd struct {
 	t       *testing.T
 	url     string
-	readers []*sseReader
 	mu      sync.Mutex
 	first   spread // to the first byte of each stream
 	arrived chan time.Time

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -60,7 +61,7 @@ func startProcess(t testing.TB, dsn string, args ...string) *process {
 	p := &process{t: t, data: filepath.Join(t.TempDir(), "data"), log: &lockedBuffer{}, exited: make(chan struct{})}
 	all := []string{"serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--log-format=json", "--database-url=" + dsn, "--data-dir=" + p.data}
 	p.cmd = exec.Command(os.Args[0], append(all, args...)...)
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Env = append(foreign(os.Environ()), asProgram+"=1")
 	p.cmd.Stderr = p.log
 	if _, err := p.cmd.StdinPipe(); err != nil { // stays open as long as this process
 		t.Fatal(err)
@@ -77,6 +78,11 @@ func startProcess(t testing.TB, dsn string, args ...string) *process {
 	t.Cleanup(p.kill)
 	p.awaitStart(address)
 	return p
+}
+
+// foreign leaves out settings of the product that happen to be in the environment.
+func foreign(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "DATELINE_") })
 }
 
 // watch reads the banner and then the end of the process.

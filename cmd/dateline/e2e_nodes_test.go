@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,53 +23,110 @@ import (
 // scheduler allows.
 const manySeed = 20260521
 
-// many is the setting of TestE2E_TwoNodesManyPublishers.
+// many is the setting of the tests with many publishers and readers.
 type many struct {
 	t     *testing.T
 	dsn   string
-	nodes []string
+	nodes []*process
 	robot *robot
 	posts int64
+	fatal bool // nodes die, so requests and streams may break
 
-	attempts, lost, replayed, terminated atomic.Int64
+	attempts, lost, replayed, faults atomic.Int64
+}
+
+func newMany(t *testing.T, posts int64) *many {
+	t.Helper()
+	dsn := pgtest.DSN(t)
+	m := &many{t: t, dsn: dsn, robot: newRobot(t, dsn), posts: posts}
+	for range 2 {
+		m.nodes = append(m.nodes, startProcess(t, dsn))
+	}
+	m.robot.newBlog(t, m.nodes[0].url, "many")
+	t.Logf("seed %d", manySeed)
+	return m
 }
 
 // TestE2E_TwoNodesManyPublishers is the promise of the product under what breaks
 // it elsewhere: concurrent publishers who retry, two nodes, readers who come
 // and go between them, and listeners that lose their connections.
 func TestE2E_TwoNodesManyPublishers(t *testing.T) {
-	const publishers, readers, posts = 40, 50, 2000
-	dsn := pgtest.DSN(t)
-	m := &many{t: t, dsn: dsn, robot: newRobot(t, dsn), posts: posts}
-	for range 2 {
-		m.nodes = append(m.nodes, startProcess(t, dsn).url)
+	m := newMany(t, 2000)
+	m.play(40, 50, m.terminateListeners)
+	for _, n := range m.nodes {
+		n.noPanic()
 	}
-	m.robot.newBlog(t, m.nodes[0], "many")
-	t.Logf("seed %d", manySeed)
+}
 
+// TestE2E_NodesDie is the same with a node that is killed again and again, as by
+// a kernel short of memory, and comes back at its address.
+func TestE2E_NodesDie(t *testing.T) {
+	t.Parallel()
+	m := newMany(t, 800)
+	m.fatal = true
+	m.play(8, 20, m.killNodes)
+}
+
+// play publishes all posts while readers follow and faults come, and compares
+// what everybody has at the end.
+func (m *many) play(publishers, readers int, faults func(context.Context) error) {
+	m.t.Helper()
 	began := time.Now()
-	faults, endFaults := context.WithCancel(t.Context())
-	var background errgroup.Group
-	background.Go(func() error { return m.terminateListeners(faults) })
-	var followers errgroup.Group
-	all := make([]*sseReader, readers)
-	for i := range all {
-		all[i] = &sseReader{client: newClient(), slug: "many", query: url.Values{"after": {"0"}}}
-		followers.Go(func() error { return m.wander(all[i], rand.New(rand.NewPCG(manySeed, uint64(i)))) })
+	all, followed := m.followAll(readers)
+	publishing, done := context.WithCancel(m.t.Context())
+	var published time.Duration
+	go func() {
+		defer done()
+		m.publishAll(publishers)
+		published = time.Since(began)
+	}()
+	if err := faults(publishing); err != nil { // until all is published
+		m.t.Fatal(err)
 	}
-	m.publishAll(publishers)
-	published := time.Since(began)
-	if err := followers.Wait(); err != nil {
-		t.Fatal(err)
+	if err := followed(); err != nil {
+		m.t.Fatal(err)
 	}
-	read := time.Since(began)
-	endFaults()
-	if err := background.Wait(); err != nil {
-		t.Fatal(err)
+	m.t.Logf("%d posts published in %v (%.0f a second), read by %d readers after %v", m.posts, published.Round(time.Millisecond),
+		float64(m.posts)/published.Seconds(), readers, time.Since(began).Round(time.Millisecond))
+	m.check(readTruth(m.t, m.dsn, "many"), all)
+	m.checkLate()
+}
+
+// checkLate ends the blog and reads it whole from each node, when most of it is
+// no longer in memory, by stream and by poll.
+func (m *many) checkLate() {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	defer cancel()
+	m.robot.must(m.t, http.MethodPost, m.nodes[0].url+"/api/v1/blogs/many/end", nil, nil)
+	w := readTruth(m.t, m.dsn, "many")
+	for i, n := range m.nodes {
+		began := time.Now()
+		s := &sseReader{client: newClient(), slug: "many", query: url.Values{"after": {"0"}}}
+		if err := s.follow(ctx, n.url, isEnd); err != nil {
+			m.t.Errorf("late stream of node %d: %v", i, err)
+		}
+		p := &pollReader{client: newClient(), url: n.url + "/api/v1/blogs/many/events"}
+		if err := p.follow(ctx); err != nil {
+			m.t.Errorf("late poll of node %d: %v", i, err)
+		}
+		for name, log := range map[string][]sseEvent{"stream": s.log, "poll": p.log} {
+			if err := w.checkReader(log, 0); err != nil {
+				m.t.Errorf("late %s of node %d: %v", name, i, err)
+			}
+		}
+		m.t.Logf("node %d told a late stream and a late poll all of it within %v (%d polls)", i, time.Since(began).Round(time.Millisecond), p.asked)
 	}
-	m.check(readTruth(t, dsn, "many"), all)
-	t.Logf("%d posts published in %v (%.0f a second), read by %d readers after %v", posts, published.Round(time.Millisecond),
-		posts/published.Seconds(), readers, read.Round(time.Millisecond))
+}
+
+func (m *many) followAll(readers int) (all []*sseReader, wait func() error) {
+	var g errgroup.Group
+	for i := range readers {
+		r := &sseReader{client: newClient(), slug: "many", query: url.Values{"after": {"0"}}}
+		all = append(all, r)
+		g.Go(func() error { return m.wander(r, rand.New(rand.NewPCG(manySeed, uint64(i)))) })
+	}
+	return all, g.Wait
 }
 
 // publishAll publishes the posts from many goroutines, over both nodes.
@@ -108,7 +166,7 @@ func (m *many) attempt(n int, random *rand.Rand, cut bool) answer {
 		}
 		ctx, cancel := context.WithTimeout(m.t.Context(), limit)
 		defer cancel()
-		a, err := m.robot.call(ctx, http.MethodPost, m.nodes[random.IntN(len(m.nodes))]+"/api/v1/blogs/many/posts", post,
+		a, err := m.robot.call(ctx, http.MethodPost, m.nodes[random.IntN(len(m.nodes))].url+"/api/v1/blogs/many/posts", post,
 			"Idempotency-Key", fmt.Sprintf("many-publishers-%d", n))
 		if err != nil {
 			m.lost.Add(1)
@@ -140,11 +198,14 @@ func (m *many) wander(r *sseReader, random *rand.Rand) error {
 	last := fmt.Sprint(m.posts)
 	for r.lastID != last {
 		leave := len(r.log) + 1 + random.IntN(200)
-		err := r.follow(ctx, m.nodes[random.IntN(len(m.nodes))], func(e sseEvent) bool {
+		err := r.follow(ctx, m.nodes[random.IntN(len(m.nodes))].url, func(e sseEvent) bool {
 			return len(r.log) >= leave || e.id == last
 		})
-		if err != nil {
+		if err != nil && (!m.fatal || ctx.Err() != nil) {
 			return fmt.Errorf("a stream broke at %s: %w", r.lastID, err)
+		}
+		if err != nil {
+			<-time.After(10 * time.Millisecond) // as a browser would, but sooner
 		}
 	}
 	return nil
@@ -171,7 +232,26 @@ func (m *many) terminateListeners(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		m.terminated.Add(tag.RowsAffected())
+		m.faults.Add(tag.RowsAffected())
+	}
+}
+
+// killNodes kills the second node and starts it again, twice a second or as fast
+// as it comes back. It leaves it running.
+func (m *many) killNodes(ctx context.Context) error {
+	address := "--listen=" + strings.TrimPrefix(m.nodes[1].url, "http://")
+	victim := m.nodes[1]
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		victim.kill()
+		victim = startProcess(m.t, m.dsn, address)
+		m.faults.Add(1)
 	}
 }
 
@@ -192,8 +272,8 @@ func (m *many) check(w truth, readers []*sseReader) {
 		connects += r.connects
 	}
 	m.t.Logf("from commit to reader: %s", m.delays(readers))
-	m.t.Logf("attempts %d, cut off %d, replayed %d; %d readers connected %d times and got %d events; %d listeners terminated",
-		m.attempts.Load(), m.lost.Load(), m.replayed.Load(), len(readers), connects, events, m.terminated.Load())
+	m.t.Logf("attempts %d, cut off %d, replayed %d; %d readers connected %d times and got %d events; %d faults",
+		m.attempts.Load(), m.lost.Load(), m.replayed.Load(), len(readers), connects, events, m.faults.Load())
 }
 
 // delays tells how long events took from their commit to a reader who was

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"dateline/internal/pgtest"
 )
 
-// outage is the setting of TestE2E_DatabaseAway.
+// outage is the setting of the tests that take PostgreSQL away.
 type outage struct {
 	t     *testing.T
 	dsn   string
@@ -34,40 +35,91 @@ const lastTitle = "The last one"
 func TestE2E_DatabaseAway(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Cluster(t)
-	o := &outage{t: t, dsn: cluster.DSN()}
-	o.node, o.robot = startProcess(t, o.dsn), newRobot(t, o.dsn)
+	newOutage(t, cluster.DSN()).endure(cluster.Kill, cluster.Start)
+}
+
+// TestE2E_DatabaseHangs is the same with a server that takes connections and
+// says nothing, as one does whose disk is gone.
+func TestE2E_DatabaseHangs(t *testing.T) {
+	t.Parallel()
+	o := newOutage(t, pgtest.Cluster(t).DSN())
+	var stopped []int
+	resume := func() { signalAll(stopped, syscall.SIGCONT) }
+	t.Cleanup(resume)
+	o.endure(func() {
+		stopped = serverProcesses(t, o.dsn)
+		signalAll(stopped, syscall.SIGSTOP)
+	}, resume)
+}
+
+// serverProcesses lists the first process of a PostgreSQL server and those that
+// serve its clients.
+func serverProcesses(t *testing.T, dsn string) []int {
+	t.Helper()
+	type row struct{ N int64 }
+	pids := query[row](t, dsn, `
+		SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)::bigint AS n
+		UNION ALL SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()`)
+	var out []int
+	for _, p := range pids {
+		out = append(out, int(p.N))
+	}
+	return out
+}
+
+func signalAll(pids []int, s syscall.Signal) {
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, s) // some have ended meanwhile
+	}
+}
+
+func newOutage(t *testing.T, dsn string) *outage {
+	t.Helper()
+	o := &outage{t: t, dsn: dsn, node: startProcess(t, dsn), robot: newRobot(t, dsn)}
 	o.robot.newBlog(t, o.node.url, "away")
 	o.robot.post(t, o.node.url, "away", "Before")
-	ctx, leave := context.WithTimeout(t.Context(), 2*time.Minute)
+	return o
+}
+
+// endure takes the database away and gives it back while readers follow and
+// publishers insist.
+func (o *outage) endure(takeAway, giveBack func()) {
+	o.t.Helper()
+	ctx, leave := context.WithTimeout(o.t.Context(), 2*time.Minute)
 	defer leave()
 	readers, followed := followToLast(ctx, o.node.url, "away", 20)
 	publishing, stop := context.WithCancel(ctx)
 	published := o.publishSteadily(publishing, ctx)
-
-	eventually(t, startLimit, "publishers are at work", func() bool { return o.acknowledged.Load() > 100 })
-	cluster.Kill()
-	killed := time.Now()
+	eventually(o.t, startLimit, "publishers are at work", func() bool { return o.acknowledged.Load() > 100 })
+	takeAway()
+	gone := time.Now()
 	o.refusePublish()
 	o.answerReaders()
-	cluster.Start()
-	started := time.Now()
-	a, _, err := insist(ctx, func(int) (answer, error) { return o.publish(ctx, "After", "while-the-database-is-away") })
-	if err != nil || a.status != http.StatusCreated {
-		t.Fatal(a.status, err)
-	}
-	recovered := time.Since(started)
+	giveBack()
+	back := time.Now()
+	o.publishAgain(ctx)
+	recovered := time.Since(back)
 	stop()
 	if err := published(); err != nil {
-		t.Fatal(err)
+		o.t.Fatal(err)
 	}
-	o.robot.post(t, o.node.url, "away", lastTitle)
+	o.robot.post(o.t, o.node.url, "away", lastTitle)
 	if err := followed(); err != nil {
-		t.Fatalf("%v\n%s", err, o.node.log)
+		o.t.Fatalf("%v\n%s", err, o.node.log)
 	}
-	t.Logf("the database was away for %v and took a post again %v after its start; %d posts in %d attempts besides",
-		started.Sub(killed).Round(time.Millisecond), recovered.Round(time.Millisecond), o.acknowledged.Load(), o.attempts.Load())
+	o.t.Logf("the database was away for %v and took a post again %v after its return; %d posts in %d attempts besides",
+		back.Sub(gone).Round(time.Millisecond), recovered.Round(time.Millisecond), o.acknowledged.Load(), o.attempts.Load())
 	o.check(readers)
-	o.checkReady(started)
+	o.checkReady(back)
+}
+
+// publishAgain repeats the request that was refused until it is answered.
+func (o *outage) publishAgain(ctx context.Context) {
+	o.t.Helper()
+	a, _, err := insist(ctx, func(int) (answer, error) { return o.publish(ctx, "After", "while-the-database-is-away") })
+	if err != nil || a.status != http.StatusCreated {
+		o.t.Fatal(a.status, err)
+	}
 }
 
 // check wants each acknowledged post once, and all of them at each reader, on
@@ -218,5 +270,5 @@ func (o *outage) checkReady(started time.Time) {
 		res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	})
-	o.t.Logf("ready again %v after the start of the database", time.Since(started).Round(time.Millisecond))
+	o.t.Logf("ready again %v after the return of the database", time.Since(started).Round(time.Millisecond))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -143,19 +144,28 @@ func TestE2E_EveryRouteAsksThePolicy(t *testing.T) {
 		if o.secured == open {
 			t.Errorf("%s: the document says secured %v", o.id, o.secured)
 		}
-		for _, body := range []string{"", "{}", bodies[o.id]} {
-			status := g.anonymous(o, body)
-			if isRefusal := status == http.StatusUnauthorized || status == http.StatusForbidden; isRefusal == open && o.id != "refresh-session" && o.id != "sign-in" && o.id != "claim-setup" {
-				t.Errorf("%s answers %d without credentials to %q", o.id, status, body)
-			}
-		}
 		if !open {
 			refused++
 		}
+		g.knock(o, open)
 	}
 	t.Logf("%d operations are public, %d were refused", len(public), refused)
-	if after := g.counts(); fmt.Sprint(before) != fmt.Sprint(after) {
+	if after := g.counts(); !maps.Equal(before, after) {
 		t.Errorf("something was stored: %v, %v", before, after)
+	}
+}
+
+// knock calls an operation without credentials, with any body. Those that sign
+// somebody in say 401 or 403 for reasons of their own.
+func (g *target) knock(o operation, open bool) {
+	g.t.Helper()
+	signsIn := o.id == "refresh-session" || o.id == "sign-in" || o.id == "claim-setup"
+	for _, body := range []string{"", "{}", bodies[o.id]} {
+		status := g.anonymous(o, body)
+		refused := status == http.StatusUnauthorized || status == http.StatusForbidden
+		if refused == open && !signsIn {
+			g.t.Errorf("%s answers %d without credentials to %q", o.id, status, body)
+		}
 	}
 }
 

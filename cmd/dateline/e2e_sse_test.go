@@ -143,7 +143,7 @@ func (r *sseReader) follow(ctx context.Context, node string, on func(sseEvent) (
 	p.lastID = r.lastID
 	for {
 		e, err := p.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return errEnded
 		}
 		if err != nil {

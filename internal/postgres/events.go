@@ -65,32 +65,8 @@ func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, li
 	var events []liveblog.Event
 	posts := map[uuid.UUID]*liveblog.Post{}
 	batch := &pgx.Batch{}
-	batch.Queue(`
-		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at
-		FROM events e JOIN blogs b ON b.id = e.blog_id
-		WHERE e.blog_id = $1 AND e.seq > $2
-		ORDER BY e.seq
-		LIMIT $3`, blogID, after, limit).Query(func(rows pgx.Rows) (err error) {
-		events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
-			ev := liveblog.Event{BlogID: blogID}
-			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At)
-			return ev, err
-		})
-		return err
-	})
-	batch.Queue(`
-		SELECT `+postColumns+postTables+`
-		WHERE p.id IN (
-			SELECT post_id FROM events
-			WHERE blog_id = $1 AND seq > $2
-			ORDER BY seq
-			LIMIT $3)`, blogID, after, limit).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, scanPost)
-		for _, p := range list {
-			posts[p.ID] = p
-		}
-		return err
-	})
+	queueEvents(batch, &events, blogID, after, limit)
+	queuePostsOfEvents(batch, posts, blogID, after, limit)
 	if err := db.logPool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, readErr(err, "events")
 	}
@@ -100,6 +76,38 @@ func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, li
 		}
 	}
 	return events, db.addBlogs(ctx, blogID, events)
+}
+
+func queueEvents(batch *pgx.Batch, into *[]liveblog.Event, blogID uuid.UUID, after int64, limit int) {
+	batch.Queue(`
+		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at
+		FROM events e JOIN blogs b ON b.id = e.blog_id
+		WHERE e.blog_id = $1 AND e.seq > $2
+		ORDER BY e.seq
+		LIMIT $3`, blogID, after, limit).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
+			ev := liveblog.Event{BlogID: blogID}
+			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At)
+			return ev, err
+		})
+		return err
+	})
+}
+
+func queuePostsOfEvents(batch *pgx.Batch, into map[uuid.UUID]*liveblog.Post, blogID uuid.UUID, after int64, limit int) {
+	batch.Queue(`
+		SELECT `+postColumns+postTables+`
+		WHERE p.id IN (
+			SELECT post_id FROM events
+			WHERE blog_id = $1 AND seq > $2
+			ORDER BY seq
+			LIMIT $3)`, blogID, after, limit).Query(func(rows pgx.Rows) error {
+		posts, err := pgx.CollectRows(rows, scanPost)
+		for _, p := range posts {
+			into[p.ID] = p
+		}
+		return err
+	})
 }
 
 // addBlogs gives the events about the blog itself its current content.

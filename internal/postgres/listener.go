@@ -102,6 +102,8 @@ func (l *Listener) Poll(ctx context.Context) {
 func (l *Listener) look(ctx context.Context) error {
 	watched := l.audience.Watched()
 	if len(watched) == 0 {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
 		return l.db.logPool.Ping(ctx)
 	}
 	heads, err := l.db.Heads(ctx, watched)

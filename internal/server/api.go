@@ -155,7 +155,7 @@ func (s *Server) findBlog(ctx context.Context, slug string, cached bool) (*liveb
 	case !liveblog.ValidSlug(slug):
 		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no such blog")
 	case cached:
-		return s.blogCache.get(ctx, s.blogs, slug)
+		return s.recentBlog(ctx, slug)
 	default:
 		return s.blogs.Blog(ctx, slug)
 	}

@@ -28,6 +28,22 @@ type BlogStore interface {
 	MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblog.Role, error)
 }
 
+// maxRecentBlogs bounds how many blogs are kept.
+const maxRecentBlogs = 4096
+
+func newRecentBlogs() *recent[*liveblog.Blog] {
+	one := func(*liveblog.Blog) int { return 1 }
+	return newRecent(maxRecentBlogs, one, func(*liveblog.Blog) bool { return false })
+}
+
+// recentBlog gives a blog as it was within the last second; callers do not
+// change it.
+func (s *Server) recentBlog(ctx context.Context, slug string) (*liveblog.Blog, error) {
+	return s.recentBlogs.get(slug, func() (*liveblog.Blog, error) {
+		return s.blogs.Blog(context.WithoutCancel(ctx), slug)
+	})
+}
+
 func (s *Server) blogRoutes() {
 	op := func(id, method, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: "/api/v1/blogs" + path, Summary: summary, Tags: []string{"Blogs"}}
@@ -69,7 +85,7 @@ func newBlogBody(b *liveblog.Blog) blogBody {
 	return blogBody{
 		ID: b.ID, Slug: b.Slug, Title: b.Title, Summary: b.Summary, SummaryHTML: b.SummaryHTML, Status: b.Status,
 		Language: b.Language, Unlisted: b.Unlisted, PinnedPostID: b.PinnedPostID, Version: b.Version,
-		Epoch: b.Epoch, LastSeq: b.LastSeq, URL: "/b/" + b.Slug,
+		Epoch: b.Epoch, LastSeq: b.LastSeq, URL: blogURL(b.Slug),
 		CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
 	}
 }

@@ -97,18 +97,46 @@ func (s *Server) blogPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	slug := c.Param("slug")
-	return s.cached(c, pagePath(slug, q), func() ([]byte, liveblog.Head, error) {
-		page, err := s.pages.Page(context.WithoutCancel(c.Request.Context()), slug, q)
-		if err != nil {
-			return nil, liveblog.Head{}, err
-		}
-		if !page.Blog.Public() {
-			return nil, liveblog.Head{}, errNoSuchPage
-		}
-		html, err := s.render.page("blog.html", s.blogView(page, q))
-		return html, liveblog.Head{BlogID: page.Blog.ID, Epoch: page.Blog.Epoch, LastSeq: page.Blog.LastSeq}, err
-	})
+	ctx, slug := context.WithoutCancel(c.Request.Context()), c.Param("slug")
+	page, err := s.recentPages.get(pagePath(slug, q), func() (*renderedPage, error) { return s.renderBlog(ctx, slug, q) })
+	if err != nil {
+		return err
+	}
+	page.write(c, "text/html; charset=utf-8")
+	return nil
+}
+
+// renderedPage is a page of a blog and how much of the log it shows.
+type renderedPage struct {
+	*cacheable
+	shows liveblog.Head
+}
+
+// maxRecentPages bounds the pages that are kept, in bytes: anybody can ask for
+// pages of any tag.
+const maxRecentPages = 64 << 20
+
+// newRecentPages keeps pages until the hub knows of more. An older page is no
+// fault: its stream goes on from the number in it.
+func newRecentPages(outdated func(liveblog.Head) bool) *recent[*renderedPage] {
+	size := func(p *renderedPage) int { return p.size() }
+	return newRecent(maxRecentPages, size, func(p *renderedPage) bool { return outdated(p.shows) })
+}
+
+func (s *Server) renderBlog(ctx context.Context, slug string, q liveblog.PageQuery) (*renderedPage, error) {
+	page, err := s.pages.Page(ctx, slug, q)
+	if err != nil {
+		return nil, err
+	}
+	if !page.Blog.Public() {
+		return nil, errNoSuchPage
+	}
+	html, err := s.render.page("blog.html", s.blogView(page, q))
+	if err != nil {
+		return nil, err
+	}
+	shows := liveblog.Head{BlogID: page.Blog.ID, Epoch: page.Blog.Epoch, LastSeq: page.Blog.LastSeq}
+	return &renderedPage{newCacheable(html), shows}, nil
 }
 
 var errNoSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")

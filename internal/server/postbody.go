@@ -13,11 +13,12 @@ import (
 // maxRevisions is how many versions of a post are listed.
 const maxRevisions = 200
 
-// postBody is a post as clients see it. What is behind the pointer is for those
-// who may read drafts.
-type postBody struct {
+// PublicPost is what everybody may see of a post, in answers and in events.
+// Like all that a body embeds it is exported: huma leaves out of the OpenAPI
+// document what is not.
+type PublicPost struct {
 	ID          uuid.UUID           `json:"id"`
-	Seq         int64               `json:"seq,omitempty" doc:"Of the event that this change caused, if readers see it"`
+	Seq         int64               `json:"seq,omitempty" doc:"Of the event, or of the event that this change caused if readers see it"`
 	Version     int64               `json:"version"`
 	Position    int64               `json:"position" doc:"Place in the timeline; 0 when never published"`
 	Status      liveblog.PostStatus `json:"status" enum:"published,draft,submitted,removed"`
@@ -30,13 +31,30 @@ type postBody struct {
 	PublishedAt *time.Time          `json:"published_at"`
 	EditedAt    *time.Time          `json:"edited_at" doc:"Last visible change after publication"`
 	URL         string              `json:"url"`
-	Views       int64               `json:"views"`
-
-	*postInside
 }
 
-// postInside is what only editors see of a post.
-type postInside struct {
+func newPublicPost(p *liveblog.Post, slug string, seq int64) PublicPost {
+	tags := p.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	return PublicPost{
+		ID: p.ID, Seq: seq, Version: p.Version, Position: p.Position, Status: p.Status,
+		Title: p.Title, HTML: p.HTML, Byline: p.Byline, Tags: tags, KeyEvent: p.KeyEvent, Pinned: p.Pinned,
+		PublishedAt: p.PublishedAt, EditedAt: p.EditedAt, URL: postURL(blogURL(slug), p.ID),
+	}
+}
+
+// postBody is a post in an answer. What is behind the pointer is for those who
+// may read drafts.
+type postBody struct {
+	PublicPost
+	Views int64 `json:"views"`
+	*PostInside
+}
+
+// PostInside is what only editors see of a post.
+type PostInside struct {
 	Body       string      `json:"body" doc:"Markdown"`
 	Text       string      `json:"text"`
 	ExternalID string      `json:"external_id"`
@@ -58,17 +76,9 @@ func newAuthorBody(id *uuid.UUID, name string) *authorBody {
 }
 
 func newPostBody(ctx context.Context, p *liveblog.Post) postBody {
-	scope := blogOf(ctx)
-	out := postBody{
-		ID: p.ID, Version: p.Version, Position: p.Position, Status: p.Status, Title: p.Title, HTML: p.HTML,
-		Byline: p.Byline, Tags: p.Tags, KeyEvent: p.KeyEvent, Pinned: p.Pinned, PublishedAt: p.PublishedAt,
-		EditedAt: p.EditedAt, URL: "/b/" + scope.blog.Slug + "/p/" + p.ID.String(), Views: p.Views,
-	}
-	if out.Tags == nil {
-		out.Tags = []string{}
-	}
+	out := postBody{PublicPost: newPublicPost(p, blogOf(ctx).blog.Slug, 0), Views: p.Views}
 	if may(ctx, auth.ReadUnpublished) || may(ctx, auth.SubmitPost) {
-		out.postInside = &postInside{
+		out.PostInside = &PostInside{
 			Body: p.Body, Text: p.Text, ExternalID: p.ExternalID, Author: newAuthorBody(p.AuthorID, p.AuthorName),
 			CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 		}

@@ -133,23 +133,10 @@ func (r *Renderer) Article(post *liveblog.Post, slug string) (string, error) {
 	return b.String(), nil
 }
 
-// postData is the public shape of a post; Seq and Article are in events only.
+// postData is a post in an event.
 type postData struct {
-	ID          uuid.UUID           `json:"id"`
-	Seq         int64               `json:"seq,omitempty"`
-	Version     int64               `json:"version"`
-	Position    int64               `json:"position"`
-	Status      liveblog.PostStatus `json:"status"`
-	Title       string              `json:"title"`
-	HTML        string              `json:"html"`
-	Byline      string              `json:"byline"`
-	Tags        []string            `json:"tags"`
-	KeyEvent    bool                `json:"key_event"`
-	Pinned      bool                `json:"pinned"`
-	PublishedAt *time.Time          `json:"published_at"`
-	EditedAt    *time.Time          `json:"edited_at"`
-	URL         string              `json:"url"`
-	Article     string              `json:"article,omitempty"`
+	PublicPost
+	Article string `json:"article"`
 }
 
 // goneData is all a reader is told of a removed post.
@@ -159,27 +146,11 @@ type goneData struct {
 	Version int64     `json:"version"`
 }
 
-// blogData is the public shape of a blog with what its page's head shows.
+// blogData is a blog in an event, with what the head of its page shows.
 type blogData struct {
-	Seq          int64               `json:"seq"`
-	ID           uuid.UUID           `json:"id"`
-	Slug         string              `json:"slug"`
-	Title        string              `json:"title"`
-	Summary      string              `json:"summary"`
-	SummaryHTML  string              `json:"summary_html"`
-	Status       liveblog.BlogStatus `json:"status"`
-	Language     string              `json:"language"`
-	Unlisted     bool                `json:"unlisted"`
-	PinnedPostID *uuid.UUID          `json:"pinned_post_id"`
-	Version      int64               `json:"version"`
-	Epoch        string              `json:"epoch"`
-	LastSeq      int64               `json:"last_seq"`
-	URL          string              `json:"url"`
-	CreatedAt    time.Time           `json:"created_at"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	StartedAt    *time.Time          `json:"started_at"`
-	EndedAt      *time.Time          `json:"ended_at"`
-	PinnedPost   *postData           `json:"pinned_post"`
+	Seq int64 `json:"seq"`
+	blogBody
+	PinnedPost *postData `json:"pinned_post"`
 }
 
 // Encode makes the name and the data of the server-sent event for ev: one line
@@ -227,30 +198,16 @@ func (r *Renderer) postData(p *liveblog.Post, slug string, seq int64) (*postData
 	if err != nil {
 		return nil, err
 	}
-	tags := p.Tags
-	if tags == nil {
-		tags = []string{}
-	}
-	return &postData{
-		ID: p.ID, Seq: seq, Version: p.Version, Position: p.Position, Status: p.Status,
-		Title: p.Title, HTML: p.HTML, Byline: p.Byline, Tags: tags, KeyEvent: p.KeyEvent, Pinned: p.Pinned,
-		PublishedAt: p.PublishedAt, EditedAt: p.EditedAt, URL: postURL(blogURL(slug), p.ID), Article: article,
-	}, nil
+	return &postData{newPublicPost(p, slug, seq), article}, nil
 }
 
 func (r *Renderer) blogData(ev liveblog.Event) (*blogData, error) {
-	b := ev.Blog
-	v := &blogData{
-		Seq: ev.Seq, ID: b.ID, Slug: b.Slug, Title: b.Title, Summary: b.Summary, SummaryHTML: b.SummaryHTML,
-		Status: b.Status, Language: b.Language, Unlisted: b.Unlisted, PinnedPostID: b.PinnedPostID,
-		Version: b.Version, Epoch: b.Epoch, LastSeq: b.LastSeq, URL: blogURL(b.Slug),
-		CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
-	}
+	v := &blogData{Seq: ev.Seq, blogBody: newBlogBody(ev.Blog)}
 	if ev.Pinned == nil || ev.Pinned.Status != liveblog.PostPublished {
 		return v, nil
 	}
 	var err error
-	v.PinnedPost, err = r.postData(ev.Pinned, b.Slug, 0)
+	v.PinnedPost, err = r.postData(ev.Pinned, ev.Blog.Slug, 0)
 	return v, err
 }
 

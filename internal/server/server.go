@@ -60,16 +60,16 @@ type Server struct {
 	api     huma.API
 	access  []access
 
-	blogs     BlogStore
-	posts     PostStore
-	pages     PageStore
-	render    *Renderer
-	blogCache *blogCache
-	pageCache *pageCache
-	rates     *rateLimiter
-	hub       *stream.Hub
-	views     *views.Batcher
-	counts    CountStore
+	blogs       BlogStore
+	posts       PostStore
+	pages       PageStore
+	render      *Renderer
+	recentBlogs *recent[*liveblog.Blog]
+	recentPages *recent[*renderedPage]
+	rates       *rateLimiter
+	hub         *stream.Hub
+	views       *views.Batcher
+	counts      CountStore
 
 	adminPacked sync.Map // gzip by name
 
@@ -88,13 +88,18 @@ type Server struct {
 var setGlobals = sync.OnceFunc(func() {
 	gin.SetMode(gin.ReleaseMode)
 	huma.NewErrorWithContext = newHumaError
+	// The OpenAPI document describes errors by what this returns.
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return newHumaError(nil, status, msg, errs...)
+	}
 })
 
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
 	setGlobals()
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts, blogCache: newBlogCache(), pageCache: newPageCache(o.Outdated), rates: newRateLimiter(o.RatePerMinute), pages: o.Pages, render: o.Renderer,
+		options: o, blogs: o.Blogs, posts: o.Posts, recentBlogs: newRecentBlogs(), recentPages: newRecentPages(o.Outdated),
+		rates: newRateLimiter(o.RatePerMinute), pages: o.Pages, render: o.Renderer,
 		hub: o.Hub, views: o.Views, counts: o.Counts,
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),

@@ -614,6 +614,41 @@ func TestHub_EvictsIdleTopics(t *testing.T) {
 	})
 }
 
+// slowLog answers the question for the heads with what was true when it was asked.
+type slowLog struct {
+	*memoryLog
+	answer chan struct{}
+}
+
+func (l *slowLog) Heads(ctx context.Context, ids []uuid.UUID) ([]liveblog.Head, error) {
+	heads, err := l.memoryLog.Heads(ctx, ids)
+	<-l.answer
+	return heads, err
+}
+
+// A reader who has just seen an event on another node may share the answer to a
+// question that was asked before the event: that is no reason to refuse.
+func TestSubscribe_SharedAnswerMayBeOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &slowLog{newMemoryLog(), make(chan struct{})}
+		h := startHub(t, log, roomy)
+		topic := h.begin(log.now())
+		go func() { _ = topic.ask(t.Context()) }() // only its question matters
+		synctest.Wait()
+		log.publish(1)
+		refused := make(chan *reset, 1)
+		go func() {
+			_, r, _ := h.subscribe(t.Context(), topic, Position{After: 1, HasAfter: true})
+			refused <- r
+		}()
+		synctest.Wait()
+		close(log.answer)
+		if r := <-refused; r != nil {
+			t.Errorf("the reader is told to start again: %+v", r)
+		}
+	})
+}
+
 // A reader who finds a topic at the moment when it is let go must not wait
 // there for news that go to its successor.
 func TestHub_EvictedTopicTakesNobody(t *testing.T) {

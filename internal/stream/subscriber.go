@@ -66,16 +66,10 @@ type due struct {
 // frame that says so and goes on from the end of the log.
 //
 // What this node does not know of is not trusted and not refused before the
-// database was asked: the reader may come from a faster node. A question that was
-// under way already may be too old for it, but the next one is not.
+// database was asked: the reader may come from a faster node.
 func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
-	for range 2 {
-		if t.knows(p) {
-			break
-		}
-		if err := t.ask(ctx); err != nil {
-			return nil, nil, err
-		}
+	if err := t.reach(ctx, p); err != nil {
+		return nil, nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -89,6 +83,21 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 	}
 	h.metrics.Reset(reason)
 	return s, &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head}, nil
+}
+
+// reach asks how far the log goes when a position is not in the history that is
+// known. It asks twice at most: the first answer may be that to a question which
+// another reader asked before the event at this position was there.
+func (t *topic) reach(ctx context.Context, p Position) error {
+	for range 2 {
+		if t.knows(p) {
+			return nil
+		}
+		if err := t.ask(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // knows reports whether a position is in the topic's history, as far as this

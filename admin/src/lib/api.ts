@@ -1,6 +1,6 @@
 import { call } from './http'
 import type {
-  Blog, Media, NewBlog, NewPost, NewToken, Page, Post, PostPage, PostPatch, PostStatus, Revision, Role, Session, Stats,
+  Blog, Media, Member, MemberRole, NewBlog, NewPost, NewToken, Page, Post, PostPage, PostPatch, PostStatus, Revision, Role, Session, Stats,
   Token, User,
 } from './types'
 
@@ -93,6 +93,15 @@ export const createUser = (user: { email: string; name: string; role: Role; pass
 
 export const editUser = (id: string, patch: { name?: string; role?: Role; disabled?: boolean }) =>
   call<User>(`/users/${encodeURIComponent(id)}`, { method: 'PATCH', body: patch })
+
+const memberPath = (slug: string, user: string) => `${blogPath(slug)}/members/${encodeURIComponent(user)}`
+
+export const listMembers = async (slug: string) => (await call<{ items: Member[] }>(`${blogPath(slug)}/members`)).items
+
+export const setMember = (slug: string, user: string, role: MemberRole) =>
+  call<Member>(memberPath(slug, user), { method: 'PUT', body: { role } })
+
+export const removeMember = (slug: string, user: string) => call<null>(memberPath(slug, user), { method: 'DELETE' })
 
 export const listTokens = async () => (await call<Page<Token>>('/tokens')).items
 

@@ -15,6 +15,14 @@ export interface User {
   created_at: string
 }
 
+/** What somebody may be on one blog. */
+export type MemberRole = Exclude<Role, 'admin'>
+
+export interface Member {
+  user: User
+  role: MemberRole
+}
+
 export interface Session {
   user: User
   permissions: Permission[]

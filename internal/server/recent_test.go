@@ -1,0 +1,86 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dateline/internal/liveblog"
+)
+
+func TestRecent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		newest := 1
+		cache := newRecent(2, one, func(seen int) bool { return seen < newest })
+		reads, fail := 0, error(nil)
+		get := func(key string) (int, error) {
+			return cache.get(key, func() (int, error) { reads++; return newest, fail })
+		}
+		expect := func(what string, value, sum int) {
+			t.Helper()
+			if got, err := get("a"); got != value || err != nil || reads != sum {
+				t.Errorf("%s: %d, %v after %d reads; want %d after %d", what, got, err, reads, value, sum)
+			}
+		}
+		expect("at first", 1, 1)
+		expect("at once again", 1, 1)
+		newest = 2
+		expect("when more is known", 2, 2)
+		time.Sleep(recentLife)
+		expect("a second later", 2, 3)
+		time.Sleep(recentLife)
+		fail = fmt.Errorf("%w: no answer", liveblog.ErrUnavailable)
+		expect("while the database is away", 2, 4)
+		expect("without waiting for it again", 2, 4)
+		time.Sleep(staleLife)
+		if _, err := get("a"); !errors.Is(err, liveblog.ErrUnavailable) {
+			t.Errorf("after long: %v", err)
+		}
+		fail = liveblog.ErrNotFound
+		if _, err := get("b"); !errors.Is(err, liveblog.ErrNotFound) {
+			t.Errorf("not found: %v", err)
+		}
+	})
+}
+
+func TestRecent_ManyAtOnceReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache := newRecent(10, one, func(int) bool { return false })
+		reads := 0
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				_, _ = cache.get("a", func() (int, error) { time.Sleep(time.Second / 2); reads++; return 1, nil })
+			})
+		}
+		all.Wait()
+		if reads != 1 {
+			t.Errorf("%d reads", reads)
+		}
+	})
+}
+
+// one is the weight of entries that are merely counted.
+func one(int) int { return 1 }
+
+// Whoever asks for pages of ever new tags fills no memory.
+func TestRecent_StaysWithinItsWeight(t *testing.T) {
+	const most = 100
+	cache := newRecent(most, func(weight int) int { return weight }, func(int) bool { return true })
+	for i := range 500 {
+		weight := 1 + i%40
+		if _, err := cache.get(fmt.Sprint(i%7), func() (int, error) { return weight, nil }); err != nil {
+			t.Fatal(err)
+		}
+		held := 0
+		for _, e := range cache.entries {
+			held += e.value
+		}
+		if held > most || held != cache.held {
+			t.Fatalf("entries of %d are kept after %d reads, %d counted", held, i+1, cache.held)
+		}
+	}
+}
