@@ -144,8 +144,10 @@ const connect = () => {
   opened.onerror = () => {
     if (opened !== source) return
     clearTimeout(hello)
-    if (opened.readyState === EventSource.CLOSED) later()
-    else if (!leaving) lost()
+    // 2 is closed. A node that said bye may go; that none is there after it, is told.
+    if (opened.readyState === 2) later()
+    else if (leaving) leaving = false
+    else lost()
   }
 }
 

@@ -57,9 +57,10 @@ func (n *newsroom) checkAccessibility() {
 		}
 		dress(n.editor, look.scheme, look.width, look.height)
 		for path, ready := range map[string]string{
-			"blogs":            `document.querySelector('[data-testid="blog-list"] a')`,
-			"blogs/first-blog": `document.querySelector('[data-testid="post"]') && document.querySelector('.ProseMirror')`,
-			"users":            "document.querySelector('main h1')", "tokens": "document.querySelector('main h1')",
+			"blogs":                    `document.querySelector('[data-testid="blog-list"] a')`,
+			"blogs/first-blog":         `document.querySelector('[data-testid="post"]') && document.querySelector('.ProseMirror')`,
+			"blogs/first-blog/members": `document.querySelector('[data-testid="member-list"] select')`,
+			"users":                    "document.querySelector('main h1')", "tokens": "document.querySelector('main h1')",
 			"account": "document.querySelector('main h1')", "new": `document.querySelector('[data-testid="blog-title"]')`,
 		} {
 			n.editor.Open(n.node.url + "/admin/#/" + path)

@@ -33,6 +33,7 @@ func TestE2E_KillAndRestart(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t)
 	n.setUp()
+	n.addMember()
 	for range 2 {
 		n.readers = append(n.readers, n.read("/b/first-blog"))
 	}
@@ -102,6 +103,46 @@ func (n *newsroom) setUp() {
 	n.fill(`[data-testid="blog-title"]`, "First blog")
 	n.press(`[data-testid="create-blog"]`)
 	n.editor.Wait(`document.querySelector('[data-testid="connection"][data-state="live"]')`)
+}
+
+// addMember makes an account that may only look, and then an editor of the one blog of it.
+func (n *newsroom) addMember() {
+	n.t.Helper()
+	n.editor.Open(n.node.url + "/admin/#/users")
+	n.press(`[data-testid="add-user"]`)
+	n.fill(`[data-testid="user-name"]`, "Vera")
+	n.fill(`[data-testid="user-email"]`, "vera@example.org")
+	n.fill(`[data-testid="user-password"]`, adminPassword)
+	n.choose(`[data-testid="user-role"]`, "Viewer")
+	n.press(`[data-testid="save-user"]`)
+	n.editor.Wait(`document.querySelectorAll('[data-testid="user-list"] li').length === 2`)
+	n.editor.Open(n.node.url + "/admin/#/blogs/first-blog")
+	n.press(`[data-testid="members-link"]`)
+	const member = `[data-testid="member-list"] [data-user] `
+	n.choose(`[data-testid="member-user"]`, "Vera")
+	n.press(`[data-testid="add-member"]`)
+	n.editor.Wait(fmt.Sprintf("document.querySelector(%q)?.value === 'editor'", member+"select"))
+	n.choose(member+"select", "Contributor")
+	n.press(member + `[data-testid="remove-member"]`)
+	n.press(`[data-testid="confirm-yes"]`)
+	n.editor.Wait(fmt.Sprintf("!document.querySelector(%q)", member))
+	n.choose(`[data-testid="member-user"]`, "Vera")
+	n.press(`[data-testid="add-member"]`)
+	n.editor.Wait(fmt.Sprintf("document.querySelector(%q)", member))
+	n.press(`[data-testid="back-to-desk"]`)
+	n.editor.Wait(`document.querySelector('[data-testid="connection"][data-state="live"]')`)
+}
+
+// choose picks the option of a select whose text begins with what is given.
+func (n *newsroom) choose(selector, text string) {
+	n.t.Helper()
+	option := fmt.Sprintf("[...document.querySelector(%q)?.options ?? []].find(o => o.text.startsWith(%q))", selector, text)
+	n.editor.Wait(option)
+	browsertest.Eval[bool](n.editor, fmt.Sprintf(`(() => {
+		const select = document.querySelector(%q)
+		select.value = %s.value
+		return select.dispatchEvent(new Event('change', {bubbles: true}))
+	})()`, selector, option))
 }
 
 // fill types into a field as a person does.

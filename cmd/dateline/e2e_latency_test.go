@@ -29,7 +29,7 @@ type crowd struct {
 // chain of middleware and over real sockets: how fast a stream opens, and how
 // long after the publisher's request a post is there.
 func TestE2E_FirstByteAndLatency(t *testing.T) {
-	const streams, posts = 1000, 40
+	const streams, posts = 1000, 20
 	dsn := pgtest.DSN(t)
 	node, robot := startProcess(t, dsn), newRobot(t, dsn)
 	robot.newBlog(t, node.url, "crowd")

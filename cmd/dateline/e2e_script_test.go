@@ -23,7 +23,7 @@ func TestE2E_ScriptIsPlayed(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)
 	node, robot := startProcess(t, dsn), newRobot(t, dsn)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	streamed := &sseReader{client: newClient(), slug: "cup", query: url.Values{"after": {"0"}}}
 	polled := &pollReader{client: newClient(), url: node.url + "/api/v1/blogs/cup/events"}

@@ -32,8 +32,7 @@ type BlogStore interface {
 const maxRecentBlogs = 4096
 
 func newRecentBlogs() *recent[*liveblog.Blog] {
-	one := func(*liveblog.Blog) int { return 1 }
-	return newRecent(maxRecentBlogs, one, func(*liveblog.Blog) bool { return false })
+	return newRecent(maxRecentBlogs, func(*liveblog.Blog) int { return 1 }, func(*liveblog.Blog) bool { return false })
 }
 
 // recentBlog gives a blog as it was within the last second; callers do not

@@ -113,14 +113,15 @@ type renderedPage struct {
 }
 
 // maxRecentPages bounds the pages that are kept, in bytes: anybody can ask for
-// pages of any tag.
+// those of any tag.
 const maxRecentPages = 64 << 20
 
 // newRecentPages keeps pages until the hub knows of more. An older page is no
 // fault: its stream goes on from the number in it.
 func newRecentPages(outdated func(liveblog.Head) bool) *recent[*renderedPage] {
-	size := func(p *renderedPage) int { return p.size() }
-	return newRecent(maxRecentPages, size, func(p *renderedPage) bool { return outdated(p.shows) })
+	return newRecent(maxRecentPages,
+		func(p *renderedPage) int { return p.size() },
+		func(p *renderedPage) bool { return outdated(p.shows) })
 }
 
 func (s *Server) renderBlog(ctx context.Context, slug string, q liveblog.PageQuery) (*renderedPage, error) {

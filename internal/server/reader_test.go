@@ -25,6 +25,7 @@ type scripted struct {
 	beacons chan string
 	refuse  atomic.Int32 // how many of the next streams get 503
 	mute    atomic.Bool  // streams open, but no byte comes
+	vanish  func()       // nobody answers at the address any more
 }
 
 // conn is one open stream.
@@ -50,6 +51,10 @@ func newScripted(t testing.TB, f *fakePages) *scripted {
 		server.Close()
 	})
 	s.url = server.URL
+	s.vanish = func() {
+		_ = server.Listener.Close()
+		server.CloseClientConnections()
+	}
 	return s
 }
 
@@ -328,6 +333,21 @@ func TestReconnects(t *testing.T) {
 	if c = s.open(); !strings.Contains(c.query, "after=4") {
 		t.Errorf("resumes after a lag with %s", c.query)
 	}
+}
+
+func TestByeWhenNobodyComesBack(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final", hasten)
+	p.Expect("net::ERR_")
+	c := s.open()
+	p.Wait(badge + ` === 'Live'`)
+	c.send("bye", "", "{}")
+	c.out <- "retry: 10\n\n"
+	c.close()
+	<-c.done
+	s.vanish()
+	p.Wait(badge + ` === 'Reconnecting…'`)
 }
 
 func TestEndAndHead(t *testing.T) {

@@ -20,14 +20,14 @@ const (
 // recent keeps what many readers ask for at once, so that it costs one read a
 // second, and while the database is away none. What fails is not kept.
 type recent[T any] struct {
-	most     int          // of all entries' weight
-	weight   func(T) int  // of an entry
+	most     int          // the sizes of all entries together
+	size     func(T) int  // of an entry
 	outdated func(T) bool // reports whether more is known than an entry shows
 	loads    singleflight.Group
 
 	mu      sync.Mutex
+	total   int
 	entries map[string]entry[T]
-	held    int // weight of the entries
 }
 
 type entry[T any] struct {
@@ -36,8 +36,8 @@ type entry[T any] struct {
 	tried time.Time // when a read last failed because the database was away
 }
 
-func newRecent[T any](most int, weight func(T) int, outdated func(T) bool) *recent[T] {
-	return &recent[T]{most: most, weight: weight, outdated: outdated, entries: map[string]entry[T]{}}
+func newRecent[T any](most int, size func(T) int, outdated func(T) bool) *recent[T] {
+	return &recent[T]{most: most, size: size, outdated: outdated, entries: map[string]entry[T]{}}
 }
 
 // get gives the entry of a key, read anew by load where it must be.
@@ -56,7 +56,8 @@ func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 		return value, err
 	})
 	if errors.Is(err, liveblog.ErrUnavailable) && known && time.Since(kept.read) < staleLife {
-		r.spare(key, kept)
+		kept.tried = time.Now()
+		r.put(key, kept)
 		return kept.value, nil
 	}
 	return value.(T), err
@@ -69,27 +70,16 @@ func (r *recent[T]) good(e entry[T]) bool {
 		time.Since(e.tried) < recentLife && time.Since(e.read) < staleLife
 }
 
-// spare lets those who ask within the next moment wait for no database, unless
-// somebody has read the entry anew meanwhile.
-func (r *recent[T]) spare(key string, kept entry[T]) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if now := r.entries[key]; now.read.Equal(kept.read) {
-		now.tried = time.Now()
-		r.entries[key] = now
-	}
-}
-
 func (r *recent[T]) put(key string, e entry[T]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old, known := r.entries[key]; known {
-		r.held -= r.weight(old.value)
+		r.total -= r.size(old.value)
 	}
-	r.held += r.weight(e.value)
-	if r.held > r.most {
+	r.total += r.size(e.value)
+	if r.total > r.most {
 		clear(r.entries)
-		r.held = r.weight(e.value)
+		r.total = r.size(e.value)
 	}
 	r.entries[key] = e
 }

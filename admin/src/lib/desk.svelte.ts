@@ -170,7 +170,7 @@ export class Desk {
     this.connection = state
     if (before === 'live' && state !== 'live') notices.say(connectionWords[state])
     if (state === 'live') void this.#loadStats()
-    if (before !== 'live' && before !== 'connecting' && state === 'live') notices.say('Live again.')
+    if (before !== 'live' && before !== 'connecting' && state === 'live') notices.say('Connected again.')
     if (state === 'ended') void this.reloadBlog().catch(() => {})
   }
 
@@ -186,5 +186,5 @@ export class Desk {
 
 /** What the state of the connection is called on the screen. */
 export const connectionWords: Record<StreamState, string> = {
-  connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', offline: 'Offline', ended: 'Ended',
+  connecting: 'Connecting', live: 'Connected', reconnecting: 'Reconnecting', offline: 'Offline', ended: 'Ended',
 }
