@@ -168,7 +168,7 @@ func (n *node) tidy(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, forget := range []func(context.Context) error{n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts} {
+		for _, forget := range []func(context.Context) error{n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders} {
 			if err := forget(ctx); err != nil {
 				slog.WarnContext(ctx, "delete what has expired", "error", err)
 			}

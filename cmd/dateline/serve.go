@@ -59,7 +59,7 @@ func newHTTPServer(handler http.Handler) *http.Server {
 	}
 }
 
-// serveHTTP serves until ctx ends; then it takes no new connection, calls drain,
+// serveHTTP serves until ctx ends; then it calls drain, takes no new connection,
 // waits for running requests and closes what is left.
 func serveHTTP(ctx context.Context, l net.Listener, s *http.Server, drain func(context.Context)) error {
 	failed := make(chan error, 1)

@@ -430,6 +430,26 @@ func TestViews(t *testing.T) {
 	}
 }
 
+func TestReaders_OfNodesThatAreGoneAreForgotten(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	blog := newBlog(t, db)
+	gone, here := uuid.New(), uuid.New()
+	for _, node := range []uuid.UUID{gone, here} {
+		if err := db.AddViews(t.Context(), node, blog.ID, nil, 5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustExec(t, db, `UPDATE node_readers SET at = at - interval '2 hours' WHERE node_id = $1`, gone)
+	if err := db.ForgetReaders(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left uuid.UUID
+	if err := db.Pool().QueryRow(t.Context(), `SELECT node_id FROM node_readers`).Scan(&left); err != nil || left != here {
+		t.Errorf("%s is left, want %s: %v", left, here, err)
+	}
+}
+
 func TestIdentity_AnotherDatabaseChangesEpochs(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)

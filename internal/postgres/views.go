@@ -63,6 +63,14 @@ func inOrder(counts map[uuid.UUID]int64) (ids []uuid.UUID, numbers []int64) {
 	return ids, numbers
 }
 
+// ForgetReaders deletes the counts of nodes that are gone for long.
+func (db *DB) ForgetReaders(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := db.pool.Exec(ctx, `DELETE FROM node_readers WHERE at < clock_timestamp() - interval '1 hour'`)
+	return readErr(err, "readers")
+}
+
 // readerLife is how old a node's count of readers may be, in seconds, before
 // the node counts as gone.
 const readerLife = 5

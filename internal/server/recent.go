@@ -56,8 +56,7 @@ func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 		return value, err
 	})
 	if errors.Is(err, liveblog.ErrUnavailable) && known && time.Since(kept.read) < staleLife {
-		kept.tried = time.Now()
-		r.put(key, kept)
+		r.spare(key, kept)
 		return kept.value, nil
 	}
 	return value.(T), err
@@ -68,6 +67,17 @@ func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 func (r *recent[T]) good(e entry[T]) bool {
 	return time.Since(e.read) < recentLife && !r.outdated(e.value) ||
 		time.Since(e.tried) < recentLife && time.Since(e.read) < staleLife
+}
+
+// spare lets those who ask within the next moment wait for no database, unless
+// somebody has read the entry anew meanwhile.
+func (r *recent[T]) spare(key string, kept entry[T]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.entries[key]; now.read.Equal(kept.read) {
+		now.tried = time.Now()
+		r.entries[key] = now
+	}
 }
 
 func (r *recent[T]) put(key string, e entry[T]) {

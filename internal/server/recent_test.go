@@ -80,3 +80,19 @@ func TestRecent_ManyAtOnceReadOnce(t *testing.T) {
 		}
 	})
 }
+
+// Who hears late that the database was away must not bring back an older entry.
+func TestRecent_LateFailureKeepsTheNewerEntry(t *testing.T) {
+	cache := newRecent(10, func(int) int { return 1 }, func(int) bool { return false })
+	old := entry[int]{value: 1, read: time.Now()}
+	cache.put("a", old)
+	cache.put("a", entry[int]{value: 2, read: old.read.Add(time.Millisecond)})
+	cache.spare("a", old)
+	if e := cache.entries["a"]; e.value != 2 || !e.tried.IsZero() {
+		t.Errorf("%+v", e)
+	}
+	cache.spare("b", old)
+	if len(cache.entries) != 1 {
+		t.Error("an entry that was dropped is back")
+	}
+}

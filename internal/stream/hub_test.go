@@ -543,6 +543,18 @@ func TestPoll(t *testing.T) {
 	})
 }
 
+// Who comes to a node that is leaving does not look like one too many.
+func TestServe_LeavingIsNoLimit(t *testing.T) {
+	h := startHub(t, newMemoryLog(), roomy)
+	h.Drain(t.Context())
+	c := follow(t, h, Position{})
+	c.expect("closed", "")
+	<-c.done
+	if closed := h.metrics.(*noMetrics).closed; len(closed) != 1 || closed[0] != nameBye {
+		t.Errorf("closed for %v", closed)
+	}
+}
+
 // Those who wait in a long poll hold as much as those who hold a stream.
 func TestPoll_CountsAsAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

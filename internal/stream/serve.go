@@ -40,14 +40,15 @@ type Request struct {
 // it for good, which is right once a blog has ended.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 	release, ok := h.limits.acquire(req.Address)
-	if !ok || h.Draining() {
-		if ok {
-			release()
-		}
+	if !ok {
 		h.turnAway(w, "limit")
 		return
 	}
 	defer release()
+	if h.Draining() {
+		h.turnAway(w, nameBye)
+		return
+	}
 	t, err := h.enter(r.Context(), req.BlogID, 1)
 	if err != nil {
 		h.turnAway(w, "database")
