@@ -254,6 +254,42 @@ func TestNewPostsWaitWhileTheReaderIsElsewhere(t *testing.T) {
 	}
 }
 
+// TestEachParagraphHasItsOwnDirection looks at which side of the post its texts stand.
+func TestEachParagraphHasItsOwnDirection(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	p := openPage(t, s, "/b/cup-final")
+	c := s.open()
+	mixed := testPost(4, "نجمة الأولى!", "<p>English</p><p>المركز الرابع</p><ul><li>one</li><li>שלום</li></ul>")
+	mixed.KeyEvent = true
+	c.post(4, liveblog.EventPost, mixed)
+	p.Wait(applied + " === 4")
+	sides := browsertest.Eval[string](p, `(() => {
+		const side = element => {
+			const text = document.createRange()
+			text.selectNodeContents(element)
+			const at = text.getBoundingClientRect(), box = element.closest('.post-body, li:not(.post-body li)').getBoundingClientRect()
+			return at.left - box.left < box.right - at.right ? 'left' : 'right'
+		}
+		return [...document.querySelectorAll('.feed .post:first-of-type .post-body :is(p, li), .key-events li:first-child span')].map(side).join(' ')
+	})()`)
+	if want := "left left right left left"; sides != want {
+		t.Errorf("key event, paragraphs and items stand %s, want %s", sides, want)
+	}
+}
+
+func TestClosedPinnedPostTellsItsHeadline(t *testing.T) {
+	t.Parallel()
+	f := cupFinal(3)
+	f.blog.PinnedPostID = &f.posts[1].ID
+	s := newScripted(t, f)
+	p := openPage(t, s, "/b/cup-final")
+	p.Click(".pinned summary")
+	if got := browsertest.Eval[string](p, `document.querySelector('.pinned').innerText.trim().replace(/\s+/g, ' ')`); got != "Pinned Post 2" {
+		t.Errorf("closed, the pinned post shows %q", got)
+	}
+}
+
 func TestHiddenTabHoldsPostsAndLetsGoOfTheStream(t *testing.T) {
 	t.Parallel()
 	s := newScripted(t, cupFinal(3))
