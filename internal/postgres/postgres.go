@@ -30,6 +30,10 @@ const (
 	readTimeout    = 3 * time.Second
 	whoTimeout     = 1500 * time.Millisecond // to find whose cookie it is: a reader's request goes on without
 
+	// freshFor is how long an idle connection is believed to be alive: after a
+	// restart of PostgreSQL, no request should be the one that finds out.
+	freshFor = 20 * time.Millisecond
+
 	defaultConns = 16
 	readConns    = 8
 	logConns     = 4
@@ -116,6 +120,8 @@ func newPool(ctx context.Context, dsn, name string, conns int32) (*pgxpool.Pool,
 	params["lock_timeout"] = "3000"
 	params["idle_in_transaction_session_timeout"] = "10000"
 	config.MaxConns = conns
+	config.PingTimeout = answerTimeout
+	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > freshFor }
 	config.MaxConnLifetimeJitter = time.Minute
 	return pgxpool.NewWithConfig(ctx, config)
 }
