@@ -1,8 +1,8 @@
 package server
 
 import (
+	"context"
 	"encoding/xml"
-	"net/http"
 	"strings"
 
 	"dateline/internal/liveblog"
@@ -57,28 +57,27 @@ type atomContent struct {
 }
 
 // feedPage reads what both feeds tell; drafts have no feed.
-func (s *Server) feedPage(c *gin.Context) (*liveblog.Page, error) {
-	page, err := s.pages.Page(c.Request.Context(), c.Param("slug"), liveblog.PageQuery{Limit: postsInFeed})
-	if err != nil {
-		return nil, err
-	}
-	if !page.Blog.Public() {
-		return nil, errNoSuchPage
-	}
-	return page, nil
+// serveFeed answers with a feed of the blog's newest posts, as marshal writes it.
+func (s *Server) serveFeed(c *gin.Context, name, contentType string, marshal func(*liveblog.Page) ([]byte, error)) error {
+	slug := c.Param("slug")
+	return s.serveRecent(c, blogURL(slug)+"/"+name, contentType, func(ctx context.Context) (*renderedPage, error) {
+		page, err := s.publicPage(ctx, slug, liveblog.PageQuery{Limit: postsInFeed})
+		if err != nil {
+			return nil, err
+		}
+		body, err := marshal(page)
+		if err != nil {
+			return nil, err
+		}
+		return newRenderedPage(body, &page.Blog), nil
+	})
 }
 
 func (s *Server) atomFeed(c *gin.Context) error {
-	page, err := s.feedPage(c)
-	if err != nil {
-		return err
-	}
-	body, err := xml.Marshal(s.newAtom(page))
-	if err != nil {
-		return err
-	}
-	writeCacheable(c, http.StatusOK, "application/atom+xml; charset=utf-8", append([]byte(xml.Header), body...))
-	return nil
+	return s.serveFeed(c, "feed.atom", "application/atom+xml; charset=utf-8", func(p *liveblog.Page) ([]byte, error) {
+		body, err := xml.Marshal(s.newAtom(p))
+		return append([]byte(xml.Header), body...), err
+	})
 }
 
 func (s *Server) newAtom(p *liveblog.Page) *atomDocument {
@@ -147,16 +146,9 @@ type jsonAuthor struct {
 }
 
 func (s *Server) jsonFeed(c *gin.Context) error {
-	page, err := s.feedPage(c)
-	if err != nil {
-		return err
-	}
-	body, err := oneLineJSON(s.newJSONFeed(page))
-	if err != nil {
-		return err
-	}
-	writeCacheable(c, http.StatusOK, "application/feed+json; charset=utf-8", body)
-	return nil
+	return s.serveFeed(c, "feed.json", "application/feed+json; charset=utf-8", func(p *liveblog.Page) ([]byte, error) {
+		return oneLineJSON(s.newJSONFeed(p))
+	})
 }
 
 func (s *Server) newJSONFeed(p *liveblog.Page) *jsonDocument {

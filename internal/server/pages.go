@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -97,13 +98,50 @@ func (s *Server) blogPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, slug := context.WithoutCancel(c.Request.Context()), c.Param("slug")
-	page, err := s.recentPages.get(pagePath(slug, q), func() (*renderedPage, error) { return s.renderBlog(ctx, slug, q) })
+	slug := c.Param("slug")
+	return s.serveRecent(c, pagePath(slug, q), htmlType, func(ctx context.Context) (*renderedPage, error) {
+		page, err := s.publicPage(ctx, slug, q)
+		if err != nil {
+			return nil, err
+		}
+		return s.rendered("blog.html", s.blogView(page, q), &page.Blog)
+	})
+}
+
+const htmlType = "text/html; charset=utf-8"
+
+// serveRecent answers with what render makes, or has made within the last
+// second if the hub knows of nothing newer.
+func (s *Server) serveRecent(c *gin.Context, key, contentType string, render func(context.Context) (*renderedPage, error)) error {
+	ctx := context.WithoutCancel(c.Request.Context()) // others may wait for the same page
+	page, err := s.recentPages.get(key, func() (*renderedPage, error) { return render(ctx) })
 	if err != nil {
 		return err
 	}
-	page.write(c, "text/html; charset=utf-8")
+	page.write(c, contentType)
 	return nil
+}
+
+// publicPage reads a page of a blog that is no draft.
+func (s *Server) publicPage(ctx context.Context, slug string, q liveblog.PageQuery) (*liveblog.Page, error) {
+	page, err := s.pages.Page(ctx, slug, q)
+	if err == nil && !page.Blog.Public() {
+		return nil, errNoSuchPage
+	}
+	return page, err
+}
+
+// rendered makes a page that shows the given state of a blog.
+func (s *Server) rendered(template string, view any, of *liveblog.Blog) (*renderedPage, error) {
+	html, err := s.render.page(template, view)
+	if err != nil {
+		return nil, err
+	}
+	return newRenderedPage(html, of), nil
+}
+
+func newRenderedPage(body []byte, of *liveblog.Blog) *renderedPage {
+	return &renderedPage{newCacheable(body), liveblog.Head{BlogID: of.ID, Epoch: of.Epoch, LastSeq: of.LastSeq}}
 }
 
 // renderedPage is a page of a blog and how much of the log it shows.
@@ -122,22 +160,6 @@ func newRecentPages(outdated func(liveblog.Head) bool) *recent[*renderedPage] {
 	return newRecent(maxRecentPages,
 		func(p *renderedPage) int { return p.size() },
 		func(p *renderedPage) bool { return outdated(p.shows) })
-}
-
-func (s *Server) renderBlog(ctx context.Context, slug string, q liveblog.PageQuery) (*renderedPage, error) {
-	page, err := s.pages.Page(ctx, slug, q)
-	if err != nil {
-		return nil, err
-	}
-	if !page.Blog.Public() {
-		return nil, errNoSuchPage
-	}
-	html, err := s.render.page("blog.html", s.blogView(page, q))
-	if err != nil {
-		return nil, err
-	}
-	shows := liveblog.Head{BlogID: page.Blog.ID, Epoch: page.Blog.Epoch, LastSeq: page.Blog.LastSeq}
-	return &renderedPage{newCacheable(html), shows}, nil
 }
 
 var errNoSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")
@@ -306,18 +328,41 @@ func (s *Server) postPage(c *gin.Context) error {
 	if err != nil || id.String() != c.Param("id") {
 		return errNoSuchPage
 	}
-	blog, post, err := s.pages.BlogPost(c.Request.Context(), c.Param("slug"), id)
+	slug := c.Param("slug")
+	err = s.serveRecent(c, postURL(blogURL(slug), id), htmlType, func(ctx context.Context) (*renderedPage, error) {
+		blog, post, err := s.publicPost(ctx, slug, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.rendered("permalink.html", s.permalinkView(blog, post), blog)
+	})
+	if removed, ok := errors.AsType[*removedPost](err); ok {
+		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), removed.from)
+	}
+	return err
+}
+
+// removedPost is the error for a post that was taken back; its page names the blog.
+type removedPost struct{ from *liveblog.Blog }
+
+// Error says what happened.
+func (*removedPost) Error() string { return "the post was removed" }
+
+// publicPost reads a post that readers may see.
+func (s *Server) publicPost(ctx context.Context, slug string, id uuid.UUID) (*liveblog.Blog, *liveblog.Post, error) {
+	blog, post, err := s.pages.BlogPost(ctx, slug, id)
 	switch {
 	case err != nil:
-		return err
+		return nil, nil, err
 	case !blog.Public():
-		return errNoSuchPage
+		return nil, nil, errNoSuchPage
 	case post.Status == liveblog.PostRemoved && post.Position > 0:
-		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), blog)
+		return nil, nil, &removedPost{blog}
 	case post.Status != liveblog.PostPublished:
-		return errNoSuchPage
+		return nil, nil, errNoSuchPage
+	default:
+		return blog, post, nil
 	}
-	return s.writePage(c, http.StatusOK, "permalink.html", s.permalinkView(blog, post))
 }
 
 func (s *Server) permalinkView(b *liveblog.Blog, p *liveblog.Post) *permalinkView {
@@ -359,10 +404,16 @@ type homeBlog struct {
 }
 
 func (s *Server) homePage(c *gin.Context) error {
-	blogs, err := s.pages.Blogs(c.Request.Context(), liveblog.BlogQuery{Limit: blogsOnHome})
-	if err != nil {
-		return err
-	}
+	return s.serveRecent(c, "/", htmlType, func(ctx context.Context) (*renderedPage, error) {
+		blogs, err := s.pages.Blogs(ctx, liveblog.BlogQuery{Limit: blogsOnHome})
+		if err != nil {
+			return nil, err
+		}
+		return s.rendered("home.html", s.homeView(blogs), &liveblog.Blog{})
+	})
+}
+
+func (s *Server) homeView(blogs []liveblog.Blog) *homeView {
 	v := &homeView{headView: headView{
 		Title: "Live blogs", Lang: "en", Dir: "ltr", OGType: "website",
 		Canonical: s.absolute("/"), ShareURL: s.absolute("/"),
@@ -373,5 +424,5 @@ func (s *Server) homePage(c *gin.Context) error {
 	slices.SortStableFunc(v.Blogs, func(a, b homeBlog) int { // live ones first; both newest first
 		return strings.Compare(string(b.Status), string(a.Status))
 	})
-	return s.writePage(c, http.StatusOK, "home.html", v)
+	return v
 }

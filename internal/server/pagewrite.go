@@ -22,15 +22,6 @@ import (
 // from the page's own data-seq. Browsers ask each time and mostly get 304.
 const pageCaching = "public, max-age=0, s-maxage=2, stale-while-revalidate=10"
 
-func (s *Server) writePage(c *gin.Context, status int, name string, view any) error {
-	body, err := s.render.page(name, view)
-	if err != nil {
-		return err
-	}
-	writeCacheable(c, status, "text/html; charset=utf-8", body)
-	return nil
-}
-
 // cacheable is a body with what is needed to answer for it again.
 type cacheable struct {
 	plain, gzipped []byte

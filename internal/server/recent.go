@@ -18,7 +18,8 @@ const (
 )
 
 // recent keeps what many readers ask for at once, so that it costs one read a
-// second, and while the database is away none. What fails is not kept.
+// second, and while the database is away none. What is there no
+// more is forgotten at once.
 type recent[T any] struct {
 	most     int          // the sizes of all entries together
 	size     func(T) int  // of an entry
@@ -59,7 +60,20 @@ func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 		r.spare(key, kept)
 		return kept.value, nil
 	}
+	if err != nil {
+		r.forget(key)
+	}
 	return value.(T), err
+}
+
+// forget keeps what was taken back from being given while the database is away.
+func (r *recent[T]) forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, known := r.entries[key]; known {
+		r.total -= r.size(old.value)
+		delete(r.entries, key)
+	}
 }
 
 // good reports whether an entry may be given without a read: it is new, or the

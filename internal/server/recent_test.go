@@ -57,9 +57,13 @@ func TestRecent(t *testing.T) {
 		if _, err := get("a"); !errors.Is(err, liveblog.ErrUnavailable) {
 			t.Errorf("after long: %v", err)
 		}
-		fail = liveblog.ErrNotFound
-		if _, err := get("b"); !errors.Is(err, liveblog.ErrNotFound) {
-			t.Errorf("not found: %v", err)
+		fail = liveblog.ErrGone
+		if _, err := get("a"); !errors.Is(err, liveblog.ErrGone) {
+			t.Errorf("taken back: %v", err)
+		}
+		fail = fmt.Errorf("%w: no answer", liveblog.ErrUnavailable)
+		if _, err := get("a"); !errors.Is(err, liveblog.ErrUnavailable) {
+			t.Errorf("taken back, and the database away: %v", err)
 		}
 	})
 }
