@@ -27,6 +27,7 @@ type program struct {
 	User    userCommands   `cmd:"" help:"Manage the people who sign in."`
 	Token   tokenCommands  `cmd:"" help:"Manage API tokens."`
 	Demo    demoCommand    `cmd:"" help:"Play a scripted event into a running server, to see a live blog live."`
+	Epoch   epochCommand   `cmd:"" help:"Make all readers start again, after a restore that could not be noticed."`
 	Doctor  doctorCommand  `cmd:"" help:"Check this installation and say what to do."`
 	Health  healthCommand  `cmd:"" help:"Ask the running server whether it is ready; for container health checks."`
 

@@ -46,7 +46,7 @@ func (s *Service) Login(ctx context.Context, a liveblog.Actor, b Browser, email,
 	if err := s.upgrade(ctx, a, user, password); err != nil {
 		return nil, err
 	}
-	return s.Start(ctx, a, b, user)
+	return s.start(ctx, a, b, user, user.PasswordHash)
 }
 
 // candidate is the user of an address, or an empty one that no password fits.
@@ -74,12 +74,21 @@ func (s *Service) upgrade(ctx context.Context, a liveblog.Actor, user *liveblog.
 	if err != nil {
 		return err
 	}
-	return s.store.UpgradePasswordHash(ctx, a, user.ID, user.PasswordHash, hash)
+	if err := s.store.UpgradePasswordHash(ctx, a, user.ID, user.PasswordHash, hash); err != nil {
+		return err
+	}
+	user.PasswordHash = hash
+	return nil
 }
 
 // Start opens a new session for a user whose identity is proven.
 func (s *Service) Start(ctx context.Context, a liveblog.Actor, b Browser, user *liveblog.User) (*SignedIn, error) {
-	session := &liveblog.Session{ID: uuid.New(), UserID: user.ID, UserAgent: b.UserAgent}
+	return s.start(ctx, a, b, user, "")
+}
+
+// start opens a session that a change of the password since the proof prevents.
+func (s *Service) start(ctx context.Context, a liveblog.Actor, b Browser, user *liveblog.User, proof string) (*SignedIn, error) {
+	session := &liveblog.Session{ID: uuid.New(), UserID: user.ID, UserAgent: b.UserAgent, Proof: proof}
 	if err := s.store.CreateSession(ctx, a, session); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,18 @@ const (
 	BlogEnded BlogStatus = "ended"
 )
 
+// To refuses changes of status that make no sense: what was never live can't
+// end, and what readers saw is no draft again.
+func (s BlogStatus) To(next BlogStatus) error {
+	if s == BlogDraft && next == BlogEnded {
+		return Errorf(ErrConflict, "blog_is_draft", "a draft can't end; reopen, which opens it, comes first")
+	}
+	if s != BlogDraft && next == BlogDraft {
+		return Errorf(ErrConflict, "status_change", "a %s blog can't become a draft", s)
+	}
+	return nil
+}
+
 // Limits of a blog's texts, in runes, and of its slug, in bytes.
 const (
 	MaxTitle   = 300

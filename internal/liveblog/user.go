@@ -137,6 +137,7 @@ type Session struct {
 	ExpiresAt  time.Time
 	RevokedAt  *time.Time
 	UserAgent  string
+	Proof      string // the password hash that proved who it is, when it is created; "" is another proof
 }
 
 // Token is an API token. The secret itself is not kept.

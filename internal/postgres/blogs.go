@@ -124,8 +124,12 @@ func editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, ve
 	if version != 0 && version != blog.Version {
 		return nil, 0, liveblog.VersionError(blog)
 	}
+	before := blog.Status
 	if !patch.Apply(blog) {
 		return blog, 0, nil
+	}
+	if err := before.To(blog.Status); err != nil {
+		return nil, 0, err
 	}
 	if err := blog.Validate(); err != nil {
 		return nil, 0, err

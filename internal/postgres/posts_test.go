@@ -316,6 +316,22 @@ func TestBlog_Ended(t *testing.T) {
 	expectLog(t, db, blog, "post v1", "blog v2", "update v2", "blog v3")
 }
 
+// Ending would show a draft to readers.
+func TestBlog_DraftCantEnd(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	blog, _, err := db.CreateBlog(t.Context(), nobody, liveblog.IdempotencyKey{},
+		liveblog.Blog{Slug: "draft", Title: "Draft", Status: liveblog.BlogDraft, Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := liveblog.BlogEnded
+	if _, err := db.EditBlog(t.Context(), nobody, blog.ID, 0, liveblog.BlogPatch{Status: &ended}); !errors.Is(err, liveblog.ErrConflict) {
+		t.Errorf("ended a draft: %v", err)
+	}
+	expectLog(t, db, blog)
+}
+
 func TestPosts_Pages(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

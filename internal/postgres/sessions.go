@@ -35,7 +35,8 @@ func scanSession(row pgx.CollectableRow) (s liveblog.Session, err error) {
 var errSession = liveblog.Errorf(liveblog.ErrUnauthorized, "session_over", "the session is over; sign in again")
 
 // CreateSession stores a session and fills in its times and generation. A user
-// who was disabled meanwhile gets none: ErrUnauthorized.
+// who was disabled, or whose password was changed after it proved them, gets
+// none: ErrUnauthorized.
 func (db *DB) CreateSession(ctx context.Context, a liveblog.Actor, s *liveblog.Session) error {
 	s.UserAgent = clip(s.UserAgent, maxUserAgent)
 	err := db.tx(ctx, func(tx pgx.Tx) error {
@@ -55,8 +56,8 @@ func insertSession(ctx context.Context, tx pgx.Tx, s *liveblog.Session) error {
 	rows, err := tx.Query(ctx, `
 		INSERT INTO sessions (id, user_id, expires_at, user_agent)
 		SELECT $1, id, now() + $3::interval, $4 FROM users
-		WHERE id = $2 AND disabled_at IS NULL FOR SHARE
-		RETURNING `+sessionColumns, s.ID, s.UserID, sessionIdle, s.UserAgent)
+		WHERE id = $2 AND disabled_at IS NULL AND ($5 = '' OR password_hash = $5) FOR SHARE
+		RETURNING `+sessionColumns, s.ID, s.UserID, sessionIdle, s.UserAgent, s.Proof)
 	if err != nil {
 		return err
 	}

@@ -336,17 +336,17 @@ func (s *Server) postPage(c *gin.Context) error {
 		}
 		return s.rendered("permalink.html", s.permalinkView(blog, post), blog)
 	})
-	if removed, ok := errors.AsType[*removedPost](err); ok {
+	if removed, ok := errors.AsType[*removedError](err); ok {
 		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), removed.from)
 	}
 	return err
 }
 
-// removedPost is the error for a post that was taken back; its page names the blog.
-type removedPost struct{ from *liveblog.Blog }
+// removedError is the error for a post that was taken back; its page names the blog.
+type removedError struct{ from *liveblog.Blog }
 
 // Error says what happened.
-func (*removedPost) Error() string { return "the post was removed" }
+func (*removedError) Error() string { return "the post was removed" }
 
 // publicPost reads a post that readers may see.
 func (s *Server) publicPost(ctx context.Context, slug string, id uuid.UUID) (*liveblog.Blog, *liveblog.Post, error) {
@@ -357,7 +357,7 @@ func (s *Server) publicPost(ctx context.Context, slug string, id uuid.UUID) (*li
 	case !blog.Public():
 		return nil, nil, errNoSuchPage
 	case post.Status == liveblog.PostRemoved && post.Position > 0:
-		return nil, nil, &removedPost{blog}
+		return nil, nil, &removedError{blog}
 	case post.Status != liveblog.PostPublished:
 		return nil, nil, errNoSuchPage
 	default:
