@@ -715,6 +715,30 @@ func FuzzAppendEvent(f *testing.F) {
 	})
 }
 
+// What is due to a reader is found without allocating.
+func TestNext_AllocatesNothing(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(1)
+	h := startHub(t, log, roomy)
+	topic, err := h.topicOf(t.Context(), blogA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := topic.append(1, []liveblog.Event{{BlogID: blogA, Seq: 2, Type: liveblog.EventBlog, Blog: &liveblog.Blog{}}}); err != nil {
+		t.Fatal(err)
+	}
+	buffers := make([][]byte, 0, 4)
+	allocs := testing.AllocsPerRun(100, func() {
+		s := Subscriber{topic: topic, cursor: 1}
+		if d := s.next(buffers); d.events != 1 {
+			t.Fatalf("%d events are due", d.events)
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for one event to one reader", allocs)
+	}
+}
+
 // BenchmarkFanOut is what one event costs with a thousand subscribers: the
 // encoding once, and a walk of each cursor. It must not allocate per reader.
 func BenchmarkFanOut(b *testing.B) {
@@ -732,9 +756,9 @@ func BenchmarkFanOut(b *testing.B) {
 		buffers[i] = make([][]byte, 0, 4)
 	}
 	post := &liveblog.Post{Text: strings.Repeat("x", 300), Status: liveblog.PostPublished}
-	id := uuid.New()
 	b.ReportAllocs()
 	for i := range b.N {
+		id := uuid.New()
 		ev := liveblog.Event{BlogID: blogA, Seq: int64(i) + 1, Type: liveblog.EventPost, PostID: &id, Version: 1, Post: post}
 		if err := t.append(int64(i), []liveblog.Event{ev}); err != nil {
 			b.Fatal(err)
