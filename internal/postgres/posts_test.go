@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"dateline/internal/liveblog"
 	"dateline/internal/pgtest"
@@ -291,115 +290,6 @@ func TestCreatePost_ExternalID(t *testing.T) {
 	}
 }
 
-func TestBlog_Ended(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	blog := newBlog(t, db)
-	w := publish(t, db, newPost(blog, "one"))
-	ended, live := liveblog.BlogEnded, liveblog.BlogLive
-	for range 2 {
-		if _, err := db.EditBlog(t.Context(), nobody, blog.ID, 0, liveblog.BlogPatch{Status: &ended}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "late"), anyone); !errors.Is(err, liveblog.ErrConflict) {
-		t.Errorf("a post on an ended blog: %v", err)
-	}
-	title := "one, corrected later"
-	if _, err := db.EditPost(t.Context(), nobody, ref(w), liveblog.PostPatch{Title: &title}, anyone); err != nil {
-		t.Errorf("a correction on an ended blog: %v", err)
-	}
-	b, err := db.EditBlog(t.Context(), nobody, blog.ID, 0, liveblog.BlogPatch{Status: &live})
-	if err != nil || b.EndedAt != nil {
-		t.Errorf("reopened: %+v, %v", b, err)
-	}
-	expectLog(t, db, blog, "post v1", "blog v2", "update v2", "blog v3")
-}
-
-// Ending would show a draft to readers.
-func TestBlog_DraftCantEnd(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	blog, _, err := db.CreateBlog(t.Context(), nobody, liveblog.IdempotencyKey{},
-		liveblog.Blog{Slug: "draft", Title: "Draft", Status: liveblog.BlogDraft, Language: "en"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := liveblog.BlogEnded
-	if _, err := db.EditBlog(t.Context(), nobody, blog.ID, 0, liveblog.BlogPatch{Status: &ended}); !errors.Is(err, liveblog.ErrConflict) {
-		t.Errorf("ended a draft: %v", err)
-	}
-	expectLog(t, db, blog)
-}
-
-func TestPosts_Pages(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	blog := newBlog(t, db)
-	for i := range 7 {
-		p := newPost(blog, fmt.Sprint(i+1))
-		p.KeyEvent = i%3 == 0
-		p.Tags = []string{[]string{"odd", "even"}[i%2]}
-		publish(t, db, p)
-	}
-	for name, c := range map[string]struct {
-		query liveblog.PostQuery
-		want  string
-		more  bool
-	}{
-		"newest": {liveblog.PostQuery{Limit: 3}, "7 6 5", true},
-		"next":   {liveblog.PostQuery{Limit: 3, After: 5}, "4 3 2", true},
-		"last":   {liveblog.PostQuery{Limit: 3, After: 2}, "1", false},
-		"oldest": {liveblog.PostQuery{Limit: 3, Oldest: true, After: 2}, "3 4 5", true},
-		"keys":   {liveblog.PostQuery{Limit: 9, KeyEvent: true}, "7 4 1", false},
-		"tag":    {liveblog.PostQuery{Limit: 9, Tag: "even"}, "6 4 2", false},
-	} {
-		c.query.BlogID, c.query.Status = blog.ID, liveblog.PostPublished
-		list, err := db.Posts(t.Context(), c.query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var titles []string
-		for _, p := range list.Posts {
-			titles = append(titles, p.Title)
-		}
-		if got := strings.Join(titles, " "); got != c.want || list.More != c.more || list.LastSeq != 7 {
-			t.Errorf("%s: %s, more %t, last %d; want %s, %t", name, got, list.More, list.LastSeq, c.want, c.more)
-		}
-	}
-}
-
-// A page is of one moment: its posts are exactly those that the log tells of up
-// to its number, whatever is published meanwhile.
-func TestPage_IsOneSnapshot(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	blog := newBlog(t, db)
-	stop := make(chan struct{})
-	var publisher sync.WaitGroup
-	publisher.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				_, _ = db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "x"), anyone)
-			}
-		}
-	})
-	for range 100 {
-		page, err := db.Page(t.Context(), blog.Slug, liveblog.PageQuery{Limit: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if page.Blog.LastSeq > 0 && page.Posts[0].Position != page.Blog.LastSeq {
-			t.Fatalf("the page says %d and shows %d", page.Blog.LastSeq, page.Posts[0].Position)
-		}
-	}
-	close(stop)
-	publisher.Wait()
-}
-
 func TestEvents_TellCurrentContent(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -417,32 +307,6 @@ func TestEvents_TellCurrentContent(t *testing.T) {
 		if ev.Post.Title != "right" || ev.Slug != blog.Slug {
 			t.Errorf("event %d tells %q of %q", ev.Seq, ev.Post.Title, ev.Slug)
 		}
-	}
-}
-
-func TestViews(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	blog, other := newBlog(t, db), newBlog(t, db)
-	a, b := publish(t, db, newPost(blog, "a")), publish(t, db, newPost(other, "b"))
-	node1, node2 := uuid.New(), uuid.New()
-	for range 2 {
-		for node, n := range map[uuid.UUID]int64{node1: 3, node2: 4} {
-			counts := map[uuid.UUID]int64{a.Post.ID: n, b.Post.ID: 9, uuid.New(): 1}
-			if err := db.AddViews(t.Context(), node, blog.ID, counts, n); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	counts, err := db.Counts(t.Context(), []uuid.UUID{blog.ID, other.ID}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c := counts[blog.ID]; c.Posts[a.Post.ID] != 14 || len(c.Posts) != 1 || c.Readers != 7 {
-		t.Errorf("counts are %+v", c)
-	}
-	if c := counts[other.ID]; len(c.Posts) != 0 {
-		t.Errorf("views of one blog were counted for another: %+v", c)
 	}
 }
 
@@ -464,82 +328,6 @@ func TestReaders_OfNodesThatAreGoneAreForgotten(t *testing.T) {
 	if err := db.Pool().QueryRow(t.Context(), `SELECT node_id FROM node_readers`).Scan(&left); err != nil || left != here {
 		t.Errorf("%s is left, want %s: %v", left, here, err)
 	}
-}
-
-func TestIdentity_AnotherDatabaseChangesEpochs(t *testing.T) {
-	t.Parallel()
-	dsn := pgtest.DSN(t)
-	for name, c := range map[string]struct {
-		change      string
-		synchronous bool
-		keeps       bool
-	}{
-		"same":                   {`SELECT 1`, false, true},
-		"another cluster":        {`UPDATE cluster_identity SET system_id = 'x'`, true, false},
-		"a restored dump":        {`UPDATE cluster_identity SET events_oid = 1`, true, false},
-		"promoted":               {`UPDATE cluster_identity SET timeline = 'x'`, false, false},
-		"promoted synchronously": {`UPDATE cluster_identity SET timeline = 'x'`, true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := postgres.Open(t.Context(), postgres.Config{DSN: dsn, Synchronous: c.synchronous})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			if err := db.CheckIdentity(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			blog := newBlog(t, db)
-			if _, err := db.Pool().Exec(t.Context(), c.change); err != nil {
-				t.Fatal(err)
-			}
-			for range 2 {
-				if err := db.CheckIdentity(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			after, err := db.Blog(t.Context(), blog.Slug)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if kept := after.Epoch == blog.Epoch; kept != c.keeps {
-				t.Errorf("epoch kept: %t, want %t", kept, c.keeps)
-			}
-		})
-	}
-}
-
-// A transaction that can't get the blog's row gives up in time and says so.
-func TestTx_BusyBlogIsUnavailable(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	blog, other := newBlog(t, db), newBlog(t, db)
-	tx, err := db.Pool().Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	if _, err := tx.Exec(t.Context(), `SELECT FROM blogs WHERE id = $1 FOR UPDATE`, blog.ID); err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "x"), anyone); !errors.Is(err, liveblog.ErrUnavailable) {
-		t.Errorf("got %v", err)
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %s", took)
-	}
-	publish(t, db, newPost(other, "not disturbed"))
-}
-
-func TestBadText_IsInvalid(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	blog := newBlog(t, db)
-	if _, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, newPost(blog, "a\x00b"), anyone); !errors.Is(err, liveblog.ErrInvalid) {
-		t.Errorf("NUL: %v", err)
-	}
-	expectLog(t, db, blog)
 }
 
 func TestAudit_EveryChangeHasARow(t *testing.T) {

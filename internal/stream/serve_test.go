@@ -1,23 +1,227 @@
 package stream
 
-import "testing"
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
 
-// What a reader was sent is not kept by its connection.
-func TestConnection_KeepsNoFrames(t *testing.T) {
-	c := &connection{}
-	for _, n := range []int{2, maxRingFrames} {
-		sent := make([][]byte, n)
-		for i := range sent {
-			sent[i] = []byte("frame")
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+func TestServe_EndedBlog(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(3)
+	h := startHub(t, log, roomy)
+	c := follow(t, h, Position{After: 3, HasAfter: true})
+	c.expect("hello", "3")
+	log.end()
+	h.Wake(blogA, 4)
+	c.expect("blog", "4")
+	c.expect("end", "")
+	c.expect("closed", "")
+	late := follow(t, h, Position{After: 2, HasAfter: true})
+	late.expect("hello", "2")
+	late.expectRange(3, 4)
+	late.expect("end", "")
+	if m := follow(t, h, Position{After: 4, HasAfter: true}).next(); m.name != "closed" {
+		t.Errorf("a reader with all of an ended blog got %+v, want 204", m)
+	}
+}
+
+func TestServe_PingAfterSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		c := follow(t, h, Position{})
+		c.expect("hello", "0")
+		began := time.Now()
+		for range 3 {
+			c.expect("ping", "")
 		}
-		c.keep(sent)
-		for _, b := range sent {
-			if b != nil {
-				t.Fatalf("a list of %d still holds a frame", n)
-			}
+		if took := time.Since(began); took < 50*time.Second || took > 70*time.Second {
+			t.Errorf("three pings took %s, want about a minute", took)
 		}
-		if cap(c.buffers) > n || n == maxRingFrames && c.buffers != nil {
-			t.Errorf("%d places are kept after %d frames", cap(c.buffers), n)
+	})
+}
+
+// The server's limit for answers is not for streams, silent ones included.
+func TestServe_OutlivesTheWriteTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemoryLog()
+		h := startHub(t, log, roomy)
+		here, there := net.Pipe()
+		served := make(chan struct{})
+		s := &http.Server{WriteTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(served)
+			h.Serve(w, r, Request{BlogID: blogA, Address: "192.0.2.1"})
+		})}
+		l := oneConn{make(chan net.Conn, 1), make(chan struct{})}
+		l.conns <- there
+		go func() { _ = s.Serve(l) }()
+		if _, err := io.WriteString(here, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(heartbeat / 2)
+			log.publish(1)
+			h.Wake(blogA, 1)
+		}()
+		lines := bufio.NewScanner(here)
+		for lines.Scan() && lines.Text() != "id: 1" {
+		}
+		if lines.Text() != "id: 1" {
+			t.Errorf("the stream ended: %v", lines.Err())
+		}
+		_, _ = here.Close(), s.Close()
+		<-served
+	})
+}
+
+// oneConn gives a server one connection in memory, which has the clock of the test.
+type oneConn struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l oneConn) Close() error { close(l.closed); return nil }
+
+func (l oneConn) Addr() net.Addr { return &net.UnixAddr{} }
+
+func TestServe_ViewsKeepOnlyTheNewest(t *testing.T) {
+	log := newMemoryLog()
+	h := startHub(t, log, roomy)
+	c := follow(t, h, Position{})
+	c.expect("hello", "0")
+	a, b := uuid.New(), uuid.New()
+	h.Views(blogA, liveblog.Counts{Posts: map[uuid.UUID]int64{a: 1}, Readers: 1})
+	if m := <-c.messages; m.name != "views" || m.id != "" || !strings.Contains(m.data, `"`+a.String()+`":1`) {
+		t.Fatalf("got %+v", m)
+	}
+	topic := h.known(blogA)
+	slow := &Subscriber{topic: topic, views: 0}
+	h.Views(blogA, liveblog.Counts{Posts: map[uuid.UUID]int64{b: 2}, Readers: 1})
+	h.Views(blogA, liveblog.Counts{Posts: map[uuid.UUID]int64{b: 2}, Readers: 1})
+	d := slow.next(nil)
+	if len(d.buffers) != 1 {
+		t.Fatalf("a slow reader got %d frames of views, want 1", len(d.buffers))
+	}
+	for _, want := range []string{a.String() + `":1`, b.String() + `":2`} {
+		if !strings.Contains(string(d.buffers[0]), want) {
+			t.Errorf("%s lacks %s", d.buffers[0], want)
 		}
 	}
+	if got := slow.next(nil); len(got.buffers) != 0 {
+		t.Errorf("unchanged counts were told again: %s", got.buffers)
+	}
+}
+
+func TestServe_TurnsAwayWithWordsThatEventSourceKeeps(t *testing.T) {
+	log := newMemoryLog()
+	h := startHub(t, log, Limits{Streams: 2, PerAddress: 1})
+	follow(t, h, Position{}).expect("hello", "0")
+	c := follow(t, h, Position{})
+	c.expect("closed", "")
+	if retry := <-c.retry; len(retry) < 4 {
+		t.Errorf("retry %s is short", retry)
+	}
+}
+
+func TestServe_DatabaseAway(t *testing.T) {
+	log := newMemoryLog()
+	log.breakDown(errAway)
+	h := startHub(t, log, roomy)
+	cold := follow(t, h, Position{})
+	cold.expect("closed", "")
+	<-cold.retry
+	log.breakDown(nil)
+	c := follow(t, h, Position{})
+	c.expect("hello", "0")
+	log.breakDown(errAway)
+	h.Wake(blogA, 1)
+	log.breakDown(nil)
+	log.publish(1)
+	h.Heads([]liveblog.Head{log.now()})
+	c.expect("post", "1")
+}
+
+// A storm of readers whose events are in the ring costs the database nothing.
+func TestServe_StormAsksNoDatabase(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(200)
+	h := startHub(t, log, roomy)
+	first := follow(t, h, Position{})
+	first.expect("hello", "200")
+	log.publish(100)
+	h.Wake(blogA, 300)
+	first.expectRange(201, 300)
+	log.breakDown(errAway)
+	var clients []*client
+	for range 300 {
+		clients = append(clients, follow(t, h, Position{After: 250, HasAfter: true}))
+	}
+	for _, c := range clients {
+		c.expect("hello", "250")
+		c.expectRange(251, 300)
+	}
+}
+
+// Who comes to a node that is leaving does not look like one too many.
+func TestServe_LeavingIsNoLimit(t *testing.T) {
+	h := startHub(t, newMemoryLog(), roomy)
+	h.Drain(t.Context())
+	c := follow(t, h, Position{})
+	c.expect("closed", "")
+	<-c.done
+	if closed := h.metrics.(*noMetrics).closed; len(closed) != 1 || closed[0] != nameBye {
+		t.Errorf("closed for %v", closed)
+	}
+}
+
+// Readers that come and go while events are published see every event once.
+func TestServe_ConcurrentReadersSeeEverything(t *testing.T) {
+	log := newMemoryLog()
+	h := startHub(t, log, roomy)
+	follow(t, h, Position{}).expect("hello", "0")
+	const events = 2000
+	var readers sync.WaitGroup
+	for range 20 {
+		readers.Go(func() {
+			last := int64(0)
+			for last < events {
+				c := follow(t, h, Position{After: last, HasAfter: true})
+				c.expect("hello", fmt.Sprint(last))
+				for range 137 {
+					if last == events {
+						break
+					}
+					c.expectRange(last+1, last+1)
+					last++
+				}
+				c.cancel()
+			}
+		})
+	}
+	for range events {
+		log.publish(1)
+		h.Wake(blogA, log.now().LastSeq)
+	}
+	readers.Wait()
 }
