@@ -59,7 +59,9 @@ func (r *robot) call(ctx context.Context, method, url string, body any, headers 
 	if err != nil {
 		return answer{}, err
 	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
