@@ -44,7 +44,7 @@ func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, err
 		return Rendered{}, fmt.Errorf("render markdown: %w", err)
 	}
 	html := strings.TrimSpace(Sanitize(out.String()))
-	return Rendered{HTML: html, Text: plainText(html)}, nil
+	return Rendered{HTML: html, Text: PlainText(html)}, nil
 }
 
 // Sanitize is the second wall: it leaves of any HTML only what Render may

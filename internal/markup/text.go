@@ -8,9 +8,10 @@ import (
 	"golang.org/x/net/html"
 )
 
-// plainText is the text of sanitised HTML: blocks parted by an empty line,
-// list items marked, an image told by its alternative text.
-func plainText(source string) string {
+// PlainText is the text of sanitised HTML: blocks parted by an empty line,
+// list items marked with "- " or their number, an image told by its alternative
+// text.
+func PlainText(source string) string {
 	w := textWriter{}
 	z := html.NewTokenizer(strings.NewReader(source))
 	for {

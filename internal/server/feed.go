@@ -83,7 +83,7 @@ func (s *Server) atomFeed(c *gin.Context) error {
 func (s *Server) newAtom(p *liveblog.Page) *atomDocument {
 	b, here := p.Blog, blogURL(p.Blog.Slug)
 	feed := &atomDocument{
-		Lang: b.Language, ID: "urn:uuid:" + b.ID.String(), Title: b.Title, Subtitle: plainText(b.SummaryHTML),
+		Lang: b.Language, ID: "urn:uuid:" + b.ID.String(), Title: b.Title, Subtitle: oneLine(b.SummaryHTML),
 		Updated: stamp(lastUpdate(b, p.Posts)), Author: atomAuthor{siteName},
 		Links: []atomLink{
 			{"alternate", "text/html", s.absolute(here)},
@@ -155,7 +155,7 @@ func (s *Server) newJSONFeed(p *liveblog.Page) *jsonDocument {
 	b, here := p.Blog, blogURL(p.Blog.Slug)
 	feed := &jsonDocument{
 		Version: "https://jsonfeed.org/version/1.1", Title: b.Title, HomePageURL: s.absolute(here),
-		FeedURL: s.absolute(here + "/feed.json"), Description: plainText(b.SummaryHTML), Language: b.Language,
+		FeedURL: s.absolute(here + "/feed.json"), Description: oneLine(b.SummaryHTML), Language: b.Language,
 		Expired: b.Status == liveblog.BlogEnded, Items: []jsonItem{},
 	}
 	for i := range p.Posts {

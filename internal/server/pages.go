@@ -255,7 +255,7 @@ func pageKind(q liveblog.PageQuery) string {
 func (s *Server) blogHead(p *liveblog.Page, q liveblog.PageQuery) headView {
 	b, kind := p.Blog, pageKind(q)
 	h := s.head(&b)
-	h.Title, h.Description, h.OGType = b.Title, clip(plainText(b.SummaryHTML), maxDescription), "article"
+	h.Title, h.Description, h.OGType = b.Title, clip(oneLine(b.SummaryHTML), maxDescription), "article"
 	h.NoIndex = b.Unlisted || kind == "filtered"
 	h.Canonical, h.ShareURL = s.absolute(blogURL(b.Slug)), s.absolute(blogURL(b.Slug))
 	if kind == "older" {
@@ -419,7 +419,7 @@ func (s *Server) homeView(blogs []liveblog.Blog) *homeView {
 		Canonical: s.absolute("/"), ShareURL: s.absolute("/"),
 	}}
 	for _, b := range blogs {
-		v.Blogs = append(v.Blogs, homeBlog{b, blogURL(b.Slug), clip(plainText(b.SummaryHTML), maxDescription), statusWord(b.Status)})
+		v.Blogs = append(v.Blogs, homeBlog{b, blogURL(b.Slug), clip(oneLine(b.SummaryHTML), maxDescription), statusWord(b.Status)})
 	}
 	slices.SortStableFunc(v.Blogs, func(a, b homeBlog) int { // live ones first; both newest first
 		return strings.Compare(string(b.Status), string(a.Status))

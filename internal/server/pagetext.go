@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/markup"
 
 	"golang.org/x/net/html"
 )
@@ -51,26 +52,28 @@ func clip(s string, n int) string {
 	return strings.TrimRight(cut, " ,;:") + "…"
 }
 
-// plainText is the text of sanitised HTML on one line. The points of a list
-// keep apart; they often have no full stop.
-func plainText(source string) string {
+// oneLine is the text of sanitised HTML on one line. The points of a list keep
+// apart; they often have no full stop.
+func oneLine(source string) string {
 	var out strings.Builder
-	z := html.NewTokenizer(strings.NewReader(source))
-	for {
-		switch z.Next() {
-		case html.ErrorToken:
-			return strings.TrimSuffix(strings.Join(strings.Fields(out.String()), " "), " ·")
-		case html.TextToken:
-			out.Write(z.Text())
-		case html.EndTagToken:
-			if name, _ := z.TagName(); string(name) == "li" {
-				out.WriteString(" ·")
-			}
-			out.WriteByte(' ')
+	after := false // a point of a list
+	for line := range strings.Lines(markup.PlainText(source)) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		text, point := strings.CutPrefix(line, "- ")
+		switch {
+		case out.Len() == 0:
+		case after && point:
+			out.WriteString(" · ")
 		default:
 			out.WriteByte(' ')
 		}
+		out.WriteString(text)
+		after = point
 	}
+	return out.String()
 }
 
 // imageView is an image for cards on other sites.
