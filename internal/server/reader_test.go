@@ -2,164 +2,12 @@ package server
 
 import (
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"dateline/internal/browsertest"
 	"dateline/internal/liveblog"
 )
-
-// scripted is the product's pages with a stream that does what a test says.
-type scripted struct {
-	t       testing.TB
-	f       *fakePages
-	render  *Renderer
-	url     string
-	conns   chan *conn // each new stream
-	polls   chan string
-	beacons chan string
-	refuse  atomic.Int32 // how many of the next streams get 503
-	mute    atomic.Bool  // streams open, but no byte comes
-	vanish  func()       // nobody answers at the address any more
-}
-
-// conn is one open stream.
-type conn struct {
-	s     *scripted
-	query string
-	last  string // Last-Event-ID
-	out   chan string
-	done  <-chan struct{}
-}
-
-func newScripted(t testing.TB, f *fakePages) *scripted {
-	page := newPageServer(t, f)
-	s := &scripted{t: t, f: f, render: page.render, conns: make(chan *conn, 20), polls: make(chan string, 20), beacons: make(chan string, 20)}
-	mux := http.NewServeMux()
-	mux.Handle("/", page.Handler())
-	mux.HandleFunc("GET /api/v1/blogs/{slug}/stream", s.stream)
-	mux.HandleFunc("GET /api/v1/blogs/{slug}/events", s.poll)
-	mux.HandleFunc("POST /api/v1/blogs/{slug}/views", s.views)
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	s.url = server.URL
-	s.vanish = func() {
-		_ = server.Listener.Close()
-		server.CloseClientConnections()
-	}
-	return s
-}
-
-func (s *scripted) stream(w http.ResponseWriter, r *http.Request) {
-	if s.refuse.Add(-1) >= 0 {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	_ = http.NewResponseController(w).Flush()
-	if s.mute.Load() {
-		<-r.Context().Done()
-		return
-	}
-	c := &conn{s: s, query: r.URL.RawQuery, last: r.Header.Get("Last-Event-ID"), out: make(chan string, 50), done: r.Context().Done()}
-	s.conns <- c
-	for {
-		select {
-		case text, open := <-c.out:
-			if !open {
-				return
-			}
-			_, _ = io.WriteString(w, text)
-			_ = http.NewResponseController(w).Flush()
-		case <-c.done:
-			return
-		}
-	}
-}
-
-func (s *scripted) poll(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.polls <- r.URL.RawQuery:
-	default:
-	}
-	after := r.URL.Query().Get("after")
-	if after != "3" {
-		<-r.Context().Done()
-		return
-	}
-	name, data := s.encode(4, liveblog.EventPost, testPost(4, "Polled", "<p>By poll</p>"))
-	_, _ = fmt.Fprintf(w, `{"epoch":%q,"head":4,"events":[{"seq":4,"type":%q,"data":%s}],"next":4,"reset":null}`, testEpoch, name, data)
-}
-
-func (s *scripted) views(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	s.beacons <- r.Header.Get("Content-Type") + " " + string(body)
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func (s *scripted) encode(seq int64, kind liveblog.EventType, p liveblog.Post) (string, string) {
-	s.t.Helper()
-	ev := liveblog.Event{Seq: seq, Type: kind, Slug: "cup-final", Post: &p, Version: p.Version}
-	name, data, err := s.render.Encode(ev)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return name, string(data)
-}
-
-// open waits for the next stream and greets it.
-func (s *scripted) open() *conn {
-	s.t.Helper()
-	c := receiveWithin(s.t, s.conns, "a stream")
-	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0,"readers":7}`, testEpoch))
-	return c
-}
-
-func receiveWithin[T any](t testing.TB, c <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(15 * time.Second):
-		t.Fatalf("no %s came", what)
-		panic("unreachable")
-	}
-}
-
-func (c *conn) send(event, id, data string) {
-	text := "event: " + event + "\n"
-	if id != "" {
-		text += "id: " + id + "\n"
-	}
-	c.out <- text + "data: " + data + "\n\n"
-}
-
-func (c *conn) post(seq int64, kind liveblog.EventType, p liveblog.Post) {
-	c.s.t.Helper()
-	name, data := c.s.encode(seq, kind, p)
-	c.send(name, fmt.Sprint(seq), data)
-}
-
-func (c *conn) blog(seq int64, change func(*liveblog.Blog), pinned *liveblog.Post) {
-	c.s.t.Helper()
-	b := c.s.f.blog
-	change(&b)
-	name, data, err := c.s.render.Encode(liveblog.Event{Seq: seq, Type: liveblog.EventBlog, Slug: b.Slug, Blog: &b, Pinned: pinned})
-	if err != nil {
-		c.s.t.Fatal(err)
-	}
-	c.send(name, fmt.Sprint(seq), string(data))
-}
-
-func (c *conn) close() { close(c.out) }
 
 const (
 	feedIDs = `[...document.querySelectorAll('.feed > article')].map(a => +a.dataset.position).join(' ')`
@@ -175,16 +23,6 @@ const (
 	// record keeps every applied event.
 	record = `window.log = []; addEventListener('dateline:event', e => log.push(e.detail.type + e.detail.seq))`
 )
-
-func openPage(t *testing.T, s *scripted, path string, scripts ...string) *browsertest.Page {
-	t.Helper()
-	p := browsertest.New(t)
-	for _, script := range append(scripts, record) {
-		p.Before(script)
-	}
-	p.Open(s.url + path)
-	return p
-}
 
 func TestLivePostsEditsAndRemovals(t *testing.T) {
 	t.Parallel()
