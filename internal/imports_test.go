@@ -30,9 +30,22 @@ var mayImport = map[string][]string{
 	"internal/pgtest/testpg": {"internal/pgtest"},
 	"internal/browsertest":   {},
 	"internal/demo":          {"internal/liveblog"},
-	"migrations":             {},
-	"web":                    {},
-	"admin":                  {},
+	"internal/eventsource":   {},
+
+	"internal/chaos/history":  {},
+	"internal/chaos/check":    {"internal/chaos/history"},
+	"internal/chaos/netfault": {},
+	"internal/chaos/load":     {"internal/chaos/history", "internal/eventsource"},
+	"internal/chaos/testbed":  {"internal/chaos/netfault", "internal/chaos/broken", "internal/localpg"},
+	"internal/chaos/broken":   {},
+	"cmd/chaos": {
+		"internal/chaos/history", "internal/chaos/check", "internal/chaos/netfault", "internal/chaos/load", "internal/chaos/testbed",
+		"internal/chaos/broken", "internal/eventsource", "internal/localpg",
+	},
+
+	"migrations": {},
+	"web":        {},
+	"admin":      {},
 	"internal/server": {
 		"internal/liveblog", "internal/markup", "internal/stream", "internal/views", "internal/auth", "internal/media", "web", "admin",
 	},
@@ -43,7 +56,7 @@ var mayImport = map[string][]string{
 }
 
 // testsOnly are packages that no program may contain, but testpg.
-var testsOnly = []string{"internal/pgtest", "internal/browsertest"}
+var testsOnly = []string{"internal/pgtest", "internal/browsertest", "internal/eventsource", "internal/chaos/testbed"}
 
 // floors are the oldest versions without a known hole, or that we rely on.
 var floors = map[string]string{
