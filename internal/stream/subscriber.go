@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 
 	"dateline/internal/liveblog"
@@ -230,7 +229,7 @@ func pingFrame(head int64) []byte { return jsonEvent(namePing, noID, map[string]
 // byeFrame asks a reader to come back, to another node if there is one, after a
 // moment of its own.
 func byeFrame() []byte {
-	b := retryLine(200 + rand.IntN(1800))
+	b := retryLine(milliseconds(moment()))
 	return append(b, jsonEvent(nameBye, noID, struct{}{})...)
 }
 
