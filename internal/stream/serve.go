@@ -102,6 +102,10 @@ func (h *Hub) comeBack() time.Duration {
 // moment is the wait of a reader who is expected elsewhere.
 func moment() time.Duration { return 200*time.Millisecond + rand.N(1800*time.Millisecond) }
 
+// afterBreak is how long a reader waits when its connection breaks without a
+// word: a killed node's readers are back within 2 s, and not all at once.
+func afterBreak() time.Duration { return 500*time.Millisecond + rand.N(1500*time.Millisecond) }
+
 func milliseconds(d time.Duration) int { return int(max(0, d.Milliseconds())) }
 
 func writeHead(w http.ResponseWriter) {
@@ -198,7 +202,7 @@ func (h *Hub) leaveIn() time.Duration {
 func (c *connection) greet(refused *reset) error {
 	c.w.Header().Set("Connection", "close") // it was tuned for the stream
 	writeHead(c.w)
-	first := retryLine(1500 + rand.IntN(2500))
+	first := retryLine(milliseconds(afterBreak()))
 	first = append(first, c.sub.hello()...)
 	if refused != nil {
 		first = append(first, resetFrame(*refused)...)
