@@ -55,7 +55,10 @@ type Subscriber struct {
 // due is what a subscriber is owed at one moment.
 type due struct {
 	buffers [][]byte        // to write, in order
+	first   int             // which of them is the first event of the log
 	events  int             // how many of them are events of the log
+	from    int64           // the cursor before these
+	views   bool            // counts of views come after them
 	newest  int64           // when the last of these was committed, Unix nanoseconds
 	behind  bool            // the ring has let go of what comes next: read the log
 	over    bool            // nothing comes after this
@@ -134,6 +137,7 @@ func (s *Subscriber) next(buffers [][]byte) due {
 	if s.generation != t.generation {
 		d.buffers = append(d.buffers, s.restart())
 	}
+	d.first, d.from = len(d.buffers), s.cursor
 	if s.cursor < t.ring.low {
 		d.behind = true
 		return d
@@ -146,7 +150,7 @@ func (s *Subscriber) next(buffers [][]byte) due {
 	s.cursor = max(s.cursor, t.ring.head)
 	if frame := t.counts.since(s.views); frame != nil {
 		d.buffers = append(d.buffers, frame)
-		s.views = t.counts.version
+		s.views, d.views = t.counts.version, true
 	}
 	if t.status == liveblog.BlogEnded && t.ring.head >= t.target && s.cursor <= t.ring.head {
 		d.buffers = append(d.buffers, endFrame(t.ring.head))

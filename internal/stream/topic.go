@@ -35,6 +35,7 @@ type topic struct {
 	fetching   bool
 	counts     counts
 	readers    int
+	groups     []waiter // of readers on the fast path, told of changes
 	idleSince  time.Time
 	gone       bool // no longer the hub's: takes no readers
 
@@ -53,6 +54,24 @@ func newTopic(h *Hub, head liveblog.Head) *topic {
 func (t *topic) broadcast() {
 	close(t.changed)
 	t.changed = make(chan struct{})
+	for _, g := range t.groups {
+		g.notify()
+	}
+}
+
+// waiter is told when something is due to its readers; it must not wait itself.
+type waiter interface{ notify() }
+
+func (t *topic) enlist(g waiter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.groups = append(t.groups, g)
+}
+
+func (t *topic) forget(g waiter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.groups = slices.DeleteFunc(t.groups, func(other waiter) bool { return other == g })
 }
 
 // wake notes that the log goes to seq and fetches what is missing.

@@ -1,0 +1,92 @@
+package stream
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// adopt hands a reader over to the fast path, which needs neither the goroutine
+// nor the buffers of net/http, and reports whether it did. What can't be handed
+// over is left as it was and served on the portable path.
+func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refused *reset, prefix netip.Prefix) bool {
+	conn := connOf(r)
+	if len(h.loops) == 0 || conn == nil || r.ProtoMajor != 1 {
+		return false
+	}
+	first := append(responseHead(w.Header()), greeting(s, refused)...)
+	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+		return false
+	}
+	fd, err := conn.detach()
+	if err != nil {
+		h.letGo(s.topic, prefix, conn.release, "gone")
+		return true
+	}
+	l := h.emptiest()
+	l.count.Add(1)
+	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: conn.release, first: first}
+	if !l.ring(func() { l.arrived = append(l.arrived, a) }) {
+		l.count.Add(-1)
+		unix.Close(fd)
+		h.letGo(s.topic, prefix, conn.release, nameBye)
+	}
+	return true
+}
+
+// letGo counts a reader out whose connection is closed.
+func (h *Hub) letGo(t *topic, prefix netip.Prefix, closed func(), reason string) {
+	t.join(-1)
+	h.limits.release(t.blogID, prefix)
+	closed()
+	h.metrics.Closed(reason)
+}
+
+func (h *Hub) emptiest() *loop {
+	best := h.loops[0]
+	for _, l := range h.loops[1:] {
+		if l.count.Load() < best.count.Load() {
+			best = l
+		}
+	}
+	return best
+}
+
+// responseHead is the head of an answer that ends with its connection (RFC 9112,
+// section 6.3, item 8): frames need no framing of their own, so that all readers
+// can share them.
+func responseHead(header http.Header) []byte {
+	setHead(header)
+	header.Set("Connection", "close")
+	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", http.StatusOK, http.StatusText(http.StatusOK))
+	_ = header.Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// detach takes the socket from the connection and closes what Go keeps beside it:
+// the poller's record, timers and buffers.
+func (c *Conn) detach() (fd int, err error) {
+	defer c.Conn.Close()
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return 0, fmt.Errorf("%T has no socket", c.Conn)
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	keepShort(c.Conn)
+	controlErr := raw.Control(func(s uintptr) { fd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
+	if controlErr != nil {
+		return 0, controlErr
+	}
+	return fd, err
+}

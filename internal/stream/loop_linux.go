@@ -1,0 +1,222 @@
+package stream
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// tick is the resolution of a loop's clock.
+const tick = 100 * time.Millisecond
+
+// ticks converts a time that a loop waits.
+func ticks(d time.Duration) uint32 { return uint32(max(0, d) / tick) }
+
+const (
+	// courtesy is how many readers a loop serves before it lets others run: those
+	// who publish must not wait for all readers.
+	courtesy = 128
+	// stallCheck is how often a blocked reader is looked at.
+	stallCheck = 2 * time.Second
+)
+
+// seat is what the fast path keeps of a reader: its cursor and its socket.
+// Everything else is shared. It belongs to one loop.
+type seat struct {
+	sub    Subscriber
+	prefix netip.Prefix // of the client, for the limits
+	closed func()       // gives back what the connection held besides its socket; nil for a free seat
+
+	rest []byte   // of a frame that was written in part
+	page []*Frame // of the log, for one who is behind the ring
+
+	fd    int32
+	index int32
+	tag   uint32 // tells the users of one seat apart
+	place int32  // in the list of the topic's readers
+
+	sent    uint32 // the tick of the last write
+	silence uint32 // how many ticks may pass without one until the heartbeat
+	leaveAt uint32 // the tick of the goodbye, while the node drains
+
+	blocked  bool // the socket takes nothing now: wait for the kernel's word
+	fetching bool // a page is on its way
+	ending   string
+	watch    patience
+}
+
+// patience follows a blocked reader, as watch does on the portable path.
+type patience struct {
+	watching        bool
+	began, progress uint32 // ticks
+	queued          int32  // bytes not acknowledged at the last look
+}
+
+// loop owns readers of the fast path: it alone touches their seats and sockets.
+// There is one per core. It serves those for whom something is due, waits for
+// the kernel where a socket is full, and keeps no goroutine, timer or buffer per
+// reader.
+type loop struct {
+	hub   *Hub
+	epoll int
+	bell  int // an eventfd: wakes the loop
+
+	mu      sync.Mutex
+	ringing bool
+	stopped bool
+	arrived []arrival
+	pages   []delivery
+	dirty   []*group
+
+	seats  []seat
+	free   []int32
+	groups map[*topic]*group
+	wheel  *wheel
+	began  time.Time
+	tags   uint32
+
+	buffers [][]byte
+	iov     []unix.Iovec
+	message unix.Msghdr
+	events  []unix.EpollEvent
+	served  int
+	leaving bool
+	count   atomic.Int64 // of readers
+}
+
+// group is the readers of one topic in one loop.
+type group struct {
+	loop    *loop
+	topic   *topic
+	readers []int32
+	dirty   atomic.Bool
+}
+
+// arrival is a reader who comes to a loop, with the first bytes it is owed.
+type arrival struct {
+	sub    Subscriber
+	prefix netip.Prefix
+	fd     int
+	closed func()
+	first  []byte
+}
+
+// delivery is a page of the log for a reader who is behind the ring.
+type delivery struct {
+	index   int32
+	tag     uint32
+	sub     Subscriber // its cursor is behind the page
+	frames  []*Frame
+	refused *reset
+	err     error
+}
+
+func newLoop(h *Hub) (*loop, error) {
+	l := &loop{hub: h, groups: map[*topic]*group{}, wheel: newWheel(), began: time.Now(), events: make([]unix.EpollEvent, 256)}
+	var err error
+	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, err
+	}
+	if l.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		unix.Close(l.epoll)
+		return nil, err
+	}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: none}
+	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.bell, &ev); err != nil {
+		l.closeFiles()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *loop) closeFiles() {
+	unix.Close(l.epoll)
+	unix.Close(l.bell)
+}
+
+// run serves until ctx ends and then lets go of whoever is left.
+func (l *loop) run(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() { l.ring(func() {}) })
+	defer stop()
+	for ctx.Err() == nil {
+		n, err := unix.EpollWait(l.epoll, l.events, l.untilTick())
+		if err != nil && err != unix.EINTR {
+			slog.Error("stream loop", "error", err)
+			break
+		}
+		for _, ev := range l.events[:max(0, n)] {
+			l.handle(ev)
+		}
+		l.takeIn()
+		l.wheel.turn(l.now(), l.wake)
+	}
+	l.abandon()
+}
+
+// now is the loop's clock, in ticks.
+func (l *loop) now() uint32 { return uint32(time.Since(l.began) / tick) }
+
+// untilTick is how long the loop may sleep, in milliseconds; without readers
+// until it is woken.
+func (l *loop) untilTick() int {
+	if l.count.Load() == 0 {
+		return -1
+	}
+	return int((tick - time.Since(l.began)%tick)/time.Millisecond) + 1
+}
+
+// ring changes what the loop takes in, and wakes it. It reports false, and
+// changes nothing, when the loop has stopped.
+func (l *loop) ring(change func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return false
+	}
+	change()
+	if !l.ringing {
+		l.ringing = true
+		one := [8]byte{1}
+		_, _ = unix.Write(l.bell, one[:]) // full means that it rings already
+	}
+	return true
+}
+
+// notify says that something is due to a group's readers.
+func (g *group) notify() {
+	if g.dirty.CompareAndSwap(false, true) {
+		g.loop.ring(func() { g.loop.dirty = append(g.loop.dirty, g) })
+	}
+}
+
+// takeIn does what the loop was rung for.
+func (l *loop) takeIn() {
+	l.mu.Lock()
+	if !l.ringing {
+		l.mu.Unlock()
+		return
+	}
+	arrived, pages, dirty := l.arrived, l.pages, l.dirty
+	l.arrived, l.pages, l.dirty, l.ringing = nil, nil, nil, false
+	l.mu.Unlock()
+	for _, a := range arrived {
+		l.seat(a)
+	}
+	for _, d := range pages {
+		l.takePage(d)
+	}
+	for _, g := range dirty {
+		g.dirty.Store(false) // before they are served: what comes meanwhile notifies again
+		for n := len(g.readers) - 1; n >= 0; n-- { // backwards: one who leaves is replaced by the last
+			l.serve(g.readers[n])
+		}
+	}
+	if !l.leaving && l.hub.Draining() {
+		l.leave()
+	}
+}
