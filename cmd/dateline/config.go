@@ -24,6 +24,8 @@ type Config struct {
 	StreamsPerAddress int `default:"256" env:"DATELINE_STREAMS_PER_ADDRESS" placeholder:"N" help:"Those of one client address; an IPv6 network of 64 bits counts as one. 0 is no limit."`
 	StreamsPerBlog    int `env:"DATELINE_STREAMS_PER_BLOG" placeholder:"N" help:"Those of one blog on this node. 0 is no limit."`
 
+	Engine string `default:"auto" enum:"auto,portable" env:"DATELINE_ENGINE" help:"auto serves streams by one loop per core where the system can, portable always by a goroutine each."`
+
 	MetricsListen string `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
 
 	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`

@@ -45,31 +45,22 @@ func (g *gate) Accept() (net.Conn, error) {
 		<-g.places
 		return nil, err
 	}
-	return &guest{Conn: stream.NewConn(c), leave: sync.OnceFunc(func() { <-g.places })}, nil
+	return stream.NewConn(c, g.leave), nil
 }
 
 // Close implements net.Listener.
 func (g *gate) Close() error { return g.close() }
 
+// leave gives the place of a closed connection back.
+func (g *gate) leave() { <-g.places }
+
 // open is how many connections there are.
 func (g *gate) open() int { return len(g.places) }
 
-// guest is a connection that has a place.
-type guest struct {
-	*stream.Conn
-	leave func()
-}
-
-// Close implements net.Conn.
-func (g *guest) Close() error {
-	defer g.leave()
-	return g.Conn.Close()
-}
-
 // introduce lets a stream know its connection.
 func introduce(ctx context.Context, c net.Conn) context.Context {
-	if g, ok := c.(*guest); ok {
-		return stream.WithConn(ctx, g.Conn)
+	if known, ok := c.(*stream.Conn); ok {
+		return stream.WithConn(ctx, known)
 	}
 	return ctx
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"dateline/internal/stream"
 	"net"
 	"syscall"
 	"testing"
@@ -19,7 +20,7 @@ func TestGate_MissesThePeersThatAreGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	raw, err := c.(*guest).Conn.Conn.(*net.TCPConn).SyscallConn()
+	raw, err := c.(*stream.Conn).Conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

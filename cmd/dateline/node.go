@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -57,6 +58,11 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{
 		Streams: streams, PerBlog: c.StreamsPerBlog, PerAddress: c.StreamsPerAddress, PerSecond: streamsPerSecond,
 	})
+	if c.Engine == "auto" {
+		if err := n.hub.UseFastPath(runtime.GOMAXPROCS(0)); err != nil {
+			slog.InfoContext(ctx, "streams take the portable path", "reason", err)
+		}
+	}
 	n.bell = postgres.NewBell(db.DB)
 	n.listener = postgres.NewListener(db.DB, n.hub)
 	n.batcher = views.New(db, n.hub, uuid.New())

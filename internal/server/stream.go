@@ -93,7 +93,7 @@ func (s *Server) stream(c *gin.Context) error {
 		defer stop()
 		c.Request = c.Request.WithContext(allowed)
 	}
-	s.hub.Serve(c.Writer, c.Request, stream.Request{BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP()})
+	s.hub.Serve(c.Writer, c.Request, stream.Request{BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP(), Guarded: !blog.Public()})
 	return nil
 }
 

@@ -43,7 +43,7 @@ func (l connListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewConn(c), nil
+	return NewConn(c, func() {}), nil
 }
 
 // Readers who come and go, at any point of a stream, leave nothing behind.

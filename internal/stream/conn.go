@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,13 +18,28 @@ import (
 // Before a stream begins it is a connection like any other.
 type Conn struct {
 	net.Conn
+	leave    func() // called once, when it is closed
+	left     atomic.Bool
 	patience time.Duration // for a stream: how long its reader may take nothing; 0 before
 }
 
-// NewConn prepares a connection that was just accepted.
-func NewConn(c net.Conn) *Conn {
+// NewConn prepares a connection that was just accepted. leave is called once,
+// when it is closed.
+func NewConn(c net.Conn, leave func()) *Conn {
 	abandonUnanswered(c)
-	return &Conn{Conn: c}
+	return &Conn{Conn: c, leave: leave}
+}
+
+// Close implements net.Conn.
+func (c *Conn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
+
+func (c *Conn) release() {
+	if c.left.CompareAndSwap(false, true) {
+		c.leave()
+	}
 }
 
 type connKey struct{}

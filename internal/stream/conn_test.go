@@ -33,7 +33,7 @@ func socketPair(t *testing.T) (ours *Conn, readers *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, readers = NewConn(<-accepted), there.(*net.TCPConn)
+	ours, readers = NewConn(<-accepted, func() {}), there.(*net.TCPConn)
 	t.Cleanup(func() { ours.Close(); readers.Close() })
 	return ours, readers
 }
@@ -102,7 +102,7 @@ func TestConn_StalledReaderIsGivenUp(t *testing.T) {
 func TestConn_SippingHasAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
-		c := NewConn(there)
+		c := NewConn(there, func() {})
 		c.beginStream(stalled)
 		ctx, stop := context.WithCancel(t.Context())
 		go sip(ctx, here, 1, stalled/2)

@@ -2,14 +2,39 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// UseFastPath makes the hub serve readers over plain HTTP/1.1 by so many loops,
+// one per core, instead of a goroutine each. It is called before Run.
+func (h *Hub) UseFastPath(loops int) error {
+	for range loops {
+		l, err := newLoop(h)
+		if err != nil {
+			return fmt.Errorf("fast path: %w", err)
+		}
+		h.loops = append(h.loops, l)
+	}
+	return nil
+}
+
+// startLoops runs the loops; stop ends them and waits.
+func (h *Hub) startLoops() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, l := range h.loops {
+		running.Go(func() { l.run(ctx) })
+	}
+	return func() { cancel(); running.Wait() }
+}
 
 // adopt hands a reader over to the fast path, which needs neither the goroutine
 // nor the buffers of net/http, and reports whether it did. What can't be handed

@@ -48,6 +48,7 @@ type Hub struct {
 	ctx     context.Context // of Run; nil before and canceled after
 	fetches sync.WaitGroup
 
+	loops    []*loop // of the fast path, if there is one
 	draining chan struct{}
 	leave    time.Time // the end of the drain's window
 }
@@ -66,6 +67,7 @@ func (h *Hub) Run(ctx context.Context) {
 	h.running.Lock()
 	h.ctx = ctx
 	h.running.Unlock()
+	defer h.startLoops()()
 	tick := time.NewTicker(idleLife / 4)
 	defer tick.Stop()
 	for {

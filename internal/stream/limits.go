@@ -41,17 +41,16 @@ func newLimiter(l Limits) *limiter {
 }
 
 // acquire counts a stream in, or says why not. release counts it out.
-func (l *limiter) acquire(blogID uuid.UUID, address string) (release func(), refusal string) {
-	prefix := Prefix(address)
+func (l *limiter) acquire(blogID uuid.UUID, prefix netip.Prefix) (refusal string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if refusal := l.refuse(blogID, prefix); refusal != "" {
-		return nil, refusal
+		return refusal
 	}
 	l.streams++
 	l.blogs[blogID]++
 	l.addresses[prefix]++
-	return func() { l.release(blogID, prefix) }, ""
+	return ""
 }
 
 // refuse says which limit is reached, if any; l.mu is held. What has no address

@@ -36,26 +36,24 @@ func TestLimiter(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLimiter(test.limits)
-			var releases []func()
 			for _, r := range test.open {
-				release, refusal := l.acquire(r.blog, r.address)
-				if refusal != "" {
+				if refusal := l.acquire(r.blog, Prefix(r.address)); refusal != "" {
 					t.Fatalf("%v was refused: %s", r, refusal)
 				}
-				releases = append(releases, release)
 			}
-			release, refusal := l.acquire(test.next.blog, test.next.address)
+			next := Prefix(test.next.address)
+			refusal := l.acquire(test.next.blog, next)
 			if refusal != test.want {
 				t.Errorf("%v: %q, want %q", test.next, refusal, test.want)
 			}
 			if refusal == "" {
-				release()
+				l.release(test.next.blog, next)
 			}
-			releases[0]()
-			if release, refusal = l.acquire(test.next.blog, test.next.address); refusal != "" {
+			l.release(test.open[0].blog, Prefix(test.open[0].address))
+			if refusal = l.acquire(test.next.blog, next); refusal != "" {
 				t.Fatalf("a place that was given back is not given again: %s", refusal)
 			}
-			release()
+			l.release(test.next.blog, next)
 			if l.streams+len(l.blogs)+len(l.addresses) != 0 {
 				t.Errorf("with nobody there, %d streams, %d blogs and %d addresses are kept", l.streams, len(l.blogs), len(l.addresses))
 			}
@@ -67,11 +65,11 @@ func TestLimiter(t *testing.T) {
 func TestLimiter_ForgetsTheRefused(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(Limits{Streams: 1})
-	if _, refusal := l.acquire(blogA, "192.0.2.1"); refusal != "" {
+	if refusal := l.acquire(blogA, Prefix("192.0.2.1")); refusal != "" {
 		t.Fatal(refusal)
 	}
 	for i := range 1000 {
-		if _, refusal := l.acquire(uuid.New(), fmt.Sprintf("2001:db8:0:%x::1", i)); refusal != fullNode {
+		if refusal := l.acquire(uuid.New(), Prefix(fmt.Sprintf("2001:db8:0:%x::1", i))); refusal != fullNode {
 			t.Fatal(refusal)
 		}
 	}

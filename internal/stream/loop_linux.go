@@ -167,7 +167,7 @@ func (l *loop) untilTick() int {
 	if l.count.Load() == 0 {
 		return -1
 	}
-	return int((tick - time.Since(l.began)%tick)/time.Millisecond) + 1
+	return int((tick-time.Since(l.began)%tick)/time.Millisecond) + 1
 }
 
 // ring changes what the loop takes in, and wakes it. It reports false, and
@@ -211,7 +211,7 @@ func (l *loop) takeIn() {
 		l.takePage(d)
 	}
 	for _, g := range dirty {
-		g.dirty.Store(false) // before they are served: what comes meanwhile notifies again
+		g.dirty.Store(false)                       // before they are served: what comes meanwhile notifies again
 		for n := len(g.readers) - 1; n >= 0; n-- { // backwards: one who leaves is replaced by the last
 			l.serve(g.readers[n])
 		}

@@ -37,11 +37,12 @@ type BatchReset struct {
 // any, else as soon as there is one or after wait. While it waits it counts as a
 // stream for the limits.
 func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit int) (*Batch, error) {
-	release, refusal := h.limits.acquire(req.BlogID, req.Address)
+	prefix := Prefix(req.Address)
+	refusal := h.limits.acquire(req.BlogID, prefix)
 	if refusal != "" {
 		return nil, h.refusePoll(refusal)
 	}
-	defer release()
+	defer h.limits.release(req.BlogID, prefix)
 	t, err := h.enter(ctx, req.BlogID, 0)
 	if err != nil {
 		return nil, err

@@ -306,7 +306,8 @@ func (l *loop) abandon() {
 // out of the epoll set.
 func (l *loop) close(i int32, reason string) {
 	r := &l.seats[i]
-	unix.Close(int(r.fd))
+	fd := int(r.fd)
+	defer unix.Close(fd) // last: whoever hears of it finds the books closed
 	l.wheel.remove(i)
 	l.unseat(r, i)
 	t, prefix, closed := r.sub.topic, r.prefix, r.closed

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -30,6 +31,9 @@ type Request struct {
 	BlogID   uuid.UUID
 	Position Position
 	Address  string // of the client
+	// Guarded is a stream whose request's context may end it at any moment, since
+	// not everybody may read it.
+	Guarded bool
 }
 
 // Serve streams a blog's events to one reader until it leaves, stalls, the blog
@@ -38,38 +42,62 @@ type Request struct {
 // a node that can't serve now says 200, when to come back, and no more; 204 stops
 // it for good, which is right once a blog has ended.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
-	release, refusal := h.limits.acquire(req.BlogID, req.Address)
-	if refusal != "" {
+	prefix := Prefix(req.Address)
+	if refusal := h.limits.acquire(req.BlogID, prefix); refusal != "" {
 		h.turnAway(w, refusal)
 		return
 	}
-	defer release()
+	adopted := false
+	defer func() {
+		if !adopted { // else the fast path counts it out
+			h.limits.release(req.BlogID, prefix)
+		}
+	}()
+	adopted = h.serve(w, r, req, prefix)
+}
+
+// serve is Serve for a reader who is counted in. It reports whether the fast path
+// took the reader over.
+func (h *Hub) serve(w http.ResponseWriter, r *http.Request, req Request, prefix netip.Prefix) (adopted bool) {
 	if !h.arrivals.admit(r.Context(), h.draining) {
 		h.turnAway(w, "storm")
-		return
+		return false
 	}
 	if h.Draining() {
 		h.turnAway(w, nameBye)
-		return
+		return false
 	}
 	t, err := h.enter(r.Context(), req.BlogID, 1)
 	if err != nil {
 		h.turnAway(w, "database")
-		return
+		return false
 	}
-	defer t.join(-1)
+	defer func() {
+		if !adopted {
+			t.join(-1)
+		}
+	}()
+	return h.attend(w, r, req, t, prefix)
+}
+
+// attend is serve for a reader whose topic is there.
+func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *topic, prefix netip.Prefix) (adopted bool) {
 	s, refused, err := h.subscribe(r.Context(), t, req.Position)
 	if err != nil {
 		h.turnAway(w, "database")
-		return
+		return false
 	}
 	if refused == nil && s.done() {
 		w.WriteHeader(http.StatusNoContent)
-		return
+		return false
+	}
+	if !req.Guarded && h.adopt(w, r, s, refused, prefix) {
+		return true
 	}
 	c := newConnection(h, w, s, connOf(r))
 	defer c.close()
 	h.metrics.Closed(c.run(r.Context(), refused))
+	return false
 }
 
 // done reports whether the blog is over and the reader has all of it.
@@ -109,11 +137,14 @@ func afterBreak() time.Duration { return 500*time.Millisecond + rand.N(1500*time
 func milliseconds(d time.Duration) int { return int(max(0, d.Milliseconds())) }
 
 func writeHead(w http.ResponseWriter) {
-	head := w.Header()
+	setHead(w.Header())
+	w.WriteHeader(http.StatusOK)
+}
+
+func setHead(head http.Header) {
 	head.Set("Content-Type", "text/event-stream")
 	head.Set("Cache-Control", "no-store, no-transform")
 	head.Set("X-Accel-Buffering", "no")
-	w.WriteHeader(http.StatusOK)
 }
 
 // connection writes what a subscriber is owed to one response: the portable
@@ -202,12 +233,15 @@ func (h *Hub) leaveIn() time.Duration {
 func (c *connection) greet(refused *reset) error {
 	c.w.Header().Set("Connection", "close") // it was tuned for the stream
 	writeHead(c.w)
-	first := retryLine(milliseconds(afterBreak()))
-	first = append(first, c.sub.hello()...)
+	return c.write(greeting(c.sub, refused))
+}
+
+func greeting(s *Subscriber, refused *reset) []byte {
+	first := append(retryLine(milliseconds(afterBreak())), s.hello()...)
 	if refused != nil {
 		first = append(first, resetFrame(*refused)...)
 	}
-	return c.write(first)
+	return first
 }
 
 // deliver writes what is due; a reader who is behind the ring gets a page of the log.
