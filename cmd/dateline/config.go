@@ -26,6 +26,8 @@ type Config struct {
 
 	Engine string `default:"auto" enum:"auto,portable" env:"DATELINE_ENGINE" help:"auto serves streams by one loop per core where the system can, portable always by a goroutine each."`
 
+	Compress bool `default:"true" negatable:"" env:"DATELINE_COMPRESS" help:"Compress streams for readers who accept gzip: once per event, not once per reader."`
+
 	MetricsListen string `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
 
 	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`

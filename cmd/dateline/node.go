@@ -58,6 +58,7 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{
 		Streams: streams, PerBlog: c.StreamsPerBlog, PerAddress: c.StreamsPerAddress, PerSecond: streamsPerSecond,
 	})
+	n.hub.Compress = c.Compress
 	if c.Engine == "auto" {
 		if err := n.hub.UseFastPath(runtime.GOMAXPROCS(0)); err != nil {
 			slog.InfoContext(ctx, "streams take the portable path", "reason", err)

@@ -208,6 +208,7 @@ func startHub(t testing.TB, log Log, limits Limits) *Hub {
 
 func startEncodingHub(t testing.TB, log Log, limits Limits, encode Encode) *Hub {
 	h := New(log, encode, &noMetrics{}, limits)
+	h.Compress = true // for those who accept it: the clients over sockets
 	if fastPath && !inBubble() {
 		if err := h.UseFastPath(2); err != nil {
 			t.Fatal(err)

@@ -31,8 +31,8 @@ type Frame struct {
 	Seq  int64
 	Name string
 	Data []byte // JSON
-	SSE  []byte // the event in the format of server-sent events, its end included
 
+	wire    // the event in the format of server-sent events, its end included
 	event   liveblog.EventType
 	subject uuid.UUID
 	at      int64 // Unix nanoseconds of the commit
@@ -52,7 +52,7 @@ func newFrame(ev liveblog.Event, encode Encode) (f *Frame, err error) {
 	}
 	sse := appendEvent(make([]byte, 0, len(data)+len(name)+40), name, ev.Seq, data)
 	body := sse[len(sse)-2-len(data) : len(sse)-2]
-	return &Frame{Seq: ev.Seq, Name: name, Data: body, SSE: sse, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
+	return &Frame{Seq: ev.Seq, Name: name, Data: body, wire: wire{plain: sse}, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
 }
 
 // subject is the post that an event is about, or the zero id for the blog itself.

@@ -15,12 +15,12 @@ func TestServe_BytesOfAStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ got, want string }{
-		"frame": {string(frame.SSE), "event: post\nid: 7\ndata: {\"text\":\"a\\nb\\r\\u2028\",\"version\":1}\n\n"},
+		"frame": {string(frame.plain), "event: post\nid: 7\ndata: {\"text\":\"a\\nb\\r\\u2028\",\"version\":1}\n\n"},
 		"data":  {string(frame.Data), "{\"text\":\"a\\nb\\r\\u2028\",\"version\":1}"},
 		"reset": {string(resetFrame(reset{Reason: "epoch", Epoch: "x", Head: 3})), "event: reset\nid: 3\ndata: {\"reason\":\"epoch\",\"epoch\":\"x\",\"head\":3}\n\n"},
 		"ping":  {string(pingFrame(3)), "event: ping\ndata: {\"head\":3}\n\n"},
 		"end":   {string(endFrame(3)), "event: end\ndata: {\"head\":3}\n\n"},
-		"views": {string(viewsFrame(liveblog.Counts{Posts: map[uuid.UUID]int64{blogA: 2}, Readers: 1})), "event: views\ndata: {\"posts\":{\"" + blogA.String() + "\":2},\"readers\":1}\n\n"},
+		"views": {string(viewsFrame(liveblog.Counts{Posts: map[uuid.UUID]int64{blogA: 2}, Readers: 1}).plain), "event: views\ndata: {\"posts\":{\"" + blogA.String() + "\":2},\"readers\":1}\n\n"},
 		"retry": {string(retryLine(1500)), "retry: 1500\n\n"},
 	} {
 		if c.got != c.want {
@@ -37,9 +37,9 @@ func FuzzAppendEvent(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		body := strings.TrimSuffix(string(frame.SSE), "\n\n")
+		body := strings.TrimSuffix(string(frame.plain), "\n\n")
 		if strings.Count(body, "\n") != 2 || strings.ContainsAny(body, "\r\x00") {
-			t.Errorf("%q is not one event", frame.SSE)
+			t.Errorf("%q is not one event", frame.plain)
 		}
 	})
 }

@@ -44,7 +44,7 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refus
 	if len(h.loops) == 0 || conn == nil || r.ProtoMajor != 1 {
 		return false
 	}
-	first := append(responseHead(w.Header()), greeting(s, refused)...)
+	first := append(s.responseHead(w.Header()), greeting(s, refused)...)
 	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
 		return false
 	}
@@ -85,8 +85,8 @@ func (h *Hub) emptiest() *loop {
 // responseHead is the head of an answer that ends with its connection (RFC 9112,
 // section 6.3, item 8): frames need no framing of their own, so that all readers
 // can share them.
-func responseHead(header http.Header) []byte {
-	setHead(header)
+func (s *Subscriber) responseHead(header http.Header) []byte {
+	s.setHead(header)
 	header.Set("Connection", "close")
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	var b bytes.Buffer

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -47,6 +48,11 @@ type Hub struct {
 	running sync.Mutex      // after a topic's
 	ctx     context.Context // of Run; nil before and canceled after
 	fetches sync.WaitGroup
+
+	// Compress lets readers who accept it have their streams compressed. It is set
+	// before the first one comes.
+	Compress    bool
+	compressing atomic.Bool // somebody reads a compressed stream
 
 	loops    []*loop // of the fast path, if there is one
 	draining chan struct{}

@@ -24,10 +24,10 @@ func (r *ring) reset(head int64) {
 func (r *ring) add(f *Frame) {
 	r.frames = append(r.frames, f)
 	r.head = f.Seq
-	r.bytes += len(f.SSE)
+	r.bytes += len(f.plain)
 	drop := 0
 	for len(r.frames)-drop > maxRingFrames || r.bytes > maxRingBytes && len(r.frames)-drop > 1 {
-		r.bytes -= len(r.frames[drop].SSE)
+		r.bytes -= len(r.frames[drop].plain)
 		r.frames[drop] = nil
 		drop++
 	}
@@ -45,7 +45,7 @@ func (r *ring) replace(frames []*Frame) {
 		if i < 0 || i >= int64(len(r.frames)) {
 			continue
 		}
-		r.bytes += len(f.SSE) - len(r.frames[i].SSE)
+		r.bytes += len(f.plain) - len(r.frames[i].plain)
 		r.frames[i] = f
 	}
 }

@@ -151,7 +151,7 @@ func (l *loop) delivered(events int, newest int64) {
 func (l *loop) writePage(r *seat, i int32) bool {
 	buffers := l.buffers[:0]
 	for _, f := range r.page {
-		buffers = append(buffers, f.SSE)
+		buffers = append(buffers, f.as(r.sub.compressed))
 	}
 	l.buffers = buffers[:0]
 	n, ok := l.send(r, buffers)
@@ -199,7 +199,7 @@ func (l *loop) takePage(d delivery) {
 		return
 	case d.refused != nil:
 		r.sub.cursor = d.sub.cursor
-		r.rest = append(r.rest, resetFrame(*d.refused)...)
+		r.rest = append(r.rest, r.sub.own(resetFrame(*d.refused))...)
 	default:
 		r.page = d.frames
 	}
@@ -214,7 +214,7 @@ func (l *loop) wake(i int32) {
 	case r.closed == nil:
 		return
 	case l.leaving && int32(now-r.leaveAt) >= 0 && r.ending == "":
-		r.rest, r.ending, r.page = append(r.rest, byeFrame()...), nameBye, nil
+		r.rest, r.ending, r.page = append(r.rest, r.sub.own(byeFrame())...), nameBye, nil
 		l.serve(i)
 	case r.blocked:
 		if l.stalled(r, now) {
@@ -222,7 +222,7 @@ func (l *loop) wake(i int32) {
 			return
 		}
 	case int32(now-r.sent) >= int32(r.silence) && len(r.rest) == 0:
-		r.rest = append(r.rest, pingFrame(r.sub.topic.head())...)
+		r.rest = append(r.rest, r.sub.own(pingFrame(r.sub.topic.head()))...)
 		l.serve(i)
 	}
 	if l.seats[i].closed != nil {

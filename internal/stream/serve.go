@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -87,6 +88,9 @@ func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *top
 	if err != nil {
 		h.turnAway(w, "database")
 		return false
+	}
+	if s.compressed = h.Compress && wantsGzip(r); s.compressed {
+		h.compressing.Store(true)
 	}
 	if refused == nil && s.done() {
 		w.WriteHeader(http.StatusNoContent)
@@ -222,7 +226,7 @@ func (c *connection) run(ctx context.Context, refused *reset) string {
 		case <-leave:
 			leave, leaving = nil, time.After(c.hub.leaveIn())
 		case <-leaving:
-			_ = c.write(byeFrame()) // it reconnects in any case
+			_ = c.write(c.sub.own(byeFrame())) // it reconnects in any case
 			return nameBye
 		}
 	}
@@ -248,7 +252,8 @@ func (h *Hub) leaveIn() time.Duration {
 // they tell the reader, and proxies, that the stream is open.
 func (c *connection) greet(refused *reset) error {
 	c.w.Header().Set("Connection", "close") // it was tuned for the stream
-	writeHead(c.w)
+	c.sub.setHead(c.w.Header())
+	c.w.WriteHeader(http.StatusOK)
 	return c.write(greeting(c.sub, refused))
 }
 
@@ -257,7 +262,19 @@ func greeting(s *Subscriber, refused *reset) []byte {
 	if refused != nil {
 		first = append(first, resetFrame(*refused)...)
 	}
+	if s.compressed {
+		return slices.Concat(gzipHeader, store(first))
+	}
 	return first
+}
+
+// setHead sets the head of a reader's stream.
+func (s *Subscriber) setHead(head http.Header) {
+	setHead(head)
+	head.Add("Vary", "Accept-Encoding")
+	if s.compressed {
+		head.Set("Content-Encoding", "gzip")
+	}
 }
 
 // deliver writes what is due; a reader who is behind the ring gets a page of the log.
@@ -287,18 +304,18 @@ func (c *connection) replay(ctx context.Context) error {
 		return err
 	}
 	if refused != nil {
-		return c.write(resetFrame(*refused))
+		return c.write(c.sub.own(resetFrame(*refused)))
 	}
 	var buffers [][]byte
 	for _, f := range frames {
-		buffers = append(buffers, f.SSE)
+		buffers = append(buffers, f.as(c.sub.compressed))
 	}
 	c.hub.metrics.Delivered(len(frames))
 	return c.write(buffers...)
 }
 
 func (c *connection) ping() error {
-	return c.write(pingFrame(c.sub.topic.head()))
+	return c.write(c.sub.own(pingFrame(c.sub.topic.head())))
 }
 
 // write sends buffers and flushes them.

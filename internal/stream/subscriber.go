@@ -50,6 +50,7 @@ type Subscriber struct {
 	cursor     int64
 	generation int
 	views      int64
+	compressed bool // the reader gets deflate blocks
 }
 
 // due is what a subscriber is owed at one moment.
@@ -135,7 +136,7 @@ func (s *Subscriber) next(buffers [][]byte) due {
 	defer t.mu.Unlock()
 	d := due{buffers: buffers, changed: t.changed}
 	if s.generation != t.generation {
-		d.buffers = append(d.buffers, s.restart())
+		d.buffers = append(d.buffers, s.own(s.restart()))
 	}
 	d.first, d.from = len(d.buffers), s.cursor
 	if s.cursor < t.ring.low {
@@ -143,20 +144,28 @@ func (s *Subscriber) next(buffers [][]byte) due {
 		return d
 	}
 	for _, f := range s.pending() {
-		d.buffers = append(d.buffers, f.SSE)
+		d.buffers = append(d.buffers, f.as(s.compressed))
 		d.newest = f.at
 		d.events++
 	}
 	s.cursor = max(s.cursor, t.ring.head)
 	if frame := t.counts.since(s.views); frame != nil {
-		d.buffers = append(d.buffers, frame)
+		d.buffers = append(d.buffers, frame.as(s.compressed))
 		s.views, d.views = t.counts.version, true
 	}
 	if t.status == liveblog.BlogEnded && t.ring.head >= t.target && s.cursor <= t.ring.head {
-		d.buffers = append(d.buffers, endFrame(t.ring.head))
+		d.buffers = append(d.buffers, s.own(endFrame(t.ring.head)))
 		d.over = true
 	}
 	return d
+}
+
+// own is a frame that only this reader gets, as it gets all of them.
+func (s *Subscriber) own(frame []byte) []byte {
+	if s.compressed {
+		return store(frame)
+	}
+	return frame
 }
 
 // pending gives the frames after the cursor; a cursor ahead of a node that lags
@@ -254,7 +263,9 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode event %d: %w", ev.Seq, err)
 		}
-		frames[i] = f
+		if frames[i] = f; h.compressing.Load() {
+			f.as(true) // here, where no reader waits for it
+		}
 	}
 	return frames, nil
 }

@@ -17,8 +17,8 @@ const maxCounts = 100
 type counts struct {
 	version int64
 	readers int64
-	delta   []byte
-	full    []byte // rendered when the first reader needs it
+	delta   *wire
+	full    *wire // rendered when the first reader needs it
 	posts   map[uuid.UUID]int64
 	order   []uuid.UUID // of change, the oldest first
 }
@@ -75,7 +75,7 @@ func (c *counts) note(id uuid.UUID, n int64) {
 }
 
 // since gives the frame for a reader who has seen a version.
-func (c *counts) since(seen int64) []byte {
+func (c *counts) since(seen int64) *wire {
 	switch {
 	case seen == c.version:
 		return nil
@@ -87,10 +87,10 @@ func (c *counts) since(seen int64) []byte {
 	return c.full
 }
 
-func viewsFrame(c liveblog.Counts) []byte {
+func viewsFrame(c liveblog.Counts) *wire {
 	data, err := json.Marshal(c)
 	if err != nil {
 		panic("stream: counts are always encodable: " + err.Error())
 	}
-	return appendEvent(nil, nameViews, noID, data)
+	return &wire{plain: appendEvent(nil, nameViews, noID, data)}
 }

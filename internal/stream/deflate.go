@@ -1,0 +1,97 @@
+package stream
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Streams are compressed once per event, not once per reader. A frame is kept as
+// deflate blocks as well that look back at nothing before them and end on a byte
+// boundary (RFC 1951, sections 2 and 3.2.4); a connection sends a gzip header of
+// its own and then the shared blocks. The stream is never finished: like one that
+// is not compressed, it ends with its connection.
+var (
+	// gzipHeader has no name, no time and an unknown system (RFC 1952, section 2.3).
+	gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
+	// flush is an empty stored block: decoders hand on all they have.
+	flush = []byte{0, 0, 0, 0xff, 0xff}
+)
+
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.DefaultCompression)
+	if err != nil {
+		panic("stream: the level of compression is a constant: " + err.Error())
+	}
+	return w
+}}
+
+// deflate compresses b into blocks of its own.
+func deflate(b []byte) []byte {
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	var out bytes.Buffer
+	w.Reset(&out)
+	_, _ = w.Write(b) // a buffer takes everything
+	_ = w.Flush()
+	return bytes.Clone(out.Bytes())
+}
+
+// maxStored is the longest stored block, in bytes.
+const maxStored = 65_535
+
+// store puts b into blocks without compressing it: for what only one reader gets.
+func store(b []byte) []byte {
+	var out []byte
+	for len(b) > 0 {
+		n := min(len(b), maxStored)
+		out = append(out, 0)
+		out = binary.LittleEndian.AppendUint16(out, uint16(n))
+		out = binary.LittleEndian.AppendUint16(out, ^uint16(n))
+		out, b = append(out, b[:n]...), b[n:]
+	}
+	return append(out, flush...)
+}
+
+// wire is a piece of a stream that many readers get, plain and compressed.
+type wire struct {
+	plain []byte
+	once  sync.Once
+	small []byte
+}
+
+// as gives the piece as a reader wants it.
+func (w *wire) as(compressed bool) []byte {
+	if !compressed {
+		return w.plain
+	}
+	w.once.Do(func() { w.small = deflate(w.plain) })
+	return w.small
+}
+
+// wantsGzip reports whether a request accepts gzip (RFC 9110, section 12.5.3).
+func wantsGzip(r *http.Request) bool {
+	for _, header := range r.Header.Values("Accept-Encoding") {
+		for choice := range strings.SplitSeq(header, ",") {
+			coding, weight, _ := strings.Cut(choice, ";")
+			if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				return !refuses(weight)
+			}
+		}
+	}
+	return false
+}
+
+// refuses reports whether a weight is zero.
+func refuses(weight string) bool {
+	name, value, found := strings.Cut(strings.TrimSpace(weight), "=")
+	if !found || !strings.EqualFold(strings.TrimSpace(name), "q") {
+		return false
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	return err == nil && q == 0
+}
