@@ -43,3 +43,28 @@ func FuzzAppendEvent(f *testing.F) {
 		}
 	})
 }
+
+// A post that can't be rendered holds up its own blog, not the node.
+func TestFrame_PanicOfTheRendererIsAnError(t *testing.T) {
+	log := newMemoryLog()
+	broken := true
+	h := startEncodingHub(t, log, roomy, func(ev liveblog.Event) (string, []byte, error) {
+		if broken {
+			panic("a bug in a template")
+		}
+		return encodeText(ev)
+	})
+	topic, err := h.topicOf(t.Context(), blogA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.publish(1)
+	if _, err := topic.history(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "a bug in a template") {
+		t.Errorf("got %v", err)
+	}
+	broken = false
+	c := follow(t, h, Position{HasAfter: true})
+	c.expect("hello", "0")
+	h.Wake(blogA, 1)
+	c.expect("post", "1")
+}
