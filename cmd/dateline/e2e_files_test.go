@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -123,7 +124,7 @@ func checkTurnedAway(t *testing.T, res *http.Response) {
 	t.Helper()
 	defer res.Body.Close()
 	p := newSSEParser(res.Body)
-	if e, err := p.next(); err != io.EOF {
+	if e, err := p.next(); !errors.Is(err, io.EOF) {
 		t.Errorf("got %+v %v", e, err)
 	}
 	if res.StatusCode != http.StatusOK || p.retry < 5000 || p.retry > 15_000 {
