@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // socketBuffer keeps the kernel from taking many megabytes for a receiver that
@@ -33,17 +34,15 @@ func newLink(p *Proxy, client *net.TCPConn) *link {
 }
 
 // run returns when both directions have ended.
-func (l *link) run(gate <-chan struct{}) {
+func (l *link) run() {
 	defer l.cut()
-	if gate != nil {
-		select {
-		case <-gate:
-		case <-l.ctx.Done():
-			return
-		}
-	}
 	target, err := l.proxy.dial(l.ctx)
-	if err != nil || !l.add(target) {
+	if err != nil {
+		l.down.deliver(piece{end: err, at: time.Now()}) // a refusal is held back and lost like an answer
+		<-l.ctx.Done()
+		return
+	}
+	if !l.add(target) {
 		return
 	}
 	client := l.ends[0]

@@ -202,18 +202,19 @@ func alive(pids []int) (left []int, err error) {
 type listed struct {
 	pid, parent int
 	zombie      bool // ended, and nobody has asked how
+	name        string
 }
 
 // processes are all of this machine, by id.
 func processes() (map[int]listed, error) {
-	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=,stat=").Output()
+	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=,stat=,args=").Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the processes: %w", err)
 	}
 	all := make(map[int]listed)
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
-		if len(fields) != 3 {
+		if len(fields) < 4 {
 			continue
 		}
 		pid, err1 := strconv.Atoi(fields[0])
@@ -221,7 +222,7 @@ func processes() (map[int]listed, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		all[pid] = listed{pid, parent, strings.HasPrefix(fields[2], "Z")}
+		all[pid] = listed{pid, parent, strings.HasPrefix(fields[2], "Z"), strings.Join(fields[3:], " ")}
 	}
 	return all, nil
 }
