@@ -69,6 +69,22 @@ func TestBed_CutReplicationHoldsCommits(t *testing.T) {
 	s.insist("Cut off", "key-cut-off-000001")
 }
 
+// TestBed_AnswersOfDatabaseAreLost stores a post whose publisher cannot be told.
+func TestBed_AnswersOfDatabaseAreLost(t *testing.T) {
+	t.Parallel()
+	s := start(t, testbed.Config{Nodes: 1})
+	link := s.Nodes()[0].Database[0]
+	link.Set(netfault.LostAnswers)
+	if status, answer := s.publish("Unheard", "key-unheard-000001"); status != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", status, answer)
+	}
+	link.Clear()
+	s.insist("Unheard", "key-unheard-000001")
+	if got := s.titles(); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
 func TestBed_PrimaryEndsAndStarts(t *testing.T) {
 	t.Parallel()
 	s := start(t, full)
