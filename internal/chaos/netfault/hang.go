@@ -32,7 +32,7 @@ func (p *Proxy) Hang(on bool) {
 		_ = p.listener.SetDeadline(time.Now()) // ends a running accept; fails when closed
 		select {
 		case <-parked:
-			h.filler = fillQueue(p.listener)
+			h.filler = fillQueue(p.ctx, p.listener)
 		case <-p.ctx.Done():
 		}
 	case !on && hangs:
@@ -53,7 +53,7 @@ func (p *Proxy) admitBefore(filler net.Conn) {
 		}
 		filler.Close()
 		if err == nil {
-			client.Close()
+			reset(client)
 		}
 		return
 	}

@@ -80,7 +80,7 @@ func (l *link) lost() {
 func (l *link) cut() { l.end(reset) }
 
 // close closes both ends in good order.
-func (l *link) close() { l.end(func(c *net.TCPConn) { c.Close() }) }
+func (l *link) close() { l.end(hangUp) }
 
 func (l *link) end(how func(*net.TCPConn)) {
 	l.mu.Lock()
@@ -98,8 +98,10 @@ func (l *link) end(how func(*net.TCPConn)) {
 // reset closes a connection so that its peer sees a reset and no end of stream.
 func reset(c *net.TCPConn) {
 	_ = c.SetLinger(0) // fails only when it is closed
-	c.Close()
+	hangUp(c)
 }
+
+func hangUp(c *net.TCPConn) { _ = c.Close() } // there is nobody to tell
 
 func prepare(c *net.TCPConn) {
 	// Both fail only when the connection is closed, which the next read tells.

@@ -78,7 +78,7 @@ func (p *Proxy) Port() int { return p.listener.Addr().(*net.TCPAddr).Port }
 func (p *Proxy) Close() {
 	p.stop()
 	p.Hang(false)
-	p.listener.Close()
+	_ = p.listener.Close() // fails only when it is closed
 	p.Cut()
 	p.running.Wait()
 }

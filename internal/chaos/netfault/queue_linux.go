@@ -1,6 +1,7 @@
 package netfault
 
 import (
+	"context"
 	"net"
 	"syscall"
 	"time"
@@ -16,9 +17,10 @@ const (
 // fillQueue leaves no place for a connection that nobody accepts, so that the
 // kernel drops what asks for one. It returns what takes the last place, nil when
 // a client was faster.
-func fillQueue(l *net.TCPListener) net.Conn {
+func fillQueue(ctx context.Context, l *net.TCPListener) net.Conn {
 	setQueue(l, shortest)
-	filler, err := net.DialTimeout("tcp", l.Addr().String(), 100*time.Millisecond)
+	dialer := net.Dialer{Timeout: 100 * time.Millisecond}
+	filler, err := dialer.DialContext(ctx, "tcp", l.Addr().String())
 	if err != nil {
 		return nil
 	}

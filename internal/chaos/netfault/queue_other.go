@@ -2,9 +2,12 @@
 
 package netfault
 
-import "net"
+import (
+	"context"
+	"net"
+)
 
 // fillQueue does nothing: connections are made by the kernel, and wait there.
-func fillQueue(*net.TCPListener) net.Conn { return nil }
+func fillQueue(context.Context, *net.TCPListener) net.Conn { return nil }
 
 func openQueue(*net.TCPListener) {}
