@@ -166,3 +166,25 @@ func (c *chunks) Read(b []byte) (int, error) {
 	}
 	return n, nil
 }
+
+func TestConformance_Spellings(t *testing.T) {
+	t.Parallel()
+	for _, s := range conformance.Spellings() {
+		got := parseAll(eventsource.NewParser(strings.NewReader(s.Write("post", "7", `{"seq":7}`))))
+		last := got[len(got)-1]
+		if last.Name != "post" || last.ID != "7" || strings.ReplaceAll(last.Data, "\n", "") != `{"seq":7}` {
+			t.Errorf("%s (%s): %q", s.Name, s.Rule, got)
+		}
+	}
+}
+
+func TestConformance_NamesAreUnique(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, c := range conformance.Cases() {
+		if names[c.Name] || c.Rule == "" {
+			t.Errorf("%s", c.Name)
+		}
+		names[c.Name] = true
+	}
+}

@@ -33,6 +33,8 @@ type Answer struct {
 	Here   bool   // redirect to the same URL
 	Body   string // may be no UTF-8
 	Break  bool   // the connection breaks after the body; without status before any answer
+
+	bytewise bool // the body is sent byte by byte
 }
 
 // Gone is the answer that ends a conversation.

@@ -49,7 +49,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answers := s.Cases[index].Answers; turn < len(answers) {
 		answer = answers[turn]
 	}
-	s.answer(w, r, answer)
+	answer.bytewise = strings.HasSuffix(r.URL.Path, Bytewise) && len(answer.Body) < 1000
+	answer.ServeHTTP(w, r)
 }
 
 // note keeps a request and returns its turn, from 0.
@@ -64,7 +65,8 @@ func (s *Server) note(r *http.Request) int {
 	return len(before)
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, a Answer) {
+// ServeHTTP gives the answer.
+func (a Answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A kept connection that breaks would be tried again below the event source.
 	w.Header().Set("Connection", "close")
 	if a.Status == 0 {
@@ -75,24 +77,22 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a Answer) {
 		w.Header().Set("Content-Type", a.Type)
 	}
 	if a.Here {
-		w.Header().Set("Location", r.URL.Path)
+		w.Header().Set("Location", r.URL.RequestURI())
 	}
 	w.WriteHeader(a.Status)
-	size := len(a.Body)
-	if strings.HasSuffix(r.URL.Path, Bytewise) && size < 1000 {
-		size = 1
-	}
-	write(w, a.Body, size)
+	a.write(w)
 	if a.Break {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// write sends a body in pieces of a size.
-func write(w http.ResponseWriter, body string, size int) {
-	control := http.NewResponseController(w)
-	for ; body != ""; body = body[min(size, len(body)):] {
-		_, _ = io.WriteString(w, body[:min(size, len(body))]) // the client may be gone
-		_ = control.Flush()
+func (a Answer) write(w http.ResponseWriter) {
+	size := len(a.Body)
+	if a.bytewise {
+		size = 1
+	}
+	for rest := a.Body; rest != ""; rest = rest[size:] {
+		_, _ = io.WriteString(w, rest[:size]) // the client may be gone
+		_ = http.NewResponseController(w).Flush()
 	}
 }
