@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ func converse(t *testing.T, client *eventsource.Client) seen {
 		got.Events = append(got.Events, conformance.Message{Name: e.Name, ID: e.ID, Data: string(e.Data)})
 		return nil
 	})
-	if _, refused := errors.AsType[*eventsource.Refusal](err); !refused {
+	if _, refused := errors.AsType[*eventsource.RefusedError](err); !refused {
 		t.Errorf("%s: %v", client.URL, err)
 	}
 	return got
@@ -142,7 +143,7 @@ func judge(t *testing.T, c conformance.Case, got seen, requests []conformance.Re
 	var ids []string
 	for _, r := range requests {
 		ids = append(ids, strings.Join(r.Header.Values("Last-Event-ID"), ","))
-		if r.Method != "GET" || r.Header.Get("Accept") != "text/event-stream" || r.Header.Get("Cache-Control") != "no-cache" {
+		if r.Method != http.MethodGet || r.Header.Get("Accept") != "text/event-stream" || r.Header.Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: request %s %v", c.Name, r.Method, r.Header)
 		}
 	}

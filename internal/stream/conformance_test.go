@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,7 +25,7 @@ func parse(t testing.TB, stream []byte) (events []conformance.Message, p *events
 	p = eventsource.NewParser(bytes.NewReader(stream))
 	for {
 		e, err := p.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return events, p
 		}
 		if err != nil {
@@ -168,7 +169,7 @@ func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
 	p := eventsource.NewParser(w.Body)
 	p.SetLastID("3")
 	_, err := p.Next()
-	if err != io.EOF || p.LastID() != "3" || p.Retry() < busyRetry || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
+	if !errors.Is(err, io.EOF) || p.LastID() != "3" || p.Retry() < busyRetry || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
 		t.Errorf("%d %q: %v, id %q, retry %d", w.Code, w.Header(), err, p.LastID(), p.Retry())
 	}
 }
