@@ -104,7 +104,7 @@ func TestConformance_StreamSaysWhatWasMeant(t *testing.T) {
 	}
 	events, p := parse(t, whole.Body.Bytes())
 	checkTexts(t, events)
-	if ms := p.Retry(); ms < 1500 || ms >= 4000 {
+	if ms := p.Retry(); ms < 500 || ms >= 2000 {
 		t.Errorf("retry %d", ms)
 	}
 	for cut := 0; cut < whole.Body.Len(); cut += 1 + whole.Body.Len()/30 {
@@ -169,7 +169,7 @@ func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
 	p := eventsource.NewParser(w.Body)
 	p.SetLastID("3")
 	_, err := p.Next()
-	if !errors.Is(err, io.EOF) || p.LastID() != "3" || p.Retry() < busyRetry || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
+	if !errors.Is(err, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(busyRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
 		t.Errorf("%d %q: %v, id %q, retry %d", w.Code, w.Header(), err, p.LastID(), p.Retry())
 	}
 }
