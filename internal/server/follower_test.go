@@ -188,3 +188,29 @@ func (w *followed) ends() {
 		w.t.Error("another stream was opened")
 	}
 }
+
+// A long poll that fails, in whatever way, is asked again from the same place.
+func TestLongPoll_ComesBackAfterEveryAnswer(t *testing.T) {
+	t.Parallel()
+	const kind = "application/json"
+	refusals := []conformance.Answer{
+		{Status: 200, Type: kind, Body: `{"events":[{"seq":4,"type":"post","data":{"seq":4`},
+		{Status: 200, Type: kind, Body: `{"events":[`, Break: true}, {Status: 200, Type: "text/html", Body: "<h1>Sign in to this network"},
+		{Status: 200, Type: kind, Body: "null"}, {Status: 200, Type: kind, Body: "{}"}, {Status: 200}, {},
+		{Status: 204}, {Status: 304}, {Status: 404}, {Status: 410}, {Status: 429}, {Status: 500}, {Status: 502}, {Status: 503}, {Status: 504},
+	}
+	s := newScripted(t, cupFinal(3))
+	s.mute.Store(true)
+	for _, r := range refusals {
+		s.refusals <- r
+	}
+	p := openPage(t, s, "/b/cup-final", `{ const real = setTimeout; window.setTimeout = (f, time, ...rest) => real(f, time / 100, ...rest) }`)
+	p.Expect("the server responded with a status of")
+	p.Expect("net::ERR_")
+	for range refusals {
+		if query := receiveWithin(t, s.polls, "poll"); !strings.Contains(query, "after=3") || !strings.Contains(query, "epoch="+testEpoch) {
+			t.Errorf("polls with %s", query)
+		}
+	}
+	p.Wait("log.join() === 'post4' && " + badge + " === 'Live'")
+}
