@@ -131,6 +131,10 @@ var broken = []struct {
 			p.readers["late"].lines[i].Epoch = "e0"
 		}
 	}},
+	{name: "a reader ended beyond the log", want: "G5", damage: func(p *past) {
+		p.faults[0].Allows.Reset = []string{"ahead"}
+		p.readers["live"].add(history.Seen{At: p.clock, Kind: history.Reset, Why: "ahead", Seq: 90, Epoch: "e1"})
+	}},
 	{name: "an event beyond the log", want: "G6", damage: func(p *past) {
 		s := *p.readers["live"].line(10)
 		s.Seq++
@@ -175,6 +179,10 @@ var broken = []struct {
 	{name: "a removed text was told", want: "G11", damage: func(p *past) {
 		s := p.readers["late"].line(3)
 		s.Kind, s.Version, s.Text, s.Hash = history.Post, 1, "text of three", textHash("text of three")
+	}},
+	{name: "a removal was told with the text", want: "G11", damage: func(p *past) {
+		s := p.readers["late"].line(3)
+		s.Kind, s.Text = history.Post, "text of three"
 	}},
 	{name: "a number is missing in the log", want: "D5", damage: func(p *past) { p.db.Events = slices.Delete(p.db.Events, 6, 7) }},
 	{name: "a version came back in the log", want: "D5", script: func(p *past) {
