@@ -3,7 +3,6 @@ package broken
 const (
 	principal = "internal/auth/principal.go"
 	apiToken  = "internal/auth/token.go"
-	jwt       = "internal/auth/jwt.go"
 	streaming = "internal/server/stream.go"
 	recent    = "internal/server/recent.go"
 )
@@ -24,11 +23,6 @@ var guarding = []Mutation{
 		Name: "expiry-ignored", What: "API tokens are good for ever",
 		Exposes: []string{"G9"}, Needs: []string{Revoke},
 		Edits: []Edit{{apiToken, `now.Before(t.ExpiresAt)`, `(now.Before(t.ExpiresAt) || broken("expiry-ignored"))`}},
-	},
-	{
-		Name: "signature-unchecked", What: "the signature of a JWT is not looked at",
-		Exposes: []string{"G9"}, Needs: []string{Revoke},
-		Edits: []Edit{{jwt, `if _, err := t.parser.ParseWithClaims(token, &c, t.key); err != nil ||`, `if err := t.parse(token, &c); err != nil ||`}},
 	},
 	{
 		Name: "draft-open", What: "the stream of a draft goes on when its reader may see it no longer",

@@ -64,6 +64,7 @@ var broken = []struct {
 		r.drop(10)
 		r.insert(3, last)
 	}},
+	{name: "an event has another number than its content", want: "G3", damage: func(p *past) { p.readers["live"].line(4).Why = "seq 3 in the data" }},
 	{name: "a wrong title", want: "G3", damage: func(p *past) { p.readers["live"].line(9).Text = "text of another" }},
 	{name: "a wrong text", want: "G3", damage: func(p *past) { p.readers["live"].line(9).Hash++ }},
 	{name: "another post than the log has", want: "G3", damage: func(p *past) {
@@ -170,6 +171,9 @@ var broken = []struct {
 	}},
 	{name: "a stream was closed for nothing", want: "G10", damage: func(p *past) {
 		p.readers["live"].insert(4, history.Seen{At: began + 4*second, Kind: history.Closed, Why: history.ByServer, Node: 1})
+	}},
+	{name: "a stream fell silent for nothing", want: "G10", damage: func(p *past) {
+		p.readers["live"].insert(4, history.Seen{At: began + 4*second, Kind: history.Closed, Why: history.Silent, Node: 1})
 	}},
 	{name: "a page was not answered during a fault", want: "G10", damage: func(p *past) { p.probes[0].Status = 503 }},
 	{name: "a replaced text was told", want: "G11", damage: func(p *past) {

@@ -12,6 +12,9 @@ func (r *reader) event(s *history.Seen) {
 	r.order.Judged++
 	r.silent.Judged++
 	r.follow(s)
+	if s.Why != "" {
+		r.order.violation("%s: event %d contradicts itself: %s", r.at(s), s.Seq, s.Why)
+	}
 	r.phantom.Judged++
 	row := r.blog.at(s.Seq)
 	if s.Kind == history.Blog {
