@@ -259,7 +259,7 @@ func (r *reader) move(why string) {
 	}
 	if why == history.ByReader {
 		r.fresh = true
-		r.route.at = r.route.via[r.rnd.IntN(len(r.route.via))]
+		r.route.wander()
 		return
 	}
 	r.route.move()
