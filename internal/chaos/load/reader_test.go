@@ -175,6 +175,22 @@ func TestRead_LeavesAndComesBack(t *testing.T) {
 	}
 }
 
+func TestRead_StaysOnceItIsCalm(t *testing.T) {
+	t.Parallel()
+	f := newFakeNode(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		told(w, hello("e1", 0))
+		select {
+		case <-r.Context().Done():
+		case <-time.After(300 * time.Millisecond):
+			told(w, ended)
+		}
+	})
+	calm := make(chan struct{})
+	close(calm)
+	_, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromNow, Leave: time.Millisecond, Calm: calm})
+	wantLines(t, lines, "open -1", "hello 0 e1", "end 0", "closed 0 reader")
+}
+
 func TestRead_ByLongPoll(t *testing.T) {
 	t.Parallel()
 	data := `{"id":"post-6","seq":6,"version":1,"title":"t6","html":"\u003cp\u003ex\u003c/p\u003e"}`
