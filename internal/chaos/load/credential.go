@@ -142,25 +142,28 @@ func (k *credentials) revoke(ctx context.Context, token string) bool {
 
 // forge makes a token that was never given out of one that was.
 func forge(rnd *rand.Rand, token string) string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-	change := func(from, to int) string {
-		at := from + rnd.IntN(to-from)
-		next := alphabet[(strings.IndexByte(alphabet, token[at])+1+rnd.IntN(len(alphabet)-2))%len(alphabet)]
-		return token[:at] + string(next) + token[at+1:]
-	}
-	id := strings.LastIndexByte(token, '_')
-	switch {
-	case id < 4 || len(token)-id < 3:
+	secret := strings.LastIndexByte(token, '_') + 1
+	if secret < 5 || len(token)-secret < 2 {
 		return "dl_" + token
-	case rnd.IntN(4) == 0: // another token's id
-		return change(3, id)
-	case rnd.IntN(4) == 0: // no secret
-		return token[:id+1]
-	case rnd.IntN(4) == 0: // a signature that asks not to be checked
+	}
+	switch rnd.IntN(6) {
+	case 0: // another token's id
+		return changed(rnd, token, len("dl_"), secret-1)
+	case 1: // no secret
+		return token[:secret]
+	case 2: // a signature that asks not to be checked
 		return "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiIxIiwicm9sZSI6ImFkbWluIn0."
 	default:
-		return change(id+1, len(token))
+		return changed(rnd, token, secret, len(token))
 	}
+}
+
+// changed is a token with another character somewhere between two places.
+func changed(rnd *rand.Rand, token string, from, to int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	at := from + rnd.IntN(to-from)
+	other := strings.IndexByte(alphabet, token[at]) + 1 + rnd.IntN(len(alphabet)-2)
+	return token[:at] + alphabet[other%len(alphabet):][:1] + token[at+1:]
 }
 
 // tryAll uses credentials on all nodes at once, in turn on each.
@@ -186,12 +189,7 @@ func (k *credentials) try(ctx context.Context, node *api, u use) {
 	sent = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	p, status, closeBody := k.open(ctx, node, u.token)
-	defer closeBody()
-	if status == http.StatusOK && !greets(p) {
-		status = unavailable
-	}
-	k.note(node, u, forStream, sent, status)
+	k.note(node, u, forStream, sent, k.stream(ctx, node, u.token, nil))
 }
 
 func (k *credentials) note(node *api, u use, does string, sent time.Time, status int) {
@@ -210,23 +208,29 @@ func (k *credentials) write(ctx context.Context, node *api, token string) (statu
 	return as.ask(ctx, request{method: http.MethodPost, path: "/api/v1/blogs/" + k.Draft + "/posts", body: body}).status
 }
 
-// open asks for the draft's stream. closeBody is never nil.
-func (k *credentials) open(ctx context.Context, node *api, token string) (p *eventsource.Parser, status int, closeBody func()) {
+// stream opens the draft's stream and lets follow read it from its hello on. One
+// that is turned away, as while the database is out of reach, has the status 200
+// too, but lets nobody in: that is told as 503.
+func (k *credentials) stream(ctx context.Context, node *api, token string, follow func(*eventsource.Parser)) (status int) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, node.route.url()+"/api/v1/blogs/"+k.Draft+"/stream", http.NoBody)
 	if err != nil {
-		return nil, 0, func() {}
+		return 0
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	res, err := node.http.Do(req)
 	if err != nil {
-		return nil, 0, func() {}
+		return 0
 	}
-	return eventsource.NewParser(res.Body), res.StatusCode, func() { res.Body.Close() }
-}
-
-// greets reports whether a stream says hello. One that is turned away, as while
-// the database is out of reach, has the status 200 too but lets nobody in.
-func greets(p *eventsource.Parser) bool {
-	e, err := p.Next()
-	return err == nil && e.Name == history.Hello
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return res.StatusCode
+	}
+	p := eventsource.NewParser(res.Body)
+	if e, err := p.Next(); err != nil || e.Name != history.Hello {
+		return unavailable
+	}
+	if follow != nil {
+		follow(p)
+	}
+	return http.StatusOK
 }

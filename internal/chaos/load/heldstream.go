@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"dateline/internal/chaos/history"
+	"dateline/internal/eventsource"
 	"net/http"
 	"sync"
 	"time"
@@ -48,29 +49,25 @@ func (h *heldStreams) end() {
 // tells anything.
 func (h *heldStreams) hold(ctx context.Context, node *api) {
 	sent := time.Now()
-	p, status, closeBody := h.k.open(ctx, node, h.token)
-	defer closeBody()
-	if status != http.StatusOK || !greets(p) {
-		return
-	}
-	for {
-		if _, err := p.Next(); err != nil {
-			break
+	h.k.stream(ctx, node, h.token, func(p *eventsource.Parser) {
+		for {
+			if _, err := p.Next(); err != nil {
+				break
+			}
 		}
-	}
-	ended := time.Now()
-	h.mu.Lock()
-	since := h.since
-	h.mu.Unlock()
-	if since.IsZero() || ended.Before(since) {
-		return
-	}
-	h.log(node, sent, since, ended)
+		h.ended(node, sent, time.Now())
+	})
 }
 
-func (h *heldStreams) log(node *api, sent, since, ended time.Time) {
+// ended logs a stream that was open when its token was revoked.
+func (h *heldStreams) ended(node *api, sent, at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.since.IsZero() || at.Before(h.since) {
+		return
+	}
 	h.k.Log.Add(history.Credential{
-		At: sent.UnixNano(), Node: node.route.at, Standing: Revoked, Since: since.UnixNano(), Does: forStream, Status: http.StatusOK,
-		OpenFor: int64(ended.Sub(since)),
+		At: sent.UnixNano(), Node: node.route.at, Standing: Revoked, Since: h.since.UnixNano(), Does: forStream, Status: http.StatusOK,
+		OpenFor: int64(at.Sub(h.since)),
 	})
 }
