@@ -19,12 +19,19 @@ type Config struct {
 	PublicURL      string   `env:"DATELINE_PUBLIC_URL" placeholder:"URL" help:"How readers reach this product, such as https://live.example.org. Needed behind a proxy."`
 	TrustedProxies []string `env:"DATELINE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
 	RateLimit      int      `default:"12000" env:"DATELINE_RATE_LIMIT" placeholder:"N" help:"Requests a minute to the API from one client: a user, a token, or an address. Ten seconds' worth may come at once."`
-	MetricsListen  string   `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
+
+	Streams           int `env:"DATELINE_STREAMS" placeholder:"N" help:"Streams and long polls that this node serves at most. 0 is 80 % of what its limit of open files leaves to clients."`
+	StreamsPerAddress int `default:"256" env:"DATELINE_STREAMS_PER_ADDRESS" placeholder:"N" help:"Those of one client address; an IPv6 network of 64 bits counts as one. 0 is no limit."`
+	StreamsPerBlog    int `env:"DATELINE_STREAMS_PER_BLOG" placeholder:"N" help:"Those of one blog on this node. 0 is no limit."`
+
+	MetricsListen string `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
 
 	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`
 	DataDir     string `default:"./data" env:"DATELINE_DATA_DIR" help:"Holds the setup link and the private PostgreSQL."`
 	MediaDir    string `env:"DATELINE_MEDIA_DIR" placeholder:"DIR" help:"Keeps the bytes of pictures in this directory; all nodes must share it. Without it they are in the database."`
 	Replication string `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
+
+	KeepEvents int64 `default:"0" env:"DATELINE_KEEP_EVENTS" placeholder:"N" help:"Keep only the newest N events of each blog; readers who were further behind start again. 0 keeps all."`
 
 	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"DATELINE_LOG_LEVEL" help:"debug, info, warn or error."`
@@ -45,6 +52,10 @@ func (c *Config) Validate() error {
 		checkAddress("--listen", c.Listen),
 		checkMetricsAddress(c.MetricsListen),
 		checkRate(c.RateLimit),
+		checkKeepEvents(c.KeepEvents),
+		checkLimit("--streams", c.Streams),
+		checkLimit("--streams-per-address", c.StreamsPerAddress),
+		checkLimit("--streams-per-blog", c.StreamsPerBlog),
 		check(c.publicURL()),
 		check(c.trustedProxies()),
 		c.checkDatabaseURL(),
@@ -64,6 +75,23 @@ func checkAddress(flag, address string) error {
 func checkRate(perMinute int) error {
 	if perMinute < 60 {
 		return fmt.Errorf("--rate-limit %d is too low: the editors' page alone needs 60 a minute", perMinute)
+	}
+	return nil
+}
+
+// minKeep is what a reader may be behind after a coffee, at a lively pace.
+const minKeep = 100
+
+func checkKeepEvents(n int64) error {
+	if n != 0 && n < minKeep {
+		return fmt.Errorf("--keep-events %d is too few: keep %d or more, or 0 for all", n, minKeep)
+	}
+	return checkKeep("--keep-events", n)
+}
+
+func checkLimit(flag string, n int) error {
+	if n < 0 {
+		return fmt.Errorf("%s %d is below zero: write how many there may be, or 0 for no limit of its own", flag, n)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -36,9 +37,9 @@ type BatchReset struct {
 // any, else as soon as there is one or after wait. While it waits it counts as a
 // stream for the limits.
 func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit int) (*Batch, error) {
-	release, ok := h.limits.acquire(req.Address)
-	if !ok {
-		return nil, liveblog.Errorf(liveblog.ErrTooMany, "too_many_streams", "too many streams are open; come back later")
+	release, refusal := h.limits.acquire(req.BlogID, req.Address)
+	if refusal != "" {
+		return nil, h.refusePoll(refusal)
 	}
 	defer release()
 	t, err := h.enter(ctx, req.BlogID, 0)
@@ -50,13 +51,15 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 		return nil, err
 	}
 	if refused != nil {
-		r := BatchReset(*refused)
-		return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Events: []BatchEvent{}, Reset: &r}, nil
+		return resetBatch(*refused), nil
 	}
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for {
 		frames, changed, err := s.poll(ctx)
+		if errors.Is(err, errHole) {
+			return s.lost(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -75,6 +78,17 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 	}
 }
 
+// refusePoll says why a long poll is not taken: because of its own client, or
+// because the node has no more room.
+func (h *Hub) refusePoll(refusal string) error {
+	h.metrics.Closed(refusal)
+	p := &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: "too_many_streams", Detail: "too many streams are open; come back later", RetryAfter: h.comeBack()}
+	if refusal == fullAddress {
+		p.Err = liveblog.ErrTooMany
+	}
+	return p
+}
+
 // poll gives what is due without moving the cursor.
 func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error) {
 	t := s.topic
@@ -90,6 +104,23 @@ func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error
 	}
 	frames, err := t.history(ctx, s.cursor)
 	return frames, changed, err
+}
+
+// lost answers a poll whose next event the log lacks.
+func (s *Subscriber) lost(ctx context.Context) (*Batch, error) {
+	refused, err := s.giveUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if refused == nil {
+		return s.batch(nil, 0), nil
+	}
+	return resetBatch(*refused), nil
+}
+
+func resetBatch(r reset) *Batch {
+	told := BatchReset(r)
+	return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Events: []BatchEvent{}, Reset: &told}
 }
 
 func (t *topic) generationNow() int {
