@@ -255,11 +255,12 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 	return frames, nil
 }
 
-func (s *Subscriber) hello() []byte {
+// hello tells a reader where its stream begins, under an id to resume with or none.
+func (s *Subscriber) hello(id int64) []byte {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return jsonEvent(nameHello, s.cursor, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Readers: t.counts.readers})
+	return jsonEvent(nameHello, id, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Readers: t.counts.readers})
 }
 
 func resetFrame(r reset) []byte { return jsonEvent(nameReset, r.Head, r) }
