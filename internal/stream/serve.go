@@ -290,7 +290,7 @@ func (c *connection) write(buffers ...[]byte) error {
 		if err := c.extend(); err != nil {
 			return err
 		}
-		if _, err := c.w.Write(b); err != nil { //nolint:gosec // events are JSON in a stream of events, never a page
+		if _, err := c.w.Write(b); err != nil {
 			return err
 		}
 	}
