@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"dateline/internal/liveblog"
@@ -225,12 +226,27 @@ func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
 		if events = unbroken(events, after); len(events) == 0 {
 			return nil, errHole
 		}
-		return t.hub.frames(events)
+		frames, err := t.hub.frames(events)
+		return short(frames), err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return frames.([]*Frame), nil
+}
+
+// maxPage bounds what a slow reader who is behind the ring holds in memory, in bytes.
+const maxPage = 256 << 10
+
+// short gives the first frames of a page, at least one, that are not too much.
+func short(page []*Frame) []*Frame {
+	size := 0
+	for i, f := range page {
+		if size += len(f.SSE); size > maxPage && i > 0 {
+			return slices.Clone(page[:i])
+		}
+	}
+	return page
 }
 
 // unbroken gives the events that follow each other and a cursor without a hole.
