@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,11 +10,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"dateline/internal/eventsource"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -252,7 +251,7 @@ type message struct{ name, id, data string }
 type client struct {
 	t        testing.TB
 	messages chan message
-	retry    chan string
+	retry    time.Duration // last told; to be read after the stream's end
 	cancel   context.CancelFunc
 	done     chan struct{}
 }
@@ -264,7 +263,7 @@ func follow(t testing.TB, h *Hub, p Position) *client {
 	}
 	reader, writer := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &client{t: t, messages: make(chan message, 10_000), retry: make(chan string, 100), cancel: cancel, done: make(chan struct{})}
+	c := &client{t: t, messages: make(chan message, 10_000), cancel: cancel, done: make(chan struct{})}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -292,7 +291,7 @@ func followSocket(t testing.TB, h *Hub, p Position) *client {
 		}),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return WithConn(ctx, c.(*Conn)) },
 	}
-	c := &client{t: t, messages: make(chan message, 10_000), retry: make(chan string, 100), done: make(chan struct{})}
+	c := &client{t: t, messages: make(chan message, 10_000), done: make(chan struct{})}
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = s.Serve(connListener{l}) }()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -314,26 +313,18 @@ func followSocket(t testing.TB, h *Hub, p Position) *client {
 
 func (c *client) read(r io.Reader) {
 	defer close(c.messages)
-	var m message
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ": ")
-		switch field {
-		case "":
-			if m != (message{}) {
-				c.messages <- m
-			}
-			m = message{}
-		case "event":
-			m.name = value
-		case "id":
-			m.id = value
-		case "data":
-			m.data = value
-		case "retry":
-			c.retry <- value
+	p := eventsource.NewParser(r)
+	for {
+		e, err := p.Next()
+		c.retry = time.Duration(p.Retry()) * time.Millisecond
+		if err != nil {
+			return
 		}
+		m := message{name: e.Name, data: string(e.Data)}
+		if e.HasID {
+			m.id = e.ID
+		}
+		c.messages <- m
 	}
 }
 

@@ -25,6 +25,10 @@ const (
 	// busyRetry is the least wait of a reader who can't be served now; the most is
 	// three times as long.
 	busyRetry = 5 * time.Second
+	// awayRetry is the same while the database is away; the most is twice that.
+	awayRetry = time.Second
+
+	noDatabase = "database"
 )
 
 // Request is a reader's wish to follow a blog.
@@ -71,7 +75,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, req Request, prefix 
 	}
 	t, err := h.enter(r.Context(), req.BlogID, 1)
 	if err != nil {
-		h.turnAway(w, "database")
+		h.turnAway(w, noDatabase)
 		return false
 	}
 	defer func() {
@@ -86,7 +90,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, req Request, prefix 
 func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *topic, prefix netip.Prefix) (adopted bool) {
 	s, refused, err := h.subscribe(r.Context(), t, req.Position)
 	if err != nil {
-		h.turnAway(w, "database")
+		h.turnAway(w, noDatabase)
 		return false
 	}
 	if s.compressed = h.Compress && wantsGzip(r); s.compressed {
@@ -114,12 +118,12 @@ func (s *Subscriber) done() bool {
 }
 
 // TurnAway answers a reader who can't be served while the database is away.
-func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, "database") }
+func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, noDatabase) }
 
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
 	writeHead(w)
-	_, _ = w.Write(retryLine(milliseconds(h.comeBack()))) // the reader may be gone
+	_, _ = w.Write(retryLine(milliseconds(h.comeBack(reason)))) // the reader may be gone
 	h.metrics.Closed(reason)
 }
 
@@ -138,11 +142,15 @@ func (h *Hub) sendOn(w http.ResponseWriter, r *http.Request) {
 	h.metrics.Closed(nameBye)
 }
 
-// comeBack is how long a reader who was turned away should wait: a while, and
-// from a node that is leaving, until it has left and others are asked.
-func (h *Hub) comeBack() time.Duration {
-	if h.Draining() {
+// comeBack is how long a reader who was turned away should wait: a while; from a
+// node that is leaving, until it has left and others are asked; and less where the
+// database is away, which costs no more than one question for all who ask.
+func (h *Hub) comeBack(reason string) time.Duration {
+	switch {
+	case h.Draining():
 		return time.Until(h.leaveBy()) + moment()
+	case reason == noDatabase:
+		return awayRetry + rand.N(awayRetry)
 	}
 	return busyRetry + rand.N(2*busyRetry)
 }
@@ -257,10 +265,14 @@ func (c *connection) greet(refused *reset) error {
 	return c.write(greeting(c.sub, refused))
 }
 
+// greeting is what a stream begins with. A refused reader's hello has no id: cut
+// off before its reset, the reader must come back with the cursor that was refused.
 func greeting(s *Subscriber, refused *reset) []byte {
-	first := append(retryLine(milliseconds(afterBreak())), s.hello()...)
+	first := retryLine(milliseconds(afterBreak()))
 	if refused != nil {
-		first = append(first, resetFrame(*refused)...)
+		first = slices.Concat(first, s.hello(noID), resetFrame(*refused))
+	} else {
+		first = append(first, s.hello(s.cursor)...)
 	}
 	if s.compressed {
 		return slices.Concat(gzipHeader, store(first))
@@ -354,7 +366,7 @@ func reasonOf(err error) string {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "stalled"
 	case errors.Is(err, liveblog.ErrUnavailable):
-		return "database"
+		return noDatabase
 	case errors.Is(err, errHole):
 		slog.Error("stream ended at a hole in the log", "error", err)
 		return "hole"
