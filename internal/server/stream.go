@@ -99,7 +99,7 @@ func (s *Server) stream(c *gin.Context) error {
 
 // recheck is how often a stream that not everybody may read asks again whether
 // its reader still may.
-const recheck = 4 * time.Second
+const recheck = 3 * time.Second
 
 // whileAllowed gives a context that ends when the sender of r may no longer see
 // the blog. stop ends the goroutine that asks.
