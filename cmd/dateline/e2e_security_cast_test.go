@@ -35,10 +35,10 @@ type stage struct {
 // fast is the flag of nodes that get more requests than any client would send.
 const fast = "--rate-limit=10000000"
 
-func newStage(t *testing.T, args ...string) *stage {
+func newStage(t *testing.T) *stage {
 	t.Helper()
 	dsn := pgtest.DSN(t)
-	s := &stage{t: t, dsn: dsn, node: startProcess(t, dsn, append(args, fast)...)}
+	s := &stage{t: t, dsn: dsn, node: startProcess(t, dsn, fast)}
 	db, err := postgres.Open(t.Context(), postgres.Config{DSN: dsn, MaxConns: 4})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -51,10 +52,11 @@ var routeBodies = map[string]string{
 	"PUT /api/v1/account/password": `{"current_password":"wrong","new_password":"another long pass phrase"}`,
 }
 
-// realRoutes asks the router, not the document of it.
-func (s *stage) realRoutes() []string {
+// handler is the program's own, as of a node that readers reach at another address.
+func (s *stage) handler(publicURL string) http.Handler {
 	s.t.Helper()
-	c := &Config{Listen: "127.0.0.1:0", DatabaseURL: s.dsn, DataDir: s.t.TempDir()}
+	c := &Config{Listen: "127.0.0.1:0", PublicURL: publicURL, DatabaseURL: s.dsn, DataDir: s.t.TempDir()}
+	startLog(*c, io.Discard)
 	db, err := openMigrated(s.t.Context(), c)
 	if err != nil {
 		s.t.Fatal(err)
@@ -64,8 +66,13 @@ func (s *stage) realRoutes() []string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var all []string
-	for _, r := range n.handler.(*gin.Engine).Routes() {
+	return n.handler
+}
+
+// realRoutes asks the router, not the document of it.
+func (s *stage) realRoutes() (all []string) {
+	s.t.Helper()
+	for _, r := range s.handler("").(*gin.Engine).Routes() {
 		all = append(all, r.Method+" "+r.Path)
 	}
 	return all
