@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -152,8 +153,8 @@ func bearer(credential string) string { return "Authorization: Bearer " + creden
 func (s *stage) cast() []actor {
 	s.t.Helper()
 	viewer := []grade{open, account, read}
-	contributor := append(viewer[:3:3], submit, picture)
-	editor := append(contributor[:5:5], publish, change, create)
+	contributor := slices.Concat(viewer, []grade{submit, picture})
+	editor := slices.Concat(contributor, []grade{publish, change, create})
 	all := []actor{{"nobody", "", []grade{open}}}
 	byCookie := func(name string, u *liveblog.User, may []grade) {
 		all = append(all, actor{name, cookie(s.signIn(u).Access), may})
@@ -161,8 +162,8 @@ func (s *stage) cast() []actor {
 	byCookie("viewer", s.user("viewer", liveblog.RoleViewer), viewer)
 	byCookie("contributor", s.user("contributor", liveblog.RoleContributor), contributor)
 	byCookie("editor", s.user("editor", liveblog.RoleEditor), editor)
-	byCookie("admin", s.admin, append(editor[:8:8], manage))
-	byCookie("viewer, editor of this blog", s.member, append(viewer[:3:3], submit, publish, change))
+	byCookie("admin", s.admin, slices.Concat(editor, []grade{manage}))
+	byCookie("viewer, editor of this blog", s.member, slices.Concat(viewer, []grade{submit, publish, change}))
 	stranger := s.user("stranger", liveblog.RoleViewer)
 	s.join(stranger, s.other)
 	byCookie("viewer, editor of another blog", stranger, viewer)
