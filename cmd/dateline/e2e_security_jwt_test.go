@@ -25,6 +25,10 @@ import (
 	"github.com/google/uuid"
 )
 
+// maxHead is more than any head of a request that the server reads, in bytes. Of
+// one that is longer it does not take all, so that its answer may be lost.
+const maxHead = 32 << 10
+
 var url64 = base64.RawURLEncoding
 
 // mint makes access tokens with the key that the node itself signs with, for a
@@ -116,8 +120,8 @@ func TestE2E_SecurityJWT(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(attacks)) {
 		for how, header := range map[string]string{"Bearer": bearer(attacks[name]), "cookie": cookie(attacks[name])} {
 			a, err := c.one(request("POST", "/api/v1/blogs", header, `{"slug":"stolen","title":"x"}`))
-			tooLong := a.status == http.StatusRequestHeaderFieldsTooLarge || a.status == http.StatusBadRequest
-			if err != nil || a.status != http.StatusUnauthorized && !tooLong {
+			hungUp := len(header) > maxHead && (err != nil || a.status == http.StatusRequestHeaderFieldsTooLarge)
+			if (err != nil || a.status != http.StatusUnauthorized && a.status != http.StatusBadRequest) && !hungUp {
 				t.Errorf("%s as %s: %d %s %v", name, how, a.status, a.body, err)
 			}
 			c.hangUp()

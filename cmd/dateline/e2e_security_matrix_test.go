@@ -62,7 +62,7 @@ func (s *stage) handler(publicURL string) http.Handler {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = db.Close() })
-	n, err := newNode(s.t.Context(), c, db)
+	n, err := newNode(s.t.Context(), c, db, 100)
 	if err != nil {
 		s.t.Fatal(err)
 	}
