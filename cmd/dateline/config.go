@@ -26,6 +26,8 @@ type Config struct {
 	MediaDir    string `env:"DATELINE_MEDIA_DIR" placeholder:"DIR" help:"Keeps the bytes of pictures in this directory; all nodes must share it. Without it they are in the database."`
 	Replication string `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
 
+	KeepEvents int64 `default:"0" env:"DATELINE_KEEP_EVENTS" placeholder:"N" help:"Keep only the newest N events of each blog; readers who were further behind start again. 0 keeps all."`
+
 	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"DATELINE_LOG_LEVEL" help:"debug, info, warn or error."`
 
@@ -45,6 +47,7 @@ func (c *Config) Validate() error {
 		checkAddress("--listen", c.Listen),
 		checkMetricsAddress(c.MetricsListen),
 		checkRate(c.RateLimit),
+		checkKeepEvents(c.KeepEvents),
 		check(c.publicURL()),
 		check(c.trustedProxies()),
 		c.checkDatabaseURL(),
@@ -66,6 +69,16 @@ func checkRate(perMinute int) error {
 		return fmt.Errorf("--rate-limit %d is too low: the editors' page alone needs 60 a minute", perMinute)
 	}
 	return nil
+}
+
+// minKeep is what a reader may be behind after a coffee, at a lively pace.
+const minKeep = 100
+
+func checkKeepEvents(n int64) error {
+	if n != 0 && n < minKeep {
+		return fmt.Errorf("--keep-events %d is too few: keep %d or more, or 0 for all", n, minKeep)
+	}
+	return checkKeep("--keep-events", n)
 }
 
 func checkMetricsAddress(address string) error {

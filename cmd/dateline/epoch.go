@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/google/uuid"
 )
 
 // epochCommand makes readers start again, for restores that the program can't
@@ -29,13 +27,9 @@ func (e *epochCommand) Run(ctx context.Context, c *Config, term console) error {
 }
 
 func (e *epochCommand) renew(ctx context.Context, db *database) (int64, error) {
-	var only *uuid.UUID
-	if e.Blog != "" {
-		blog, err := db.Blog(ctx, e.Blog)
-		if err != nil {
-			return 0, fmt.Errorf("--blog %s: %w", e.Blog, err)
-		}
-		only = &blog.ID
+	only, err := blogNamed(ctx, db, e.Blog)
+	if err != nil {
+		return 0, err
 	}
 	return db.NewEpoch(ctx, operator(), only)
 }

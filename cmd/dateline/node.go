@@ -44,6 +44,8 @@ type node struct {
 	listener *postgres.Listener
 	batcher  *views.Batcher
 	handler  http.Handler
+
+	keepEvents int64 // of each blog; 0 is all
 }
 
 func newNode(ctx context.Context, c *Config, db *database) (*node, error) {
@@ -55,7 +57,7 @@ func newNode(ctx context.Context, c *Config, db *database) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{db: db, registry: newRegistry()}
+	n := &node{db: db, registry: newRegistry(), keepEvents: c.KeepEvents}
 	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{Streams: maxStreams(), PerAddress: streamsPerAddress})
 	n.bell = postgres.NewBell(db.DB)
 	n.listener = postgres.NewListener(db.DB, n.hub)
@@ -168,10 +170,21 @@ func (n *node) tidy(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, forget := range []func(context.Context) error{n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders} {
+		for _, forget := range []func(context.Context) error{
+			n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.prune,
+		} {
 			if err := forget(ctx); err != nil {
 				slog.WarnContext(ctx, "delete what has expired", "error", err)
 			}
 		}
 	}
+}
+
+// prune keeps the logs at the length that the operator wants.
+func (n *node) prune(ctx context.Context) error {
+	if n.keepEvents == 0 {
+		return nil
+	}
+	_, err := n.db.PruneEvents(ctx, operator(), nil, n.keepEvents)
+	return err
 }

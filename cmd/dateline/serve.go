@@ -33,6 +33,9 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.CheckIdentity(ctx); err != nil { // before anybody is told anything
+		return err
+	}
 	if err := createFirstUser(ctx, c, db); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, li
 	var events []liveblog.Event
 	posts := map[uuid.UUID]*liveblog.Post{}
 	batch := &pgx.Batch{}
-	queueEvents(batch, &events, blogID, after, limit)
+	db.queueEvents(batch, &events, blogID, after, limit)
 	queuePostsOfEvents(batch, posts, blogID, after, limit)
 	if err := db.logPool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, readErr(err, "events")
@@ -75,19 +75,26 @@ func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, li
 			events[i].Post = posts[*id]
 		}
 	}
-	return events, db.addBlogs(ctx, blogID, events)
+	if err := db.addBlogs(ctx, blogID, events); err != nil {
+		return nil, err
+	}
+	return events, db.settleBlog(ctx, blogID)
 }
 
-func queueEvents(batch *pgx.Batch, into *[]liveblog.Event, blogID uuid.UUID, after int64, limit int) {
+func (db *DB) queueEvents(batch *pgx.Batch, into *[]liveblog.Event, blogID uuid.UUID, after int64, limit int) {
 	batch.Queue(`
-		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at
+		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at, e.tableoid
 		FROM events e JOIN blogs b ON b.id = e.blog_id
 		WHERE e.blog_id = $1 AND e.seq > $2
 		ORDER BY e.seq
 		LIMIT $3`, blogID, after, limit).Query(func(rows pgx.Rows) (err error) {
 		*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
 			ev := liveblog.Event{BlogID: blogID}
-			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At)
+			var table uint32
+			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At, &table)
+			if err == nil && !db.fence.metTable(table) {
+				err = errStranger
+			}
 			return ev, err
 		})
 		return err
@@ -138,16 +145,29 @@ func blogAndPinned(ctx context.Context, q querier, blogID uuid.UUID) (*liveblog.
 	return blog, pinned, err
 }
 
-// Heads tells how far the logs of these blogs go.
+// Heads tells how far the logs of these blogs go. With synchronous replication
+// it fails while the standby has not confirmed as much.
 func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.logPool.Query(ctx, `
-		SELECT id, epoch, last_seq, low_seq, status
+		SELECT id, epoch, last_seq, low_seq, status, 'events'::regclass::oid
 		FROM blogs WHERE id = ANY($1)`, blogIDs)
 	if err != nil {
 		return nil, readErr(err, "heads")
 	}
-	heads, err := pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.Head])
-	return heads, readErr(err, "heads")
+	heads, err := pgx.CollectRows(rows, db.scanHead)
+	if err != nil {
+		return nil, readErr(err, "heads")
+	}
+	return heads, db.settle(ctx, heads...)
+}
+
+func (db *DB) scanHead(row pgx.CollectableRow) (h liveblog.Head, err error) {
+	var table uint32
+	err = row.Scan(&h.BlogID, &h.Epoch, &h.LastSeq, &h.LowSeq, &h.Status, &table)
+	if err == nil && !db.fence.metTable(table) {
+		err = errStranger
+	}
+	return h, err
 }

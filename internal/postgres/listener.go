@@ -19,7 +19,7 @@ import (
 const (
 	// quiet is how long the listener waits for a notification before it asks
 	// the server for a sign of life; a dead peer is not noticed otherwise.
-	quiet          = 3 * time.Second
+	quiet          = time.Second
 	answerTimeout  = 2 * time.Second
 	pollInterval   = time.Second
 	minBackoff     = 50 * time.Millisecond
@@ -124,7 +124,7 @@ func (l *Listener) session(ctx context.Context) error {
 	if err := selfTest(ctx, conn); err != nil {
 		return err
 	}
-	if err := l.db.CheckIdentity(ctx); err != nil {
+	if err := l.db.identify(ctx, conn); err != nil {
 		return err
 	}
 	if err := l.look(ctx); err != nil {
@@ -135,17 +135,12 @@ func (l *Listener) session(ctx context.Context) error {
 }
 
 func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(l.db.dsn)
+	conn, err := l.db.connect(ctx, "dateline listener")
 	if err != nil {
 		return nil, err
 	}
-	prepare(config, "dateline listener")
-	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, err
-	}
 	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 		closeConn(conn)
 		return nil, err
@@ -177,9 +172,12 @@ func selfTest(ctx context.Context, conn *pgx.Conn) error {
 func (l *Listener) follow(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		n, err := wait(ctx, conn)
+		if l.db.fence.estranged() {
+			return errStranger
+		}
 		switch {
 		case err == nil:
-			parsePayload(n.Payload, l.audience.Wake)
+			parsePayload(n.Payload, l.heard)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !errors.Is(err, context.DeadlineExceeded):
@@ -190,6 +188,15 @@ func (l *Listener) follow(ctx context.Context, conn *pgx.Conn) error {
 			}
 		}
 	}
+}
+
+// heard hands on that a blog's log goes to seq. Its publisher rang after its
+// commit was confirmed.
+func (l *Listener) heard(blogID uuid.UUID, seq int64) {
+	if l.db.synchronous {
+		l.db.settled.raise(blogID, seq)
+	}
+	l.audience.Wake(blogID, seq)
 }
 
 func wait(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {

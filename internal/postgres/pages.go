@@ -16,8 +16,13 @@ func (db *DB) Page(ctx context.Context, slug string, q liveblog.PageQuery) (page
 		page, err = readPage(ctx, tx, slug, q)
 		return err
 	})
-	return page, readErr(err, "page "+slug)
+	if err != nil {
+		return nil, readErr(err, "page "+slug)
+	}
+	return page, db.settle(ctx, headOf(&page.Blog))
 }
+
+func headOf(b *liveblog.Blog) liveblog.Head { return liveblog.Head{BlogID: b.ID, LastSeq: b.LastSeq} }
 
 func readPage(ctx context.Context, tx pgx.Tx, slug string, q liveblog.PageQuery) (*liveblog.Page, error) {
 	blog, err := blogWhere(ctx, tx, `slug = $1`, slug)
@@ -66,5 +71,8 @@ func (db *DB) BlogPost(ctx context.Context, slug string, id uuid.UUID) (blog *li
 		post, err = postWhere(ctx, tx, `p.id = $1 AND p.blog_id = $2`, id, blog.ID)
 		return err
 	})
-	return blog, post, readErr(err, "post")
+	if err != nil {
+		return nil, nil, readErr(err, "post")
+	}
+	return blog, post, db.settle(ctx, headOf(blog))
 }

@@ -48,6 +48,8 @@ type DB struct {
 	logPool     *pgxpool.Pool // the stream's
 	dsn         string
 	synchronous bool
+	fence       fence
+	settled     *settlement
 	onWrite     atomic.Pointer[func(blogID uuid.UUID, seq int64)]
 }
 
@@ -57,14 +59,14 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.MaxConns == 0 {
 		c.MaxConns = defaultConns
 	}
-	db := &DB{dsn: c.DSN, synchronous: c.Synchronous}
+	db := &DB{dsn: c.DSN, synchronous: c.Synchronous, settled: newSettlement()}
 	for _, p := range []struct {
 		pool  **pgxpool.Pool
 		name  string
 		conns int32
 	}{{&db.writePool, "dateline", c.MaxConns}, {&db.pool, "dateline reads", readConns}, {&db.logPool, "dateline log", logConns}} {
 		var err error
-		if *p.pool, err = newPool(ctx, c.DSN, p.name, p.conns); err != nil {
+		if *p.pool, err = db.newPool(ctx, p.name, p.conns); err != nil {
 			db.Close()
 			return nil, err
 		}
@@ -97,6 +99,9 @@ func (db *DB) OnWrite(f func(blogID uuid.UUID, seq int64)) { db.onWrite.Store(&f
 
 // wrote tells of a committed event.
 func (db *DB) wrote(blogID uuid.UUID, seq int64) {
+	if db.synchronous {
+		db.settled.raise(blogID, seq)
+	}
 	if f := db.onWrite.Load(); f != nil && seq > 0 {
 		(*f)(blogID, seq)
 	}
@@ -109,12 +114,13 @@ func (db *DB) Ping(ctx context.Context) error {
 	return readErr(db.pool.Ping(ctx), "ping")
 }
 
-func newPool(ctx context.Context, dsn, name string, conns int32) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(dsn)
+func (db *DB) newPool(ctx context.Context, name string, conns int32) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(db.dsn)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	prepare(config.ConnConfig, name)
+	config.ConnConfig.ValidateConnect = db.admitKnown
 	params := config.ConnConfig.RuntimeParams
 	params["statement_timeout"] = "5000"
 	params["lock_timeout"] = "3000"
@@ -124,6 +130,19 @@ func newPool(ctx context.Context, dsn, name string, conns int32) (*pgxpool.Pool,
 	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > freshFor }
 	config.MaxConnLifetimeJitter = time.Minute
 	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// connect opens a connection outside of the pools, to the newest primary.
+func (db *DB) connect(ctx context.Context, name string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(db.dsn)
+	if err != nil {
+		return nil, err
+	}
+	prepare(config, name)
+	config.ValidateConnect = db.admitNewer
+	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
+	defer cancel()
+	return pgx.ConnectConfig(ctx, config)
 }
 
 // prepare sets what every connection of the program has: a short dial, an early

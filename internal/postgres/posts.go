@@ -49,7 +49,11 @@ func postWhere(ctx context.Context, q querier, condition string, args ...any) (*
 func (db *DB) Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	return postWhere(ctx, db.pool, `p.id = $1 AND p.blog_id = $2`, id, blogID)
+	p, err := postWhere(ctx, db.pool, `p.id = $1 AND p.blog_id = $2`, id, blogID)
+	if err != nil {
+		return nil, err
+	}
+	return p, db.settleBlog(ctx, blogID)
 }
 
 // Posts lists posts of a blog together with the head of its log, from one
@@ -61,7 +65,10 @@ func (db *DB) Posts(ctx context.Context, q liveblog.PostQuery) (list liveblog.Po
 		}
 		return tx.QueryRow(ctx, `SELECT epoch, last_seq FROM blogs WHERE id = $1`, q.BlogID).Scan(&list.Epoch, &list.LastSeq)
 	})
-	return list, readErr(err, "posts")
+	if err != nil {
+		return list, readErr(err, "posts")
+	}
+	return list, db.settle(ctx, liveblog.Head{BlogID: q.BlogID, LastSeq: list.LastSeq})
 }
 
 // listPosts reads one more than asked for, to know whether there are more.

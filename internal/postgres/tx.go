@@ -24,7 +24,8 @@ const txTries = 4
 // What certainly changed nothing (a serialisation failure, a deadlock, a
 // connection lost before COMMIT) is tried again. When COMMIT was sent and its
 // answer is missing, or the standby did not confirm, the error is
-// ErrUnknownOutcome: the caller must ask again with the same idempotency key.
+// ErrUnknownOutcome: the caller must ask again with the same idempotency key. A
+// refusal that f gives is as certain as a success: see settlement.
 func (db *DB) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
 	defer cancel()
@@ -35,7 +36,7 @@ func (db *DB) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 		}
 		pause(ctx, try)
 	}
-	return dbError(err)
+	return db.settledRefusal(ctx, dbError(err))
 }
 
 func (db *DB) tryTx(ctx context.Context, f func(tx pgx.Tx) error) error {
@@ -52,7 +53,7 @@ func (db *DB) tryTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 		rollback(tx)
 		return err
 	}
-	return commit(ctx, conn, tx)
+	return db.commitSettled(ctx, conn, tx)
 }
 
 // snapshot runs f in a read-only transaction that sees one state of the database.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,6 +85,21 @@ func (l *memoryLog) end() {
 	l.head.Status = liveblog.BlogEnded
 	blog := &liveblog.Blog{ID: blogA, Status: liveblog.BlogEnded}
 	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, Blog: blog, At: time.Now()})
+}
+
+// prune lets go of the events up to low, as another node does.
+func (l *memoryLog) prune(low int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = slices.DeleteFunc(l.events, func(ev liveblog.Event) bool { return ev.Seq <= low })
+	l.head.LowSeq = low
+}
+
+// lose is what no database does.
+func (l *memoryLog) lose(seq int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = slices.DeleteFunc(l.events, func(ev liveblog.Event) bool { return ev.Seq == seq })
 }
 
 // rewind is what a restored backup does.

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -50,13 +51,15 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 		return nil, err
 	}
 	if refused != nil {
-		r := BatchReset(*refused)
-		return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Events: []BatchEvent{}, Reset: &r}, nil
+		return resetBatch(*refused), nil
 	}
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for {
 		frames, changed, err := s.poll(ctx)
+		if errors.Is(err, errHole) {
+			return s.lost(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -90,6 +93,23 @@ func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error
 	}
 	frames, err := t.history(ctx, s.cursor)
 	return frames, changed, err
+}
+
+// lost answers a poll whose next event the log lacks.
+func (s *Subscriber) lost(ctx context.Context) (*Batch, error) {
+	refused, err := s.giveUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if refused == nil {
+		return s.batch(nil, 0), nil
+	}
+	return resetBatch(*refused), nil
+}
+
+func resetBatch(r reset) *Batch {
+	told := BatchReset(r)
+	return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Events: []BatchEvent{}, Reset: &told}
 }
 
 func (t *topic) generationNow() int {

@@ -206,3 +206,45 @@ func TestSubscribe_SharedAnswerMayBeOld(t *testing.T) {
 		}
 	})
 }
+
+// A page of the log that lacks the next event is never taken for the next events:
+// they were pruned after the reader was let in, and it is told so.
+func TestServe_PrunedWhileCatchingUp(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(10)
+	h := startHub(t, log, roomy)
+	follow(t, h, Position{}).expect("hello", "10")
+	log.prune(5)
+	c := follow(t, h, Position{After: 2, HasAfter: true})
+	c.expect("hello", "2")
+	if m := c.expect("reset", "10"); !strings.Contains(m.data, `"reason":"pruned"`) {
+		t.Errorf("reset says %s", m.data)
+	}
+	log.publish(1)
+	h.Wake(blogA, 11)
+	c.expect("post", "11")
+}
+
+func TestPoll_PrunedWhileCatchingUp(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(10)
+	h := startHub(t, log, roomy)
+	follow(t, h, Position{}).expect("hello", "10")
+	log.prune(5)
+	b, err := h.Poll(t.Context(), Request{BlogID: blogA, Position: Position{After: 2, HasAfter: true}, Address: "192.0.2.1"}, 0, 100)
+	if err != nil || b.Reset == nil || b.Reset.Reason != reasonPruned || len(b.Events) != 0 || b.Next != 10 {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// A log with a hole that pruning does not explain is not read across.
+func TestServe_HoleInTheLog(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(10)
+	h := startHub(t, log, roomy)
+	log.lose(6)
+	c := follow(t, h, Position{After: 2, HasAfter: true})
+	c.expect("hello", "2")
+	c.expectRange(3, 5)
+	c.expect("closed", "")
+}

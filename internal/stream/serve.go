@@ -206,12 +206,12 @@ func (c *connection) deliver(ctx context.Context, d due) error {
 }
 
 func (c *connection) replay(ctx context.Context) error {
-	frames, err := c.sub.catchUp(ctx)
+	frames, refused, err := c.sub.catchUp(ctx)
 	if err != nil {
 		return err
 	}
-	if len(frames) == 0 {
-		return errHole
+	if refused != nil {
+		return c.write(resetFrame(*refused))
 	}
 	var buffers [][]byte
 	for _, f := range frames {
@@ -220,10 +220,6 @@ func (c *connection) replay(ctx context.Context) error {
 	c.hub.metrics.Delivered(len(frames))
 	return c.write(buffers...)
 }
-
-// errHole ends a stream whose next event the log does not have: the reader
-// reconnects and is told that it was pruned.
-var errHole = errors.New("the log has let go of the next event")
 
 func (c *connection) ping() error {
 	return c.write(pingFrame(c.sub.topic.head()))
@@ -272,7 +268,7 @@ func reasonOf(err error) string {
 	case errors.Is(err, liveblog.ErrUnavailable):
 		return "database"
 	case errors.Is(err, errHole):
-		slog.Warn("stream ended at a hole in the log")
+		slog.Error("stream ended at a hole in the log", "error", err)
 		return "hole"
 	default:
 		return "gone"

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -173,20 +174,48 @@ func (s *Subscriber) restart() []byte {
 }
 
 // catchUp reads what the ring has let go of from the log: one read for all who
-// are at the same place.
-func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, error) {
+// are at the same place. When the log has let go of it too, it gives the frame
+// that says so and goes on from the end of the log.
+func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, *reset, error) {
 	frames, err := s.topic.history(ctx, s.cursor)
+	if errors.Is(err, errHole) {
+		refused, err := s.giveUp(ctx)
+		return nil, refused, err
+	}
 	if err != nil {
+		return nil, nil, err
+	}
+	s.cursor = frames[len(frames)-1].Seq
+	return frames, nil, nil
+}
+
+// errHole is a log without the event that comes next.
+var errHole = errors.New("the log lacks the next event")
+
+// giveUp finds out why the log lacks the next event. It was pruned after the
+// reader was let in, or history began anew, which next will tell; anything else
+// is an error.
+func (s *Subscriber) giveUp(ctx context.Context) (*reset, error) {
+	t := s.topic
+	if err := t.ask(ctx); err != nil {
 		return nil, err
 	}
-	if n := len(frames); n > 0 {
-		s.cursor = frames[n-1].Seq
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case s.generation != t.generation:
+		return nil, nil
+	case s.cursor >= t.lowSeq:
+		return nil, fmt.Errorf("blog %s after %d: %w", t.blogID, s.cursor, errHole)
 	}
-	return frames, nil
+	s.cursor = t.ring.head
+	t.hub.metrics.Reset(reasonPruned)
+	return &reset{Reason: reasonPruned, Epoch: t.epoch, Head: t.ring.head}, nil
 }
 
 // history reads a page of frames after a cursor, once for all who ask at the
-// same time. It is not kept: a text may be corrected at any moment.
+// same time. It is not kept: a text may be corrected at any moment. It ends
+// before the first hole; with the hole at its beginning the error is errHole.
 func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
 	key := "history " + t.blogID.String() + " " + strconv.FormatInt(after, 10)
 	frames, err, _ := t.hub.loads.Do(key, func() (any, error) {
@@ -194,12 +223,25 @@ func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
 		if err != nil {
 			return nil, err
 		}
+		if events = unbroken(events, after); len(events) == 0 {
+			return nil, errHole
+		}
 		return t.hub.frames(events)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return frames.([]*Frame), nil
+}
+
+// unbroken gives the events that follow each other and a cursor without a hole.
+func unbroken(events []liveblog.Event, after int64) []liveblog.Event {
+	for i, ev := range events {
+		if ev.Seq != after+int64(i)+1 {
+			return events[:i]
+		}
+	}
+	return events
 }
 
 func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
