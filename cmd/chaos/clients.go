@@ -34,7 +34,6 @@ type clients struct {
 	readers          *errgroup.Group
 	endPublishing    context.CancelFunc
 	endReading       context.CancelFunc
-	writes           *history.Log
 	beacons, credits *history.Log
 	probes           *history.Log
 	target           load.Target
@@ -47,7 +46,7 @@ func (s *stage) start(ctx context.Context, seed uint64) (c *clients, err error) 
 	for _, l := range []struct {
 		log  **history.Log
 		name string
-	}{{&c.writes, history.WritesFile}, {&c.beacons, history.BeaconsFile}, {&c.credits, history.CredentialsFile}, {&c.probes, history.ProbesFile}} {
+	}{{&s.writes, history.WritesFile}, {&c.beacons, history.BeaconsFile}, {&c.credits, history.CredentialsFile}, {&c.probes, history.ProbesFile}} {
 		if *l.log, err = history.NewLog(filepath.Join(s.dir, l.name)); err != nil {
 			return nil, err
 		}
@@ -81,7 +80,7 @@ func (c *clients) publish(ctx context.Context) {
 func (c *clients) publisher(name, blog string) load.PublisherConfig {
 	return load.PublisherConfig{
 		Name: name, Seed: c.seed, Target: c.target, Blog: blog, Token: c.stage.token,
-		Log: c.writes, Tracker: c.stage.tracker, Tally: c.stage.tally,
+		Log: c.stage.writes, Tracker: c.stage.tracker, Tally: c.stage.tally,
 	}
 }
 
@@ -158,5 +157,5 @@ func (c *clients) converge(ctx context.Context) error {
 // end ends the readers and closes the logs.
 func (c *clients) end() error {
 	c.endReading()
-	return errors.Join(c.readers.Wait(), c.writes.Close(), c.beacons.Close(), c.credits.Close(), c.probes.Close())
+	return errors.Join(c.readers.Wait(), c.stage.writes.Close(), c.beacons.Close(), c.credits.Close(), c.probes.Close())
 }

@@ -8,11 +8,11 @@ import (
 
 func crashDatabase(ctx context.Context, s *stage, f planned) (string, error) {
 	p := s.bed.Primary()
-	p.Crash()
+	err := p.Crash()
 	hold(ctx, f.Hold)
 	ctx, cancel := lifting(ctx)
 	defer cancel()
-	return "", p.Start(ctx)
+	return "", errors.Join(err, p.Start(ctx))
 }
 
 func restartDatabase(ctx context.Context, s *stage, f planned) (string, error) {
@@ -42,10 +42,9 @@ func freezeStandby(ctx context.Context, s *stage, f planned) (string, error) {
 	if standby == nil {
 		return "", errNotHere
 	}
-	standby.Freeze()
+	err := standby.Freeze()
 	hold(ctx, f.Hold)
-	standby.Thaw()
-	return "", nil
+	return "", errors.Join(err, standby.Thaw())
 }
 
 // fullLogDisk is a crash that a start does not mend until the disk has space.

@@ -187,7 +187,12 @@ func (s *stage) prune(ctx context.Context, slug string, keep int) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM events e USING blogs b WHERE b.slug = $1 AND e.blog_id = b.id AND e.seq <= b.low_seq`, slug)
+		_, err = tx.Exec(ctx, `
+			WITH pruned AS (
+				DELETE FROM events e USING blogs b
+				WHERE b.slug = $1 AND e.blog_id = b.id AND e.seq <= b.low_seq
+				RETURNING e.*)
+			INSERT INTO chaos_pruned SELECT * FROM pruned`, slug)
 		return err
 	})
 }

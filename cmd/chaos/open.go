@@ -23,7 +23,7 @@ func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error)
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 		config: testbed.Config{
 			Dir: filepath.Join(dir, "bed"), Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
-			NodeEnv: nodeEnv, Log: slog.New(slog.DiscardHandler),
+			Log: slog.New(slog.DiscardHandler),
 		},
 	}
 	if a.bed != nil {
@@ -49,10 +49,6 @@ func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error)
 	return s, nil
 }
 
-// nodeEnv lets many clients come from one address.
-func nodeEnv(int) []string {
-	return []string{"DATELINE_RATE_LIMIT=10000000", "DATELINE_TRUSTED_PROXIES=127.0.0.1"}
-}
 
 // furnish makes what clients work with.
 func (s *stage) furnish(ctx context.Context) error {
@@ -117,13 +113,13 @@ func (s *stage) keepLogs() error {
 // broken servers' program, or the real one for "".
 func (s *stage) become(n node, name string) error {
 	if name == "" {
-		n.Become("")
+		n.Binary, n.Env = "", nil
 		return nil
 	}
 	if s.variant == "" {
 		return errNotHere
 	}
-	n.Become(s.variant, "DATELINE_BROKEN="+name)
+	n.Binary, n.Env = s.variant, []string{"DATELINE_BROKEN=" + name}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"dateline/internal/chaos/check"
 	"dateline/internal/chaos/history"
 	"dateline/internal/chaos/load"
 	"dateline/internal/chaos/netfault"
@@ -27,16 +29,22 @@ type node = *testbed.Node
 // written of it.
 type stage struct {
 	dir     string
+	config  testbed.Config
+	crew    crew
 	bed     *testbed.Bed
 	slugs   []string
+	token   string
 	client  *http.Client // of the faults' own requests
 	tracker *load.Tracker
+	tally   *load.Tally
+	sampler *sampler
 	variant string // program of the variants; empty when none was built
 
-	faults *history.Log
+	writes, faults *history.Log
 	mu     sync.Mutex
 	told   []history.Fault
 	wrongs []string // violations that the stage itself saw
+	figures []check.Figure
 }
 
 func (s *stage) node(number int) node { return s.bed.Nodes()[number-1] }
@@ -131,8 +139,9 @@ func kindOf(kinds []kind, id string) kind {
 
 // linksTo are the ways of all nodes to one server.
 func (s *stage) linksTo(server *testbed.Server) (links []*netfault.Proxy) {
+	place := slices.Index(s.bed.Servers(), server)
 	for _, n := range s.bed.Nodes() {
-		links = append(links, n.Database[server.Number-1])
+		links = append(links, n.Database[place])
 	}
 	return links
 }
