@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/exec"
 )
 
 // Database is the database that every cluster has once Start returned.
@@ -44,3 +45,29 @@ func (c *Cluster) Kill() error { return nil }
 
 // TryLock refuses.
 func TryLock(string) (*os.File, error) { return nil, errSystem }
+
+// Tools cannot be had on this system.
+type Tools struct{}
+
+// FindTools refuses.
+func FindTools(context.Context, *slog.Logger) (*Tools, error) { return nil, errSystem }
+
+// Major is 0.
+func (t *Tools) Major() int { return 0 }
+
+// Command is a program that does not exist.
+func (t *Tools) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, program, args...)
+}
+
+// MakeDir refuses.
+func (t *Tools) MakeDir(string) error { return errSystem }
+
+// WriteFile refuses.
+func (t *Tools) WriteFile(string, string) error { return errSystem }
+
+// CheckDir refuses.
+func (t *Tools) CheckDir(string) error { return errSystem }
+
+// IDs are 0.
+func (t *Tools) IDs() (uid, gid int) { return 0, 0 }

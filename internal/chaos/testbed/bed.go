@@ -1,0 +1,222 @@
+//go:build unix
+
+package testbed
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"dateline/internal/localpg"
+)
+
+// Config says what a bed is made of.
+type Config struct {
+	Dir    string // for data, configuration and logs; made when missing, left by Close
+	Binary string // of the program, as Build makes it
+	Nodes  int
+	// Standby adds a second server that follows the first. Synchronous makes
+	// every commit wait for it, and tells the nodes so.
+	Standby, Synchronous bool
+	Nginx                bool // before the nodes, configured as shipped
+	Durable              bool // fsync, as in production
+	// WALDisk and DataDisk give each server small disks of their own, in MiB, for
+	// its log and for its tables. They can be filled, and need root. 0 is none.
+	WALDisk, DataDisk int
+	Settings          []string                // more of PostgreSQL, each "name = value"
+	NodeEnv           func(node int) []string // more environment of a node, "NAME=value"
+	NodeArgs          func(node int) []string // more flags of a node
+	Log               *slog.Logger            // what the bed does; discarded when nil
+}
+
+// Bed is a running installation.
+type Bed struct {
+	config  Config
+	log     *slog.Logger
+	tools   *localpg.Tools
+	spawner *spawner
+
+	password string // of PostgreSQL
+	secret   string // of the nodes
+
+	servers []*Server
+	nodes   []*Node
+	front   *front
+
+	mu      sync.Mutex // guards the roles
+	primary *Server
+	standby *Server // nil without one
+
+	closing sync.Once
+	closed  error
+}
+
+// Start returns when all parts answer. ctx limits the start only; when it fails,
+// nothing is left but the files.
+func Start(ctx context.Context, config Config) (*Bed, error) {
+	b, err := newBed(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the bed: %w", err), b.Close())
+	}
+	return b, nil
+}
+
+func newBed(ctx context.Context, config Config) (b *Bed, err error) {
+	if config.Dir, err = filepath.Abs(config.Dir); err != nil {
+		return nil, err
+	}
+	b = &Bed{config: config, log: config.Log, password: rand.Text(), secret: rand.Text() + rand.Text()}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	if b.tools, err = localpg.FindTools(ctx, b.log); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(config.Dir, 0o711); err != nil { // PostgreSQL's account passes through
+		return nil, err
+	}
+	if err := b.tools.CheckDir(config.Dir); err != nil {
+		return nil, err
+	}
+	b.spawner = newSpawner()
+	return b, nil
+}
+
+func (b *Bed) start(ctx context.Context) error {
+	if err := b.startServers(ctx); err != nil {
+		return err
+	}
+	if err := b.startNodes(ctx); err != nil {
+		return err
+	}
+	if !b.config.Nginx {
+		return nil
+	}
+	var err error
+	b.front, err = b.startFront(ctx)
+	return err
+}
+
+func (b *Bed) startServers(ctx context.Context) error {
+	names := []string{"a", "b"}
+	if !b.config.Standby {
+		names = names[:1]
+	}
+	for _, name := range names {
+		s, err := b.newServer(name)
+		if err != nil {
+			return err
+		}
+		b.servers = append(b.servers, s)
+	}
+	b.primary = b.servers[0]
+	if err := b.primary.create(ctx); err != nil {
+		return err
+	}
+	if !b.config.Standby {
+		return nil
+	}
+	return b.Rejoin(ctx)
+}
+
+func (b *Bed) startNodes(ctx context.Context) error {
+	for i := range b.config.Nodes {
+		n, err := b.newNode(i + 1)
+		if err != nil {
+			return err
+		}
+		b.nodes = append(b.nodes, n)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, n := range b.nodes {
+		group.Go(func() error { return errors.Join(n.Start(ctx), n.WaitReady(ctx)) })
+	}
+	return group.Wait()
+}
+
+// Close ends everything at once, frozen or not. The files stay.
+func (b *Bed) Close() error {
+	b.closing.Do(func() {
+		var errs []error
+		if b.front != nil {
+			errs = append(errs, b.front.close())
+		}
+		for _, n := range b.nodes {
+			n.close()
+		}
+		for _, s := range b.servers {
+			errs = append(errs, s.close())
+		}
+		b.spawner.close()
+		b.closed = errors.Join(errs...)
+	})
+	return b.closed
+}
+
+// FrontURL is where clients connect: nginx, or the first node without one.
+func (b *Bed) FrontURL() string {
+	if b.front == nil {
+		return b.nodes[0].URL()
+	}
+	return b.front.url
+}
+
+// Nodes are all nodes, by number.
+func (b *Bed) Nodes() []*Node { return b.nodes }
+
+// Servers are the two places of PostgreSQL, or one without a standby.
+func (b *Bed) Servers() []*Server { return b.servers }
+
+// Primary is the server that takes writes now.
+func (b *Bed) Primary() *Server {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.primary
+}
+
+// Standby is the server that follows the primary, nil when there is none now.
+func (b *Bed) Standby() *Server {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.standby
+}
+
+func (b *Bed) setRoles(primary, standby *Server) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.primary, b.standby = primary, standby
+}
+
+// DSN is a superuser's connection string for the product's database, straight
+// to the server that is the primary now.
+func (b *Bed) DSN() string { return b.Primary().DSN() }
+
+// freePort is a port of 127.0.0.1 that nobody listens on. It is below those that
+// the system gives to outgoing connections: who is restarted finds it free.
+func freePort() (int, error) {
+	var last error
+	for range 100 {
+		port := 10_000 + mathrand.IntN(22_000)
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err == nil {
+			return port, l.Close()
+		}
+		last = err
+	}
+	return 0, fmt.Errorf("find a free port: %w", last)
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -1,0 +1,160 @@
+//go:build unix
+
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// front is nginx before the nodes.
+type front struct {
+	url  string
+	dir  string
+	proc *process
+}
+
+const stopLimit = 5 * time.Second // of nginx, which stops at once
+
+func (b *Bed) startFront(ctx context.Context) (*front, error) {
+	program, err := findNginx()
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	f := &front{url: "http://" + address(port), dir: filepath.Join(b.config.Dir, "nginx")}
+	if err := f.configure(ctx, port, b.nodes); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(context.Background(), program, // ended by close
+		"-p", f.dir, "-e", f.log(), "-c", f.config(), "-g", "daemon off; pid nginx.pid;")
+	// Its workers outlive it unless it ends in good order.
+	if f.proc, err = b.spawner.start(cmd, f.log(), syscall.SIGTERM); err != nil {
+		return nil, err
+	}
+	if err := f.waitUp(ctx, port); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+// findNginx also looks where Debian has it, which only root's path names.
+func findNginx() (string, error) {
+	path, err := exec.LookPath("nginx")
+	if err == nil {
+		return path, nil
+	}
+	const debian = "/usr/sbin/nginx"
+	if _, statErr := os.Stat(debian); statErr == nil {
+		return debian, nil
+	}
+	return "", fmt.Errorf("nginx is not installed (Debian: apt-get install nginx-light): %w", err)
+}
+
+func (f *front) config() string { return filepath.Join(f.dir, "nginx.conf") }
+func (f *front) log() string    { return filepath.Join(f.dir, "error.log") }
+
+// configure writes the shipped configuration, with the nodes' addresses.
+func (f *front) configure(ctx context.Context, port int, nodes []*Node) error {
+	if err := os.MkdirAll(f.dir, 0o711); err != nil { // the workers pass through
+		return err
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	shipped, err := os.ReadFile(filepath.Join(root, "deploy", "nginx.conf"))
+	if err != nil {
+		return err
+	}
+	var addrs []string
+	for _, n := range nodes {
+		addrs = append(addrs, n.Client.Addr())
+	}
+	text, err := adapt(string(shipped), address(port), addrs)
+	if err != nil {
+		return fmt.Errorf("deploy/nginx.conf: %w", err)
+	}
+	return os.WriteFile(f.config(), []byte(text), 0o600)
+}
+
+var (
+	upstreamRE = regexp.MustCompile(`(?m)(^[ \t]*server )dateline\S*:8080( [^\n]*\n)`)
+	listenRE   = regexp.MustCompile(`(?m)^([ \t]*listen )8080\b`)
+	httpRE     = regexp.MustCompile(`(?m)^http \{\n`)
+)
+
+// adapt changes nothing of a configuration but the address that it listens on,
+// those of the nodes, and where temporary files go.
+func adapt(shipped, listen string, nodes []string) (string, error) {
+	lines := upstreamRE.FindAllStringSubmatch(shipped, -1)
+	if len(lines) == 0 || len(listenRE.FindAllString(shipped, -1)) != 1 || len(httpRE.FindAllString(shipped, -1)) != 1 {
+		return "", errors.New("its upstream, listen or http lines are not as the harness knows them")
+	}
+	var upstream strings.Builder
+	for _, node := range nodes {
+		upstream.WriteString(lines[0][1] + node + lines[0][2])
+	}
+	first := true
+	text := upstreamRE.ReplaceAllStringFunc(shipped, func(string) string {
+		if !first {
+			return ""
+		}
+		first = false
+		return upstream.String()
+	})
+	text = listenRE.ReplaceAllString(text, "${1}"+listen)
+	return httpRE.ReplaceAllString(text, "http {\n"+temporary()), nil
+}
+
+func temporary() string {
+	var text strings.Builder
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		fmt.Fprintf(&text, "  %s_temp_path %s;\n", kind, kind)
+	}
+	return text.String()
+}
+
+func (f *front) waitUp(ctx context.Context, port int) error {
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address(port))
+		if err == nil {
+			return conn.Close()
+		}
+		if !f.proc.running() {
+			return fmt.Errorf("nginx has ended: %s", f.tail())
+		}
+		if pause(ctx) != nil {
+			return fmt.Errorf("nginx does not answer: %w: %s", err, f.tail())
+		}
+	}
+}
+
+func (f *front) tail() string {
+	text, err := os.ReadFile(f.log())
+	if err != nil {
+		return err.Error()
+	}
+	return tail(string(text))
+}
+
+// close ends nginx with its workers.
+func (f *front) close() error {
+	f.proc.signal(syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	_ = f.proc.wait(ctx) // whether in time or not: what is left is killed
+	return f.proc.killFamily()
+}
