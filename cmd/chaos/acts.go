@@ -11,6 +11,7 @@ import (
 
 	"dateline/internal/chaos/check"
 	"dateline/internal/chaos/history"
+	"dateline/internal/chaos/netfault"
 	"dateline/internal/chaos/testbed"
 )
 
@@ -136,20 +137,12 @@ func asynchronous() act {
 	}
 }
 
-// loseTail stops replication, lets publishers go on, and promotes the standby.
+// loseTail loses what replicates, lets publishers go on, and promotes the standby.
 func (s *stage) loseTail(ctx context.Context) error {
-	if err := s.bed.Standby().Freeze(); err != nil {
-		return err
-	}
+	s.bed.Primary().Replication.Set(netfault.Conditions{Up: lost, Down: lost})
 	hold(ctx, 1500*time.Millisecond)
 	lift, cancel := lifting(ctx)
 	defer cancel()
-	if err := s.bed.Primary().Crash(); err != nil {
-		return err
-	}
-	if err := s.bed.Standby().Thaw(); err != nil {
-		return err
-	}
 	return s.bed.Failover(lift)
 }
 
