@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 // limits say when the mixed act is over: when all of them are reached.
 type limits struct {
-	kinds  []string // by id; none is all
+	only   string // kinds by id; empty is all
 	lasts  time.Duration
 	posts  int
 	faults int
@@ -32,21 +33,22 @@ func (l limits) reached(since time.Time, posts, faults, rounds int) bool {
 // mixed injects what a plan of the seed deals.
 func mixed(name string, l limits, p pace) act {
 	return act{name: name, play: func(ctx context.Context, r *run, s *stage) error {
-		kinds, err := chosen(catalogue(), l.kinds)
+		kinds, err := chosen(catalogue(), l.only)
 		if err != nil {
 			return err
 		}
 		plan := newPlan(r.seed, kinds, len(s.bed.Nodes()), p)
-		if err := history.Save(filepath.Join(s.dir, planFile), plan.preview()); err != nil {
+		first := newPlan(r.seed, kinds, len(s.bed.Nodes()), p).rounds(plannedRounds)
+		if err := history.Save(filepath.Join(s.dir, planFile), first); err != nil {
 			return err
 		}
 		began := time.Now()
 		for rounds := 0; ctx.Err() == nil; rounds++ {
-			if posts, _ := s.counted(); l.reached(began, posts, len(s.told), rounds) {
+			if l.reached(began, s.tally.Statuses()[http.StatusCreated], len(s.told), rounds) {
 				return nil
 			}
 			next := plan.next()
-			r.say("%-8s round %d: %v", s.since(began), rounds+1, next)
+			r.say("%6.1f s  round %d: %v", time.Since(began).Seconds(), rounds+1, next)
 			s.play(ctx, kinds, next)
 		}
 		return nil
@@ -54,7 +56,10 @@ func mixed(name string, l limits, p pace) act {
 }
 
 // planFile lists the first rounds of a plan, beside the history.
-const planFile = "plan.json"
+const (
+	planFile      = "plan.json"
+	plannedRounds = 300
+)
 
 // rolling restarts all nodes in turn, and measures how the readers' reconnects
 // spread.

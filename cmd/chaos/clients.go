@@ -84,6 +84,18 @@ func (c *clients) publisher(name, blog string) load.PublisherConfig {
 	}
 }
 
+// look sets to work whoever uses the nodes in other ways.
+func (c *clients) look(ctx context.Context) {
+	for i, slug := range c.stage.slugs {
+		beacons := load.BeaconConfig{Name: "b" + slug, Seed: c.seed, Target: c.target, Blog: slug, Log: c.beacons}
+		c.publishers.Go(func() error { return load.Beacons(ctx, beacons) })
+		if i == 0 {
+			pages := load.PageConfig{Name: "l" + slug, Seed: c.seed, Target: c.target, Blog: slug, Log: c.probes}
+			c.publishers.Go(func() error { return load.Pages(ctx, pages) })
+		}
+	}
+}
+
 // meanStay is how long a reader stays with a node on average before it leaves.
 const meanStay = 15 * time.Second
 

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"dateline/internal/chaos/netfault"
 )
 
@@ -96,4 +98,42 @@ func blackHoleHost(ctx context.Context, s *stage, f planned) (string, error) {
 		l.Hang(false)
 	}
 	return "", err
+}
+
+// halfOpenListener makes the connection that brings a node its notifications
+// silent, and no other.
+func halfOpenListener(ctx context.Context, s *stage, f planned) (string, error) {
+	lift, err := s.silenceListener(ctx, f.Target)
+	if err != nil {
+		return "", err
+	}
+	hold(ctx, f.Hold)
+	lift()
+	return "", nil
+}
+
+// silenceListener finds the listener's connection among those of a node's link
+// to the primary: PostgreSQL knows which ports listeners come from.
+func (s *stage) silenceListener(ctx context.Context, number int) (lift func(), err error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	rows, err := conn.Query(ctx, `SELECT client_port FROM pg_stat_activity WHERE application_name = 'dateline listener'`)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range s.links(number) {
+		for _, port := range ports {
+			if link.SetOn(port, netfault.Conditions{Up: lost, Down: lost}) {
+				return link.Clear, nil
+			}
+		}
+	}
+	return nil, errMixed
 }

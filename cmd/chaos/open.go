@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"dateline/internal/chaos/history"
 	"dateline/internal/chaos/load"
@@ -48,7 +47,6 @@ func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error)
 	}
 	return s, nil
 }
-
 
 // furnish makes what clients work with.
 func (s *stage) furnish(ctx context.Context) error {
@@ -122,6 +120,3 @@ func (s *stage) become(n node, name string) error {
 	n.Binary, n.Env = s.variant, []string{"DATELINE_BROKEN=" + name}
 	return nil
 }
-
-// patience is how long a bed may take to stand.
-const patience = 2 * time.Minute

@@ -30,24 +30,27 @@ var (
 	soakCrew  = crew{Blogs: 3, Publishers: 6, Rate: 4, Streams: 60, Polls: 8, Slow: 4}
 )
 
+// shortKinds are quick to lift and to recover from.
+const shortKinds = "F1,F2,F4,F5,F6,F7,F10,F11,F12,F13,F15,F16,F17,F18,F20,F21,F22,F26,F27,F28,F29,F32,F33,F35,F37,F39,F41,F42,F43"
+
 // profileOf gives a profile by its name.
 func profileOf(o options) profile {
 	if o.Only != "" {
-		return profile{name: o.Profile, crew: ciCrew, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{rounds: 20}, steadily)}}
+		return profile{name: o.Profile, crew: ciCrew, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{only: o.Only, rounds: 20}, steadily)}}
 	}
 	switch o.Profile {
 	case "short":
 		return profile{name: "short", crew: smallCrew, settle: 5 * time.Second, sample: time.Second, acts: []act{
-			mixed("mixed", limits{kinds: shortKinds, for_: 35 * time.Second}, briskly),
+			mixed("mixed", limits{only: shortKinds, lasts: 30 * time.Second, faults: 15}, briskly),
 		}}
 	case "ci":
 		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
-			mixed("mixed", limits{for_: 6 * time.Minute}, steadily),
+			mixed("mixed", limits{lasts: 6 * time.Minute}, steadily),
 			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(),
 		}}
 	case "soak":
 		return profile{name: "soak", crew: soakCrew, settle: time.Minute, sample: 10 * time.Second, acts: []act{
-			mixed("soak", limits{for_: o.For}, slowly),
+			mixed("soak", limits{lasts: o.For}, slowly),
 		}}
 	}
 	return profile{

@@ -41,10 +41,11 @@ type stage struct {
 	variant string // program of the variants; empty when none was built
 
 	writes, faults *history.Log
-	mu     sync.Mutex
-	told   []history.Fault
-	wrongs []string // violations that the stage itself saw
-	figures []check.Figure
+	mu             sync.Mutex
+	told           []history.Fault
+	wrongs         []string // violations that the stage itself saw
+	figures        []check.Figure
+	recoveries     map[string][]time.Duration // by kind
 }
 
 func (s *stage) node(number int) node { return s.bed.Nodes()[number-1] }
