@@ -1,0 +1,138 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// api sends single requests to the place where a client is.
+type api struct {
+	route   *route
+	token   string
+	timeout time.Duration
+	tally   *Tally
+	http    *http.Client
+}
+
+func newAPI(r *route, token string, timeout time.Duration, tally *Tally) *api {
+	return &api{route: r, token: token, timeout: timeout, tally: tally, http: newClient(nil)}
+}
+
+func (a *api) close() { a.http.CloseIdleConnections() }
+
+// request is what is asked for.
+type request struct {
+	method  string
+	path    string
+	key     string // Idempotency-Key, or ""
+	version int64  // for If-Match, or 0
+	agent   string // User-Agent, or ""
+	body    []byte
+}
+
+// answer is what came of one attempt; status is 0 if nothing did.
+type answer struct {
+	status   int
+	replayed bool
+	body     []byte
+	took     time.Duration
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// ask sends a request once.
+func (a *api) ask(ctx context.Context, r request) answer {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	began := time.Now()
+	out := a.send(ctx, r)
+	out.took = time.Since(began)
+	a.tally.add(out.status, out.took)
+	return out
+}
+
+func (a *api) send(ctx context.Context, r request) answer {
+	req, err := http.NewRequestWithContext(ctx, r.method, a.route.url()+r.path, bytes.NewReader(r.body))
+	if err != nil {
+		return answer{}
+	}
+	a.head(req, r)
+	res, err := a.http.Do(req)
+	if err != nil {
+		return answer{}
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return answer{}
+	}
+	return answer{status: res.StatusCode, replayed: res.Header.Get("Idempotent-Replayed") == "true", body: body}
+}
+
+func (a *api) head(req *http.Request, r request) {
+	if a.token != "" {
+		req.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	if r.key != "" {
+		req.Header.Set("Idempotency-Key", r.key)
+	}
+	if r.version > 0 {
+		req.Header.Set("If-Match", fmt.Sprintf(`"v%d"`, r.version))
+	}
+	if r.agent != "" {
+		req.Header.Set("User-Agent", r.agent)
+	}
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+}
+
+// definite reports whether asking again would be told the same. A server that
+// fails, is busy or can't be reached has said nothing about the request.
+func (a answer) definite() bool {
+	switch a.status {
+	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return a.status < http.StatusInternalServerError
+}
+
+// post is what an answer shows of a post.
+type post struct {
+	ID      string `json:"id"`
+	Seq     int64  `json:"seq"`
+	Version int64  `json:"version"`
+	Status  string `json:"status"`
+	Title   string `json:"title"`
+}
+
+const removed = "removed"
+
+func (p post) removed() bool { return p.Status == removed }
+
+// post reads the post that an answer shows; a deletion's shows none.
+func (a answer) post() (p post) {
+	_ = json.Unmarshal(a.body, &p) // what can't be read is not there
+	return p
+}
+
+// current reads the post that a refusal shows.
+func (a answer) current() post {
+	var problem struct{ Current post }
+	_ = json.Unmarshal(a.body, &problem)
+	return problem.Current
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("load: our own requests are always encodable: " + err.Error())
+	}
+	return b
+}

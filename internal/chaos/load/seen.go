@@ -1,0 +1,113 @@
+package load
+
+import (
+	"strconv"
+	"time"
+
+	"dateline/internal/chaos/history"
+)
+
+// heard logs one event, in the words of the stream, and moves the cursor to its
+// id; id is "" when it brought none.
+func (r *reader) heard(name, id string, data []byte) {
+	at := time.Now()
+	s := history.Seen{At: at.UnixNano(), Node: r.route.at, Kind: name}
+	if seq, err := strconv.ParseInt(id, 10, 64); err == nil {
+		s.Seq, r.cursor, r.lastID = seq, seq, id
+	}
+	switch name {
+	case history.Post, history.Update, history.Remove, history.Blog:
+		r.event(&s, data)
+		r.follower.Saw(s.Seq, at)
+	case history.Hello:
+		r.hello(&s, data)
+	case history.Reset:
+		r.reset(&s, data)
+	case history.Views:
+		s.Counts = counts(data)
+	case history.End:
+		r.over = true
+	}
+	r.log.Add(&s)
+}
+
+// event takes the post out of an event's data. What comes after the text is
+// skipped, which is most of it.
+func (r *reader) event(s *history.Seen, data []byte) {
+	if s.Kind == history.Blog {
+		return
+	}
+	for key, raw := range fields(data) {
+		switch string(key) {
+		case "id":
+			s.Post = text(raw)
+		case "seq":
+			if seq := number(raw); seq != s.Seq {
+				s.Why = "seq " + strconv.FormatInt(seq, 10) + " in the data"
+			}
+		case "version":
+			s.Version = number(raw)
+		case "title":
+			s.Text = text(raw)
+		case "html":
+			r.scratch = appendText(r.scratch[:0], raw)
+			s.Hash = hash(r.scratch)
+			return
+		}
+	}
+}
+
+// hello is where a stream begins.
+func (r *reader) hello(s *history.Seen, data []byte) {
+	head := int64(0)
+	for key, raw := range fields(data) {
+		switch string(key) {
+		case "epoch":
+			s.Epoch = text(raw)
+		case "head":
+			head = number(raw)
+		}
+	}
+	r.greeted(s, head)
+}
+
+// greeted takes over where a stream or a series of polls begins. A reader that
+// was away of its own will is not owed in time what happened meanwhile.
+func (r *reader) greeted(s *history.Seen, head int64) {
+	r.epoch, r.failures = s.Epoch, 0
+	if r.fresh {
+		r.follower.Knows(head)
+		r.fresh = false
+	}
+}
+
+// reset tells the reader to start again: it goes on from the head it is told.
+func (r *reader) reset(s *history.Seen, data []byte) {
+	for key, raw := range fields(data) {
+		switch string(key) {
+		case "reason":
+			s.Why = text(raw)
+		case "epoch":
+			s.Epoch = text(raw)
+		case "head":
+			s.Seq = number(raw)
+		}
+	}
+	r.cursor, r.epoch = s.Seq, s.Epoch
+	r.renew()
+	r.follower.StartsAgain(s.Seq)
+}
+
+// counts are the views by post in a views event.
+func counts(data []byte) map[string]int64 {
+	out := map[string]int64{}
+	for key, raw := range fields(data) {
+		if string(key) != "posts" {
+			continue
+		}
+		for id, n := range fields(raw) {
+			out[string(id)] = number(n)
+		}
+	}
+	return out
+}
