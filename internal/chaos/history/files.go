@@ -13,7 +13,8 @@ import (
 )
 
 // The files of a run's directory. Readers have a file each, ReadersDir/*.jsonl,
-// whose first line is a Reader; the others are one file for all clients.
+// whose first line is a Reader; the others are one file for all clients. What the
+// nodes themselves wrote, to standard output and error, is in NodesDir/*.log.
 const (
 	RunFile         = "run.json"
 	DatabaseFile    = "database.json"
@@ -24,6 +25,7 @@ const (
 	ProbesFile      = "probes.jsonl"
 	SamplesFile     = "samples.jsonl"
 	ReadersDir      = "readers"
+	NodesDir        = "nodes"
 )
 
 // Log is an open file of lines. It may be used by many goroutines.

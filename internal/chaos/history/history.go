@@ -128,6 +128,9 @@ type Allows struct {
 	Close bool     `json:"close,omitempty"` // healthy streams may be cut
 	Views bool     `json:"views,omitempty"` // counted views may be lost, at most LostViews of a flush interval
 	Down  bool     `json:"down,omitempty"`  // publishing may fail with 503
+	// Stale says that a node can't hear of corrections meanwhile, as when it is
+	// frozen or cut off from the database: it may tell texts that were replaced.
+	Stale bool `json:"stale,omitempty"`
 }
 
 // Beacon is one report of views and its answer.

@@ -1,0 +1,105 @@
+package check
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dateline/internal/chaos/history"
+)
+
+const (
+	// redactedWithin is how long after its acknowledgement a correction may still
+	// not have reached a node.
+	redactedWithin = int64(2 * time.Second)
+	// recovering is how long after the end of a fault its effects may last.
+	recovering = int64(5 * time.Second)
+	// closing is how long after the end of a fault it may still close streams: a
+	// write that gets nowhere is given up after 20 s.
+	closing = int64(25 * time.Second)
+	// flushing is how long a view may wait in a node's memory.
+	flushing = int64(1200 * time.Millisecond)
+	// revokedWithin is how long a revoked credential may still work.
+	revokedWithin = int64(5 * time.Second)
+)
+
+// faults are those of a run, by their beginning.
+type faults []history.Fault
+
+// finish orders the faults; those that never ended lasted as long as the run.
+func (f faults) finish(end int64) {
+	slices.SortFunc(f, func(a, b history.Fault) int { return cmp.Compare(a.Began, b.Began) })
+	for i := range f {
+		if f[i].Ended == 0 {
+			f[i].Ended = max(end, f[i].Began)
+		}
+	}
+}
+
+// allow reports whether a fault that satisfies ok was at work between two times.
+func (f faults) allow(from, to int64, ok func(*history.Fault) bool) bool {
+	for i := range f {
+		if f[i].Began <= to && f[i].Ended >= from && ok(&f[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// reset reports whether readers may be told to start again for a reason.
+func (f faults) reset(reason string, at int64) bool {
+	return f.allow(math.MinInt64, at, func(f *history.Fault) bool { return slices.Contains(f.Allows.Reset, reason) })
+}
+
+// lost reports whether an acknowledged write may be gone.
+func (f faults) lost(w *history.Write) bool {
+	return f.allow(w.Began, w.Ended, func(f *history.Fault) bool { return f.Allows.Lost })
+}
+
+// close reports whether a healthy stream of a node may be cut at a time.
+func (f faults) close(node int, at int64) bool {
+	return f.allow(at-closing, at, func(f *history.Fault) bool { return f.Allows.Close && concerns(f, node) })
+}
+
+// away reports whether a node may give no answer at a time.
+func (f faults) away(node int, at int64) bool {
+	return f.allow(at-recovering, at+recovering, func(f *history.Fault) bool { return f.Allows.Close && concerns(f, node) })
+}
+
+// frozen reports whether a node may have been unable to act between two times.
+func (f faults) frozen(node int, from, to int64) bool {
+	return f.allow(from, to, func(f *history.Fault) bool { return f.Allows.Close && concerns(f, node) })
+}
+
+// fewerViews reports whether a view that was counted at a time may be lost.
+func (f faults) fewerViews(node int, at int64) bool {
+	return f.allow(at-flushing, at+flushing, func(f *history.Fault) bool { return f.Allows.Views && concerns(f, node) })
+}
+
+// fallenViews reports whether counts may have fallen by a time.
+func (f faults) fallenViews(at int64) bool {
+	return f.allow(math.MinInt64, at, func(f *history.Fault) bool { return f.Allows.Views })
+}
+
+// redacted is until when a text may be told that was replaced at a time: a
+// moment, and longer while faults keep nodes from hearing of it.
+func (f faults) redacted(replaced int64) int64 {
+	until := replaced + redactedWithin
+	for i := range f {
+		if f[i].Allows.Stale && f[i].Began <= until && f[i].Ended+recovering >= replaced {
+			until = max(until, f[i].Ended+recovering)
+		}
+	}
+	return until
+}
+
+// concerns reports whether a fault may touch a node. A fault that names no node
+// may touch all, and what went through the balancer may have met any.
+func concerns(f *history.Fault, node int) bool {
+	number, named := strings.CutPrefix(f.Target, "node")
+	n, err := strconv.Atoi(strings.TrimSpace(number))
+	return !named || err != nil || node == 0 || n == node
+}
