@@ -198,22 +198,3 @@ func (s *setting) do(what string, err error) {
 		s.t.Fatalf("%s: %v", what, err)
 	}
 }
-
-func TestBed_FailoverAndRejoinTwice(t *testing.T) {
-	t.Parallel()
-	s := start(t, testbed.Config{Nodes: 2, Standby: true, Synchronous: true, Nginx: true, Durable: true})
-	stream := s.follow()
-	s.insist("Before", "key-before-0000001")
-	s.expectLine(stream, "Before")
-	for i := range 2 {
-		title := fmt.Sprintf("After %d", i)
-		s.do("fail over", s.Failover(s.ctx))
-		s.insist(title, fmt.Sprintf("key-after-000000%d", i))
-		s.expectLine(stream, title)
-		s.do("rejoin", s.Rejoin(s.ctx))
-	}
-	s.insist("Confirmed", "key-confirmed-00001")
-	if got := strings.Join(s.titles(), ", "); got != "Confirmed, After 1, After 0, Before" {
-		t.Error(got)
-	}
-}

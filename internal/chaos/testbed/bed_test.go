@@ -1,0 +1,175 @@
+//go:build unix
+
+package testbed_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"dateline/internal/chaos/netfault"
+	"dateline/internal/chaos/testbed"
+)
+
+// full is a bed with everything.
+var full = testbed.Config{Nodes: 2, Standby: true, Synchronous: true, Nginx: true, Durable: true}
+
+func TestBed_FailoverAndRejoinTwice(t *testing.T) {
+	t.Parallel()
+	s := start(t, full)
+	stream := s.follow()
+	s.insist("Before", "key-before-0000001")
+	s.expectLine(stream, "Before")
+	for i := range 2 {
+		title := fmt.Sprintf("After %d", i)
+		s.do("fail over", s.Failover(s.ctx))
+		s.insist(title, fmt.Sprintf("key-after-000000%d", i))
+		s.expectLine(stream, title)
+		s.do("rejoin", s.Rejoin(s.ctx))
+	}
+	s.insist("Confirmed", "key-confirmed-00001")
+	if got := strings.Join(s.titles(), ", "); got != "Confirmed, After 1, After 0, Before" {
+		t.Error(got)
+	}
+}
+
+// TestBed_FrozenStandby tells no publisher that something is done which no
+// standby has; the same key is one post afterwards.
+func TestBed_FrozenStandby(t *testing.T) {
+	t.Parallel()
+	s := start(t, full)
+	s.do("freeze", s.Standby().Freeze())
+	begun := time.Now()
+	status, answer := s.publish("Frozen", "key-frozen-0000001")
+	if took := time.Since(begun); status != http.StatusServiceUnavailable || took > 5*time.Second {
+		t.Errorf("after %v: %d %s", took, status, answer)
+	}
+	s.do("thaw", s.Standby().Thaw())
+	s.do("await the standby", s.AwaitStandby(s.ctx))
+	s.insist("Frozen", "key-frozen-0000001")
+	if got := s.titles(); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
+func TestBed_CutReplicationHoldsCommits(t *testing.T) {
+	t.Parallel()
+	s := start(t, full)
+	link := s.Primary().Replication
+	link.Set(netfault.Partition)
+	if status, answer := s.publish("Cut off", "key-cut-off-000001"); status != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", status, answer)
+	}
+	link.Clear()
+	link.Cut()
+	s.do("await the standby", s.AwaitStandby(s.ctx))
+	s.insist("Cut off", "key-cut-off-000001")
+}
+
+func TestBed_PrimaryEndsAndStarts(t *testing.T) {
+	t.Parallel()
+	s := start(t, full)
+	stream := s.follow()
+	for name, again := range map[string]func() error{
+		"crash":     func() error { return errors.Join(s.Primary().Crash(), s.Primary().Start(s.ctx)) },
+		"fast":      func() error { return s.Primary().Restart(s.ctx, "fast") },
+		"immediate": func() error { return s.Primary().Restart(s.ctx, "immediate") },
+	} {
+		begun := time.Now()
+		s.do(name, again())
+		t.Logf("%s: up after %v", name, time.Since(begun))
+		s.insist(name, "key-after-the-"+name)
+		s.expectLine(stream, name)
+	}
+}
+
+func TestBed_NodeEndsAndStarts(t *testing.T) {
+	t.Parallel()
+	s := start(t, testbed.Config{Nodes: 2, Nginx: true})
+	n := s.Nodes()[0]
+	first := n.PID()
+	n.Kill()
+	if n.PID() != 0 {
+		t.Error("the killed node lives")
+	}
+	s.insist("By the other node", "key-other-0000001")
+	n.Files = 512
+	s.do("start", n.Start(s.ctx))
+	s.do("ready", n.WaitReady(s.ctx))
+	if n.Life() != 2 || n.PID() == first {
+		t.Errorf("life %d, process %d", n.Life(), n.PID())
+	}
+	metrics, err := n.Metrics(s.ctx)
+	if err != nil || metrics["process_max_fds"] != 512 || metrics["dateline_listener_up"] != 1 {
+		t.Errorf("%v %v", err, metrics)
+	}
+	s.do("terminate", n.Terminate(s.ctx))
+	s.do("start", n.Start(s.ctx))
+	s.do("ready", n.WaitReady(s.ctx))
+}
+
+func TestBed_DiskForTablesIsFull(t *testing.T) {
+	t.Parallel()
+	s := startWithDisks(t, testbed.Config{Nodes: 1, Standby: true, Synchronous: true, DataDisk: 48})
+	s.do("fill", s.Primary().FillData())
+	status, answer := s.fillTables()
+	if status != http.StatusServiceUnavailable && status != http.StatusInsufficientStorage {
+		t.Errorf("%d %s", status, answer)
+	}
+	s.do("free", s.Primary().FreeData())
+	s.insist("After", "key-after-0000001")
+	s.do("fail over", s.Failover(s.ctx))
+	s.do("rejoin", s.Rejoin(s.ctx))
+	s.insist("On another disk", "key-another-00001")
+}
+
+// fillTables publishes until it cannot.
+func (s *setting) fillTables() (status int, answer string) {
+	s.t.Helper()
+	for i := range 2000 {
+		status, answer = s.publish(strings.Repeat("long ", 50), fmt.Sprintf("key-fill-%010d", i))
+		if status != http.StatusCreated {
+			return status, answer
+		}
+	}
+	s.t.Fatal("the disk is never full")
+	return 0, ""
+}
+
+func TestBed_DiskForLogIsFull(t *testing.T) {
+	t.Parallel()
+	s := startWithDisks(t, testbed.Config{Nodes: 1, Durable: true, WALDisk: 96})
+	s.insist("Before", "key-before-000001")
+	s.do("fill", s.Primary().FillWAL(s.ctx))
+	if err := s.Primary().Start(s.ctx); err == nil {
+		t.Error("the server starts without space for its log")
+	}
+	s.do("free", s.Primary().FreeWAL())
+	s.do("start", s.Primary().Start(s.ctx))
+	s.insist("After", "key-after-0000001")
+	if got := strings.Join(s.titles(), ", "); got != "After, Before" {
+		t.Error(got)
+	}
+}
+
+// startWithDisks needs root, who alone may mount.
+func startWithDisks(t *testing.T, config testbed.Config) *setting {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may mount small disks")
+	}
+	return start(t, config)
+}
+
+// TestStart_FailsAndLeavesNothing has a program that is none.
+func TestStart_FailsAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	bed, err := testbed.Start(t.Context(), testbed.Config{Dir: openDir(t) + "/bed", Binary: "/bin/false", Nodes: 1})
+	if err == nil || bed != nil {
+		t.Fatal("a bed of nothing starts")
+	}
+}
