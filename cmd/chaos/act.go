@@ -45,7 +45,7 @@ func (r *run) perform(ctx context.Context, a act) (out *result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = r.live(ctx, a, s)
+	err = r.live(ctx, a, s) // an interrupt ends the play; what follows from it is done in order
 	if err := errors.Join(err, s.close()); err != nil {
 		return nil, fmt.Errorf("act %s: %w", a.name, err)
 	}
@@ -67,7 +67,7 @@ func (r *run) live(ctx context.Context, a act, s *stage) error {
 		Seed: r.seed, Profile: r.profile.name, Versions: r.versions, Nodes: len(s.bed.Nodes()),
 		Synchronous: s.config.Synchronous, Began: time.Now().UnixNano(),
 	}
-	sampling, stop := context.WithCancel(ctx)
+	sampling, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sampler sync.WaitGroup
 	sampler.Go(func() { s.sampler.run(sampling, r.profile.sample) })
 	err := r.load(ctx, a, s, &record)
@@ -77,6 +77,8 @@ func (r *run) live(ctx context.Context, a act, s *stage) error {
 		return err
 	}
 	hold(ctx, r.profile.settle)
+	ctx, cancel := lifting(ctx)
+	defer cancel()
 	s.sampler.enter(ctx, phaseAfter)
 	return s.conclude(ctx, record)
 }

@@ -27,13 +27,16 @@ type kind struct {
 }
 
 // What a fault excuses. A view counted by a node that dies, or in a flush whose
-// COMMIT has no answer, may be lost; never one more.
+// COMMIT has no answer, may be lost; never one more. A node that is frozen, or
+// cut off from the database, can't hear that a text was corrected.
 var (
 	allowsNothing  = history.Allows{}
 	allowsDown     = history.Allows{Down: true}
 	allowsClose    = history.Allows{Close: true}
 	allowsNodeDead = history.Allows{Close: true, Views: true}
-	allowsDBGone   = history.Allows{Down: true, Views: true}
+	allowsFrozen   = history.Allows{Close: true, Stale: true}
+	allowsDBGone   = history.Allows{Down: true, Views: true, Stale: true}
+	allowsDBBusy   = history.Allows{Down: true, Views: true}
 	allowsPruned   = history.Allows{Reset: []string{"pruned"}}
 )
 
@@ -51,7 +54,7 @@ var nodeKinds = []kind{
 	{id: "F1", name: "node killed in mid-publish, again and again", takes: oneNode, hold: seconds(0.5, 1.5), allows: allowsNodeDead, inject: killOften},
 	{id: "F2", name: "node killed with its readers", takes: oneNode, hold: seconds(1, 3), allows: allowsNodeDead, inject: killNode},
 	{id: "F3", name: "rolling restart of all nodes", takes: allNodes, hold: seconds(0, 0), allows: allowsClose, inject: rollNodes},
-	{id: "F4", name: "node frozen, then continued", takes: oneNode, hold: seconds(2, 6), allows: allowsClose, inject: freezeNode},
+	{id: "F4", name: "node frozen, then continued", takes: oneNode, hold: seconds(2, 6), allows: allowsFrozen, inject: freezeNode},
 	{id: "F24", name: "a node's clock is 10 minutes ahead", takes: oneNode, hold: seconds(1, 3), allows: allowsClose, inject: skewClock},
 	{id: "F36", name: "the next version beside this one, its migration under load", takes: oneNode | rows, hold: seconds(1, 3), allows: allowsClose, inject: nextVersion},
 	{id: "F37", name: "open-file limit reached", takes: oneNode, hold: seconds(1, 2), allows: allowsDown, inject: exhaustFiles},
@@ -87,7 +90,7 @@ var rowKinds = []kind{
 	{id: "F18", name: "pool exhausted by publishers that wait for a lock", takes: primary | rows, hold: seconds(1, 5), allows: allowsDown, inject: exhaustPool},
 	{id: "F19", name: "max_connections reached", takes: primary | rows, hold: seconds(1, 3), allows: allowsDBGone, inject: exhaustConnections},
 	{id: "F20", name: "a blog's row locked by a stuck transaction", takes: primary | rows, hold: seconds(1, 5), allows: allowsDown, inject: lockBlog},
-	{id: "F21", name: "backends terminated, deadlocks provoked", takes: primary | rows, hold: seconds(0.5, 2), allows: allowsDBGone, inject: breakStatements},
+	{id: "F21", name: "backends terminated, deadlocks provoked", takes: primary | rows, hold: seconds(0.5, 2), allows: allowsDBBusy, inject: breakStatements},
 	{
 		id: "F22", name: "disk of the tables full", standIn: "a trigger that raises 53100 on every insert, as the server does",
 		takes: primary | rows, hold: seconds(1, 4), allows: allowsDown, inject: fullDisk,

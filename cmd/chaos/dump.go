@@ -51,7 +51,7 @@ func readDatabase(ctx context.Context, tx pgx.Tx, db *history.Database) (err err
 		return err
 	}
 	db.Keys, err = rowsOf[history.KeyRow](ctx, tx, `
-		SELECT key, coalesce(result->>'post_id', result->>'id', '') AS post FROM idempotency_keys`)
+		SELECT key, result->'Post'->>'ID' AS post FROM idempotency_keys WHERE result ? 'Post'`)
 	return err
 }
 

@@ -45,13 +45,23 @@ func (s *stage) killed(ctx context.Context, number int, meanwhile func()) error 
 	return start(ctx, n)
 }
 
-// start starts a node and waits until it is ready.
+// start starts a node and waits until it is ready. One that ends because the
+// database is away is started again, as by the system's supervisor.
 func start(ctx context.Context, n node) error {
-	if err := n.Start(ctx); err != nil {
-		return err
+	for {
+		if err := n.Start(ctx); err != nil {
+			return err
+		}
+		err := n.WaitReady(ctx)
+		if err == nil || n.PID() != 0 || ctx.Err() != nil {
+			return err
+		}
+		hold(ctx, supervisorPause)
 	}
-	return n.WaitReady(ctx)
 }
+
+// supervisorPause is what systemd waits at least before it restarts a service.
+const supervisorPause = 100 * time.Millisecond
 
 // rollNodes restarts one node after the other, as a careful operator does.
 func rollNodes(ctx context.Context, s *stage, _ planned) (string, error) {

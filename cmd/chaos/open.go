@@ -76,7 +76,7 @@ func (s *stage) createBlog(ctx context.Context, slug string) error {
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", "chaos-"+slug)
+	req.Header.Set("Idempotency-Key", "chaos-run-creates-"+slug)
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return err

@@ -90,6 +90,9 @@ func runDir(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if old, err := os.ReadDir(dir); err == nil && len(old) > 0 {
+		return "", fmt.Errorf("--dir %s holds another run: choose a directory that is empty or missing", dir)
+	}
 	return dir, os.MkdirAll(dir, 0o711)
 }
 
