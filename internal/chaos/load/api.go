@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,6 +34,7 @@ type request struct {
 	version int64  // for If-Match, or 0
 	agent   string // User-Agent, or ""
 	body    []byte
+	kind    string // of the body; JSON when ""
 }
 
 // answer is what came of one attempt; status is 0 if nothing did.
@@ -89,7 +91,7 @@ func (a *api) head(req *http.Request, r request) {
 		req.Header.Set("User-Agent", r.agent)
 	}
 	if r.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(r.kind, "application/json"))
 	}
 }
 

@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -44,7 +45,7 @@ func BenchmarkReader_Event(b *testing.B) {
 		p := eventsource.NewParser(w.listen(bytes.NewReader(events)))
 		for ; n < b.N; n++ {
 			e, err := p.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			r.heard(e.Name, e.ID, e.Data)

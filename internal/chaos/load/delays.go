@@ -1,6 +1,7 @@
 package load
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -19,7 +20,7 @@ type Quantiles struct{ P50, P90, P99, Max time.Duration }
 // Delays measures the deliveries of all writes that were acknowledged in a time.
 func (t *Tracker) Delays(since, until time.Time) Delays {
 	var acked, began []time.Duration
-	for _, f := range t.all() {
+	for f := range t.all() {
 		for at, w := range f.seen(t.stamp(since), t.stamp(until)) {
 			acked = append(acked, between(w.acked, at))
 			began = append(began, between(w.began, at))
@@ -33,23 +34,22 @@ func (t *Tracker) Delays(since, until time.Time) Delays {
 // has not, to now.
 func (t *Tracker) WorstDelay(since, until time.Time) time.Duration {
 	now, worst := t.stamp(time.Now()), time.Duration(0)
-	for _, f := range t.all() {
+	for f, there := range t.all() {
 		for at, w := range f.seen(t.stamp(since), t.stamp(until)) {
 			worst = max(worst, between(w.acked, at))
 		}
-		worst = max(worst, f.owed(t.stamp(since), t.stamp(until), now))
+		if there {
+			worst = max(worst, f.owed(t.stamp(since), t.stamp(until), now))
+		}
 	}
 	return worst
 }
 
-func (t *Tracker) all() []*Follower {
+// all are the healthy readers of the run, and whether they are still there.
+func (t *Tracker) all() map[*Follower]bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := make([]*Follower, 0, len(t.followers))
-	for f := range t.followers {
-		out = append(out, f)
-	}
-	return out
+	return maps.Clone(t.followers)
 }
 
 // seen are the reader's sights of writes that were acknowledged in a window. A

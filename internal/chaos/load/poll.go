@@ -50,13 +50,13 @@ func (r *reader) ask(ctx context.Context) (body []byte, status int) {
 }
 
 // batch logs the events of one answer; false if it is none. The first of a series
-// says hello, as a stream does.
+// says hello, as a stream does, and one of another history.
 func (r *reader) batch(body []byte, first bool) bool {
 	var b batch
 	if b.read(body); b.epoch == "" {
 		return false
 	}
-	if first {
+	if first || b.epoch != r.epoch {
 		r.greetedByPoll(&b)
 	}
 	for event := range elements(b.events) {
@@ -114,7 +114,9 @@ func (r *reader) greetedByPoll(b *batch) {
 			break
 		}
 	}
-	r.cursor = from
+	if r.cursor == none {
+		r.cursor = from
+	}
 	s := history.Seen{Kind: history.Hello, Seq: from, Epoch: b.epoch}
 	r.saw(s)
 	r.greeted(&s, b.head)

@@ -234,7 +234,7 @@ func (p *publisher) settle(ctx context.Context, o *operation, a answer) {
 func (p *publisher) note(o *operation, told post) {
 	switch o.Op {
 	case history.Create:
-		o.Write.Post = told.ID
+		o.Post = told.ID
 		if told.ID != "" && len(p.posts) < mostOwn {
 			p.posts = append(p.posts, &ownPost{told.ID, told.Version})
 		}

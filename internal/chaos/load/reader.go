@@ -46,6 +46,7 @@ type ReaderConfig struct {
 	// Leave is the mean time between two moments at which it leaves of its own
 	// will, to come back at once and maybe elsewhere; 0 is never.
 	Leave time.Duration
+	Calm  <-chan struct{} // once it is closed, the reader leaves no more; may be nil
 	// MostRetry caps the time that it waits before it reconnects; 0 obeys the server.
 	MostRetry time.Duration
 	Silence   time.Duration // after which it gives a stream up; 50 s when 0
@@ -198,7 +199,11 @@ func (r *reader) follow(ctx context.Context) (why string) {
 	defer leave(nil)
 	if r.Leave > 0 {
 		patience := time.Duration(r.rnd.ExpFloat64() * float64(r.Leave))
-		timer := time.AfterFunc(patience, func() { leave(errLeave) })
+		timer := time.AfterFunc(patience, func() {
+			if !r.calm() {
+				leave(errLeave)
+			}
+		})
 		defer timer.Stop()
 	}
 	r.saw(history.Seen{Kind: history.Open, Seq: r.cursor, Epoch: r.epoch})
@@ -209,6 +214,16 @@ func (r *reader) follow(ctx context.Context) (why string) {
 		return r.stare(ctx)
 	default:
 		return r.stream(ctx)
+	}
+}
+
+// calm reports whether the reader shall stay where it is.
+func (r *reader) calm() bool {
+	select {
+	case <-r.Calm:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -259,7 +274,7 @@ func (r *reader) move(why string) {
 	}
 	if why == history.ByReader {
 		r.fresh = true
-		r.route.at = r.route.via[r.rnd.IntN(len(r.route.via))]
+		r.route.wander()
 		return
 	}
 	r.route.move()

@@ -73,11 +73,11 @@ func TestRead_LogsWhatItSees(t *testing.T) {
 			event("delete", 10, `{"id":"post-6","seq":10,"version":3}`), event("blog", 11, `{"seq":11,"title":"Cup"}`),
 			event("views", -1, `{"posts":{"post-6":12},"readers":3}`), event("ping", -1, `{"head":11}`), ended)
 	})
-	about, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromZero})
+	about, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromNow})
 	if about != (history.Reader{Name: "r1", Blog: "cup", How: "sse", Healthy: true}) {
 		t.Errorf("about %+v", about)
 	}
-	wantLines(t, lines, "open 0", "hello 5 e1", "post 6", "post 6", "post 8", "update 9 seq 7 in the data", "delete 10", "blog 11",
+	wantLines(t, lines, "open -1", "hello 5 e1", "post 6", "post 6", "post 8", "update 9 seq 7 in the data", "delete 10", "blog 11",
 		"views 0", "ping 0", "end 0", "closed 0 reader")
 	p := lines[2]
 	if p.Post != "post-6" || p.Version != 1 || p.Text != "t6" || p.Hash != hash([]byte("<p>\"2:1\"</p>\n")) || p.Node != 1 || p.At == 0 {
@@ -124,6 +124,27 @@ func TestRead_ReconnectsAsEventSourceDoes(t *testing.T) {
 	}
 }
 
+// Where a hello goes on elsewhere, only the reset after it moves the reader: the
+// stream may be cut between the two.
+func TestRead_AHelloElsewhereMovesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFakeNode(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		switch n {
+		case 0:
+			told(w, hello("e1", 0), aPost(1), aPost(2))
+			cut(w)
+		case 1:
+			told(w, hello("e2", 9))
+			cut(w)
+		default:
+			told(w, ended)
+		}
+	})
+	_, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromZero})
+	wantLines(t, lines, "open 0", "hello 0 e1", "post 1", "post 2", "closed 0 broken", "open 2 e1", "hello 9 e2", "closed 0 broken",
+		"open 2 e1", "end 0", "closed 0 reader")
+}
+
 func TestRead_GivesASilentStreamUp(t *testing.T) {
 	t.Parallel()
 	f := newFakeNode(t, func(n int, w http.ResponseWriter, r *http.Request) {
@@ -152,6 +173,22 @@ func TestRead_LeavesAndComesBack(t *testing.T) {
 	if n := len(lines); n < 9 || lines[n-2].Kind != history.End {
 		t.Errorf("logged %q", short(lines))
 	}
+}
+
+func TestRead_StaysOnceItIsCalm(t *testing.T) {
+	t.Parallel()
+	f := newFakeNode(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		told(w, hello("e1", 0))
+		select {
+		case <-r.Context().Done():
+		case <-time.After(300 * time.Millisecond):
+			told(w, ended)
+		}
+	})
+	calm := make(chan struct{})
+	close(calm)
+	_, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromNow, Leave: time.Millisecond, Calm: calm})
+	wantLines(t, lines, "open -1", "hello 0 e1", "end 0", "closed 0 reader")
 }
 
 func TestRead_ByLongPoll(t *testing.T) {

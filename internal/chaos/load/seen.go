@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -8,12 +9,16 @@ import (
 )
 
 // heard logs one event, in the words of the stream, and moves the cursor to its
-// id; id is "" when it brought none.
+// id; id is "" when it brought none. A hello that goes on elsewhere than asked
+// does not move it: the reset that must follow does.
 func (r *reader) heard(name, id string, data []byte) {
 	at := time.Now()
 	s := history.Seen{At: at.UnixNano(), Node: r.route.at, Kind: name}
 	if seq, err := strconv.ParseInt(id, 10, 64); err == nil {
-		s.Seq, r.cursor, r.lastID = seq, seq, id
+		s.Seq = seq
+		if name != history.Hello || r.cursor == none || r.cursor == seq {
+			r.cursor, r.lastID = seq, id
+		}
 	}
 	switch name {
 	case history.Post, history.Update, history.Remove, history.Blog:
@@ -74,7 +79,7 @@ func (r *reader) hello(s *history.Seen, data []byte) {
 // greeted takes over where a stream or a series of polls begins. A reader that
 // was away of its own will is not owed in time what happened meanwhile.
 func (r *reader) greeted(s *history.Seen, head int64) {
-	r.epoch, r.failures = s.Epoch, 0
+	r.epoch, r.failures = cmp.Or(r.epoch, s.Epoch), 0
 	if r.fresh {
 		r.follower.Knows(head)
 		r.fresh = false

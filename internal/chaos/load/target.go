@@ -49,10 +49,14 @@ type route struct {
 	rnd    *rand.Rand
 }
 
-// newRoute begins at the first place of via; none means everywhere.
+// newRoute begins at the first place of via; none means everywhere. A target that
+// has nothing refuses every request.
 func newRoute(t Target, via []int, rnd *rand.Rand) *route {
 	if len(via) == 0 {
 		via = t.everywhere()
+	}
+	if len(via) == 0 {
+		via = []int{Front}
 	}
 	return &route{target: t, via: via, at: via[0], rnd: rnd}
 }
@@ -71,6 +75,9 @@ func (r *route) move() {
 		r.at = others[r.rnd.IntN(len(others))]
 	}
 }
+
+// wander goes anywhere.
+func (r *route) wander() { r.at = r.via[r.rnd.IntN(len(r.via))] }
 
 // random is the source of one client's choices.
 func random(seed uint64, client string) *rand.Rand {

@@ -16,7 +16,7 @@ type Tracker struct {
 
 	mu        sync.Mutex
 	blogs     map[string]*course
-	followers map[*Follower]bool
+	followers map[*Follower]bool // whether they are still there
 }
 
 // course is what was written to a blog.
@@ -102,7 +102,7 @@ func (t *Tracker) Acked(blog string, seq int64, began time.Time) {
 	c.writes[seq] = written{began: t.stamp(began), acked: t.stamp(acked)}
 }
 
-// Follow adds a healthy reader of a blog; Leave takes it away.
+// Follow adds a healthy reader of a blog.
 func (t *Tracker) Follow(blog string) *Follower {
 	if t == nil {
 		return nil
@@ -114,14 +114,14 @@ func (t *Tracker) Follow(blog string) *Follower {
 	return f
 }
 
-// Leave says that the reader has gone for good.
+// Leave says that the reader has gone for good: nothing is owed to it any more.
 func (f *Follower) Leave() {
 	if f == nil {
 		return
 	}
 	f.tracker.mu.Lock()
 	defer f.tracker.mu.Unlock()
-	delete(f.tracker.followers, f)
+	f.tracker.followers[f] = false
 }
 
 // Knows says that events up to seq are old news: the reader was not there, of its
@@ -211,8 +211,8 @@ func (t *Tracker) healthy(blogs []string) []*Follower {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []*Follower
-	for f := range t.followers {
-		if slices.Contains(blogs, f.blog) || len(blogs) == 0 && f.course.published() {
+	for f, there := range t.followers {
+		if there && (slices.Contains(blogs, f.blog) || len(blogs) == 0 && f.course.published()) {
 			out = append(out, f)
 		}
 	}

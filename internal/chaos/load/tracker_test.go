@@ -90,6 +90,11 @@ func TestTracker_MeasuresDelays(t *testing.T) {
 		if worst := tr.WorstDelay(since, time.Now()); worst != 5*time.Second {
 			t.Errorf("a reader that lacks the last one: %v", worst)
 		}
+		b.Leave()
+		if worst := tr.WorstDelay(since, time.Now()); worst != 20*time.Millisecond {
+			t.Errorf("after it left: %v", worst)
+		}
+		b = tr.Follow("cup")
 		b.StartsAgain(4)
 		if worst := tr.WorstDelay(since, time.Now()); worst != 20*time.Millisecond {
 			t.Errorf("after a reset: %v", worst)
