@@ -64,6 +64,7 @@ var broken = []struct {
 		r.drop(10)
 		r.insert(3, last)
 	}},
+	{name: "an event has another number than its content", want: "G3", damage: func(p *past) { p.readers["live"].line(4).Why = "seq 3 in the data" }},
 	{name: "a wrong title", want: "G3", damage: func(p *past) { p.readers["live"].line(9).Text = "text of another" }},
 	{name: "a wrong text", want: "G3", damage: func(p *past) { p.readers["live"].line(9).Hash++ }},
 	{name: "another post than the log has", want: "G3", damage: func(p *past) {
@@ -131,6 +132,10 @@ var broken = []struct {
 			p.readers["late"].lines[i].Epoch = "e0"
 		}
 	}},
+	{name: "a reader ended beyond the log", want: "G5", damage: func(p *past) {
+		p.faults[0].Allows.Reset = []string{"ahead"}
+		p.readers["live"].add(history.Seen{At: p.clock, Kind: history.Reset, Why: "ahead", Seq: 90, Epoch: "e1"})
+	}},
 	{name: "an event beyond the log", want: "G6", damage: func(p *past) {
 		s := *p.readers["live"].line(10)
 		s.Seq++
@@ -167,6 +172,9 @@ var broken = []struct {
 	{name: "a stream was closed for nothing", want: "G10", damage: func(p *past) {
 		p.readers["live"].insert(4, history.Seen{At: began + 4*second, Kind: history.Closed, Why: history.ByServer, Node: 1})
 	}},
+	{name: "a stream fell silent for nothing", want: "G10", damage: func(p *past) {
+		p.readers["live"].insert(4, history.Seen{At: began + 4*second, Kind: history.Closed, Why: history.Silent, Node: 1})
+	}},
 	{name: "a page was not answered during a fault", want: "G10", damage: func(p *past) { p.probes[0].Status = 503 }},
 	{name: "a replaced text was told", want: "G11", damage: func(p *past) {
 		s := p.readers["late"].line(4)
@@ -175,6 +183,10 @@ var broken = []struct {
 	{name: "a removed text was told", want: "G11", damage: func(p *past) {
 		s := p.readers["late"].line(3)
 		s.Kind, s.Version, s.Text, s.Hash = history.Post, 1, "text of three", textHash("text of three")
+	}},
+	{name: "a removal was told with the text", want: "G11", damage: func(p *past) {
+		s := p.readers["late"].line(3)
+		s.Kind, s.Text = history.Post, "text of three"
 	}},
 	{name: "a number is missing in the log", want: "D5", damage: func(p *past) { p.db.Events = slices.Delete(p.db.Events, 6, 7) }},
 	{name: "a version came back in the log", want: "D5", script: func(p *past) {

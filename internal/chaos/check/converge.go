@@ -42,6 +42,8 @@ func (r *reader) judgeEnd() {
 		r.converge.violation("%s ended in epoch %s, the blog is in %s", r.who.Name, r.epoch, r.blog.Epoch)
 	case r.pos < r.blog.Head:
 		r.converge.violation("%s ended at %d of %d", r.who.Name, r.pos, r.blog.Head)
+	case r.pos > r.blog.Head && len(r.doubts) == 0:
+		r.converge.violation("%s ended at %d, the log ends at %d", r.who.Name, r.pos, r.blog.Head)
 	case r.wild == 0 && len(r.doubts) == 0:
 		r.judgeFold()
 	}

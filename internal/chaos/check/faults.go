@@ -20,6 +20,9 @@ const (
 	// closing is how long after the end of a fault it may still close streams: a
 	// write that gets nowhere is given up after 20 s.
 	closing = int64(25 * time.Second)
+	// patience is how long a reader takes to give up a stream on which nothing
+	// comes: two heartbeats and some.
+	patience = int64(50 * time.Second)
 	// flushing is how long a view may wait in a node's memory.
 	flushing = int64(1200 * time.Millisecond)
 	// revokedWithin is how long a revoked credential may still work.
@@ -62,6 +65,11 @@ func (f faults) lost(w *history.Write) bool {
 // close reports whether a healthy stream of a node may be cut at a time.
 func (f faults) close(node int, at int64) bool {
 	return f.allow(at-closing, at, func(f *history.Fault) bool { return f.Allows.Close && concerns(f, node) })
+}
+
+// silence reports whether a healthy stream of a node may have fallen silent.
+func (f faults) silence(node int, at int64) bool {
+	return f.allow(at-patience-closing, at, func(f *history.Fault) bool { return f.Allows.Close && concerns(f, node) })
 }
 
 // away reports whether a node may give no answer at a time.

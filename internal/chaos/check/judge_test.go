@@ -23,6 +23,12 @@ var sound = []struct {
 		r.lines[1].Seq = 3
 		*r.line(3) = history.Seen{At: p.clock, Kind: history.Reset, Why: "pruned", Seq: 3, Epoch: "e1"}
 	}},
+	{name: "a reset since the log was pruned, of which a copy was kept", damage: func(p *past) {
+		p.db.Blogs[0].Low = 3
+		r := p.readers["late"]
+		r.lines[1].Seq = 3
+		*r.line(3) = history.Seen{At: p.clock, Kind: history.Reset, Why: "pruned", Seq: 3, Epoch: "e1"}
+	}},
 	{name: "a loss that a fault allows", damage: func(p *past) {
 		p.faults[0].Allows.Lost = true
 		w := p.writes[0]

@@ -9,7 +9,7 @@ func (j *judge) judgeLog() error {
 	for _, b := range j.truth.blogs {
 		last := map[*post]event{}
 		for i, e := range b.events {
-			j.judgeEvent(b, b.Low+1+int64(i), e, last)
+			j.judgeEvent(b, b.base+1+int64(i), e, last)
 		}
 		for p, e := range last {
 			j.judgeLast(p, e)
@@ -35,7 +35,7 @@ func (j *judge) judgeEvent(b *blog, seq int64, e event, last map[*post]event) {
 		j.log.violation("blog %s: event %d announces post %s again", b.Slug, seq, e.post.ID)
 	case told && before.kind == history.Remove:
 		j.log.violation("blog %s: event %d is of post %s after its removal", b.Slug, seq, e.post.ID)
-	case !told && e.kind != history.Post && b.Low == 0:
+	case !told && e.kind != history.Post && b.base == 0:
 		j.log.violation("blog %s: event %d is of post %s, which was not announced", b.Slug, seq, e.post.ID)
 	}
 }

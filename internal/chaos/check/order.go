@@ -12,6 +12,9 @@ func (r *reader) event(s *history.Seen) {
 	r.order.Judged++
 	r.silent.Judged++
 	r.follow(s)
+	if s.Why != "" {
+		r.order.violation("%s: event %d contradicts itself: %s", r.at(s), s.Seq, s.Why)
+	}
 	r.phantom.Judged++
 	row := r.blog.at(s.Seq)
 	if s.Kind == history.Blog {
@@ -154,6 +157,9 @@ func (r *reader) judgeText(s *history.Seen, v *revision) {
 		return
 	}
 	r.redaction.Judged++
+	if v.kind == history.Remove {
+		r.redaction.violation("%s: the text of post %s was told as version %d, which is its removal", r.at(s), s.Post, s.Version)
+	}
 	if s.At > v.replaced+redactedWithin && s.At > r.faults.redacted(v.replaced) {
 		r.redaction.violation("%s: version %d of post %s was told, replaced at %s", r.at(s), s.Version, s.Post, r.when(v.replaced))
 	}

@@ -189,9 +189,21 @@ func (r *reader) judgeClosed(s *history.Seen) {
 		return
 	}
 	r.isolation.compare("ends of streams")
-	unasked := s.Why == history.ByServer || s.Why == history.Broken
-	if unasked && !r.faults.close(s.Node, s.At) {
-		r.isolation.violation("%s: the stream was closed (%s)", r.at(s), s.Why)
+	if !r.mayClose(s) {
+		r.isolation.violation("%s: the stream ended (%s)", r.at(s), s.Why)
+	}
+}
+
+// mayClose reports whether a connection may end as it did. What is silent is
+// given up long after it fell silent.
+func (r *reader) mayClose(s *history.Seen) bool {
+	switch s.Why {
+	case history.ByServer, history.Broken:
+		return r.faults.close(s.Node, s.At)
+	case history.Silent:
+		return r.faults.silence(s.Node, s.At)
+	default:
+		return true
 	}
 }
 

@@ -17,7 +17,8 @@ type truth struct {
 // blog is a blog and its log.
 type blog struct {
 	history.BlogRow
-	events []event // those with Low < seq <= Head, in order; missing ones have no kind
+	base   int64   // the number before the first known event; a copy of pruned ones may be there
+	events []event // those with base < seq <= Head, in order; missing ones have no kind
 }
 
 // event is a row of the log.
@@ -61,7 +62,15 @@ func newTruth(db *history.Database, log, once *Line) *truth {
 		keys: make(map[string]string, len(db.Keys)), titles: make(map[string][]place, len(db.Revisions)),
 	}
 	for _, row := range db.Blogs {
-		t.blogs[row.Slug] = &blog{BlogRow: row, events: make([]event, max(row.Head-row.Low, 0))}
+		t.blogs[row.Slug] = &blog{BlogRow: row, base: row.Low}
+	}
+	for _, row := range db.Events {
+		if b := t.blogs[row.Blog]; b != nil && row.Seq > 0 {
+			b.base = min(b.base, row.Seq-1)
+		}
+	}
+	for _, b := range t.blogs {
+		b.events = make([]event, max(b.Head-b.base, 0))
 	}
 	for i, row := range db.Posts {
 		t.posts[row.ID] = &post{PostRow: row, index: i}
@@ -99,11 +108,11 @@ func (t *truth) addRevision(row history.RevisionRow, log *Line) {
 func (t *truth) addEvent(row history.EventRow, log *Line) {
 	log.compare("events")
 	b := t.blogs[row.Blog]
-	if b == nil || row.Seq <= b.Low || row.Seq > b.Head {
+	if b == nil || row.Seq <= b.base || row.Seq > b.Head {
 		log.violation("blog %s: event %d is outside of its log", row.Blog, row.Seq)
 		return
 	}
-	e := &b.events[row.Seq-b.Low-1]
+	e := &b.events[row.Seq-b.base-1]
 	if e.kind != "" {
 		log.violation("blog %s: event %d is there twice", row.Blog, row.Seq)
 	}
@@ -133,10 +142,10 @@ func (e *event) note(row history.EventRow, log *Line) {
 
 // at finds the row of a number, or nil.
 func (b *blog) at(seq int64) *event {
-	if seq <= b.Low || seq > b.Head || b.events[seq-b.Low-1].kind == "" {
+	if seq <= b.base || seq > b.Head || b.events[seq-b.base-1].kind == "" {
 		return nil
 	}
-	return &b.events[seq-b.Low-1]
+	return &b.events[seq-b.base-1]
 }
 
 // revision finds a stored version, or nil.

@@ -95,7 +95,7 @@ func (j *judge) missing(w *history.Write) string {
 func (j *judge) missingEvent(w *history.Write, p *post, r *revision) string {
 	b := j.truth.blogs[p.Blog]
 	switch {
-	case r.seq == 0 && b != nil && b.Low > 0 && w.Seq <= b.Low:
+	case r.seq == 0 && b != nil && b.base > 0 && w.Seq <= b.base:
 		j.durable.count("events pruned since", 1)
 		return ""
 	case r.seq == 0:

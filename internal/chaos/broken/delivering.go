@@ -1,0 +1,74 @@
+package broken
+
+const poll = "internal/stream/poll.go"
+
+// delivering are mistakes in how events are written to readers.
+var delivering = []Mutation{
+	{
+		Name: "drop-when-slow", What: "of a burst a reader gets the last events only",
+		Exposes: []string{"G4"}, Needs: []string{Reconnects},
+		Edits: []Edit{{subscriber, `range s.pending() {`, `range newest(s.pending()) {`}},
+	},
+	{
+		Name: "reordered-batch", What: "the first two events of a burst change places",
+		Exposes: []string{"G3"}, Needs: []string{Reconnects},
+		Edits: []Edit{{subscriber, `
+		d.newest = f.at
+`, `
+		if n := len(d.buffers); broken("reordered-batch") && d.events == 1 {
+			d.buffers[n-1], d.buffers[n-2] = d.buffers[n-2], d.buffers[n-1]
+		}
+		d.newest = f.at
+`}},
+	},
+	{
+		Name: "poll-jumps", What: "a long poll goes on from the head, not from its last event",
+		Exposes: []string{"G4"}, Needs: []string{Backlog},
+		Edits: []Edit{{poll, `
+		b.Next = f.Seq
+`, `
+		b.Next = f.Seq
+		if broken("poll-jumps") {
+			b.Next = t.ring.head
+		}
+`}},
+	},
+	{
+		Name: "slow-blocks", What: "the topic is locked while a reader is written to",
+		Exposes: []string{"G5", "G10"}, Needs: []string{Slow, Pages},
+		Edits: []Edit{{serve, `
+	if err := c.write(d.buffers...); err != nil {
+		return err
+	}
+	if d.events > 0 {
+`, `
+	if err := c.hold(d.buffers...); err != nil {
+		return err
+	}
+	if d.events > 0 {
+`}},
+	},
+	{
+		Name: "stream-leak", What: "every stream leaves a goroutine",
+		Exposes: []string{"G7"}, Needs: []string{Samples, Reconnects},
+		Edits: []Edit{{serve, `
+	c := newConnection(h, w, s)
+`, `
+	if broken("stream-leak") {
+		go func() { select {} }()
+	}
+	c := newConnection(h, w, s)
+`}},
+	},
+	{
+		Name: "outage-closes", What: "streams end when the database is away",
+		Exposes: []string{"G10"}, Needs: []string{Outage},
+		Edits: []Edit{{listener, `
+			if err := l.look(ctx); err == nil {
+`, `
+			err := l.look(ctx)
+			liveblog.Outage.Store(err != nil)
+			if err == nil {
+`}, {serve, `c.run(r.Context(), refused)`, `c.run(whileDatabase(r.Context()), refused)`}},
+	},
+}

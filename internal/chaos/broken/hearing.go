@@ -1,0 +1,100 @@
+package broken
+
+const (
+	listener = "internal/postgres/listener.go"
+	bell     = "internal/postgres/bell.go"
+	identity = "internal/postgres/identity.go"
+	topic    = "internal/stream/topic.go"
+	hub      = "internal/stream/hub.go"
+)
+
+// hearing are mistakes in how nodes learn of events and of other histories.
+var hearing = []Mutation{
+	{
+		Name: "no-poll", What: "nodes rely on the bell alone, and bells are lost",
+		Exposes: []string{"G5"}, Needs: []string{Nodes},
+		Edits: []Edit{{listener, `
+			if err := l.look(ctx); err == nil {
+`, `
+			if broken("no-poll") {
+				continue
+			}
+			if err := l.look(ctx); err == nil {
+`}, {bell, `
+	_, err := b.db.logPool.Exec(ctx, `, `
+	if broken("no-poll") {
+		return nil
+	}
+	_, err := b.db.logPool.Exec(ctx, `}},
+	},
+	{
+		Name: "listen-late", What: "the heads are read before LISTEN, and not again",
+		Exposes: []string{"G5"}, Needs: []string{Nodes, Listener},
+		Edits: []Edit{{listener, `
+			if err := l.look(ctx); err == nil {
+`, `
+			if broken("listen-late") {
+				continue
+			}
+			if err := l.look(ctx); err == nil {
+`}, {listener, `
+	conn, err := l.connect(ctx)
+`, `
+	if broken("listen-late") {
+		if err := l.look(ctx); err != nil {
+			return err
+		}
+		sleep(ctx, 1500*time.Millisecond)
+	}
+	conn, err := l.connect(ctx)
+`}, {listener, `
+	if err := l.look(ctx); err != nil {
+		return err
+	}
+	l.listening.Store(true)
+`, `
+	if broken("listen-late") {
+		l.listening.Store(true)
+		return l.follow(ctx, conn)
+	}
+	if err := l.look(ctx); err != nil {
+		return err
+	}
+	l.listening.Store(true)
+`}},
+	},
+	{
+		Name: "fetch-given-up", What: "after a fetch that failed the blog is never fetched again",
+		Exposes: []string{"G5"}, Needs: []string{Nodes, Outage},
+		Edits: []Edit{{topic, `t.fetching, t.target = false, t.ring.head`, `t.fetching, t.target = broken("fetch-given-up"), t.ring.head`}},
+	},
+	{
+		Name: "stale-heads", What: "a head that is older than what the node knows is taken for a new history",
+		Exposes: []string{"G4"}, Needs: []string{Lag},
+		Edits: []Edit{{hub, `
+		if !t.continuedBy(head) {
+`, `
+		if broken("stale-heads") {
+			t.learn(head, t.head())
+			continue
+		}
+		if !t.continuedBy(head) {
+`}},
+	},
+	{
+		Name: "identity-ignored", What: "a restored database keeps its epochs",
+		Exposes: []string{"G4", "G5", "G6"}, Needs: []string{Restore},
+		Edits: []Edit{{identity, `if err != nil || was == is {`, `if err != nil || was == is || broken("identity-ignored") {`}},
+	},
+	{
+		Name: "reset-untold", What: "open streams are not told that history began anew",
+		Exposes: []string{"G4", "G5", "G6"}, Needs: []string{Restore},
+		Edits: []Edit{{topic, `
+	t.generation++
+`, `
+	if !broken("reset-untold") {
+		t.generation++
+	}
+`}},
+	},
+}

@@ -1,0 +1,58 @@
+package broken
+
+import "slices"
+
+// What must happen in a run for a mutation to show. Publishers that post, edit
+// and remove, and healthy readers, are always there.
+const (
+	Reconnects = "reconnects" // readers come back with their cursors while posts are published
+	Backlog    = "backlog"    // readers come back after more than a hundred events
+	Nodes      = "nodes"      // readers and publishers use different nodes
+	Lag        = "lag"        // a reader moves from a fast node to one with a slow link to the database
+	Retries    = "retries"    // requests are sent again with the same key while the first is under way
+	Kill       = "kill"       // a node is killed while it publishes
+	Restart    = "restart"    // a node starts anew and readers resume there
+	Drain      = "drain"      // a node is asked to stop while readers come to it
+	Crash      = "crash"      // PostgreSQL is killed under load, several times
+	Standby    = "standby"    // the standby is frozen, its waiting commits are cancelled, the primary is killed, the standby promoted
+	Answers    = "answers"    // the database's answers are dropped while it commits
+	Outage     = "outage"     // the database is away for some seconds
+	Listener   = "listener"   // the listeners' connections are ended just before the last posts
+	Restore    = "restore"    // an older dump is restored and other posts take the numbers before readers come back
+	Prune      = "prune"      // the log is pruned beyond a reader's cursor, and the reader comes back to a node without those events in its ring
+	Wild       = "wild"       // healthy readers begin with cursors beyond the end of the log
+	Slow       = "slow"       // readers that take little or nothing, until the end
+	Views      = "views"      // beacons, and readers who are told of counts
+	Revoke     = "revoke"     // credentials are revoked, forged and expired
+	Drafts     = "drafts"     // streams of drafts whose readers lose their right
+	Pages      = "pages"      // looks at pages
+	Samples    = "samples"    // measurements of the nodes before and after
+)
+
+// Mutation is one way to be wrong.
+type Mutation struct {
+	Name    string   // the value of DATELINE_BROKEN
+	What    string   // the mistake, in words
+	Exposes []string // the guarantees of which at least one must be violated in a run
+	Needs   []string // what must happen in that run
+	Edits   []Edit
+}
+
+// Edit replaces a snippet that the file has exactly once.
+type Edit struct {
+	File string // from the module's root
+	Old  string
+	New  string
+}
+
+// All are the mutations.
+var All = slices.Concat(writing, hearing, delivering, resuming, telling, guarding)
+
+// Find finds a mutation by its name.
+func Find(name string) (Mutation, bool) {
+	i := slices.IndexFunc(All, func(m Mutation) bool { return m.Name == name })
+	if i < 0 {
+		return Mutation{}, false
+	}
+	return All[i], true
+}

@@ -1,0 +1,53 @@
+package broken
+
+const (
+	render  = "internal/server/render.go"
+	batcher = "internal/views/batcher.go"
+	counts  = "internal/stream/views.go"
+)
+
+// telling are mistakes in what readers are told of posts and of views.
+var telling = []Mutation{
+	{
+		Name: "stale-replay", What: "the ring keeps texts that were corrected or removed since",
+		Exposes: []string{"G11"}, Needs: []string{Reconnects},
+		Edits: []Edit{{topic, `t.renew(t.current(events))`, `t.renew(t.current(renewable(events)))`}},
+	},
+	{
+		Name: "removed-body", What: "a replay tells the text of a removed post",
+		Exposes: []string{"G11"}, Needs: []string{Reconnects},
+		Edits: []Edit{{render, `case ev.Post == nil || ev.Post.Status != liveblog.PostPublished:`,
+			`case ev.Post == nil || ev.Post.Status != liveblog.PostPublished && (ev.Type == liveblog.EventDelete || !broken("removed-body")):`}},
+	},
+	{
+		Name: "mixed-texts", What: "some posts are told with another post's text",
+		Exposes: []string{"G3"}, Needs: []string{Nodes},
+		Edits: []Edit{{render, `return &postData{newPublicPost(p, slug, seq), article}, nil`, `return &postData{mixed(newPublicPost(p, slug, seq)), article}, nil`}},
+	},
+	{
+		Name: "views-doubled", What: "views whose flush has an unknown outcome are counted again",
+		Exposes: []string{"G8"}, Needs: []string{Views, Answers},
+		Edits: []Edit{{batcher, `if !errors.Is(err, liveblog.ErrUnknownOutcome) {`, `if !errors.Is(err, liveblog.ErrUnknownOutcome) || broken("views-doubled") {`}},
+	},
+	{
+		Name: "views-fall", What: "counts that are older than what was told are told",
+		Exposes: []string{"G8"}, Needs: []string{Views},
+		Edits: []Edit{{counts, `
+		if c.posts[id] < n {
+`, `
+		n = older(n)
+		if c.posts[id] < n || broken("views-fall") {
+`}},
+	},
+	{
+		Name: "views-forgotten", What: "some beacons are answered and not counted",
+		Exposes: []string{"G8"}, Needs: []string{Views},
+		Edits: []Edit{{batcher, `
+			b.count(beacon.BlogID, post, 1)
+`, `
+			if !broken("views-forgotten") || post[15]%4 > 0 {
+				b.count(beacon.BlogID, post, 1)
+			}
+`}},
+	},
+}
