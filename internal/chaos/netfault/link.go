@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // socketBuffer keeps the kernel from taking many megabytes for a receiver that
@@ -34,17 +35,15 @@ func newLink(p *Proxy, client *net.TCPConn) *link {
 }
 
 // run returns when both directions have ended.
-func (l *link) run(gate <-chan struct{}) {
+func (l *link) run() {
 	defer l.cut()
-	if gate != nil {
-		select {
-		case <-gate:
-		case <-l.ctx.Done():
-			return
-		}
-	}
 	target, err := l.proxy.dial(l.ctx)
-	if err != nil || !l.add(target) {
+	if err != nil {
+		l.down.deliver(piece{end: err, at: time.Now()}) // a refusal is held back and lost like an answer
+		<-l.ctx.Done()
+		return
+	}
+	if !l.add(target) {
 		return
 	}
 	client := l.ends[0]
@@ -93,7 +92,7 @@ func (l *link) lost() {
 func (l *link) cut() { l.end(reset) }
 
 // close closes both ends in good order.
-func (l *link) close() { l.end(func(c *net.TCPConn) { c.Close() }) }
+func (l *link) close() { l.end(hangUp) }
 
 func (l *link) end(how func(*net.TCPConn)) {
 	l.mu.Lock()
@@ -111,8 +110,10 @@ func (l *link) end(how func(*net.TCPConn)) {
 // reset closes a connection so that its peer sees a reset and no end of stream.
 func reset(c *net.TCPConn) {
 	_ = c.SetLinger(0) // fails only when it is closed
-	c.Close()
+	hangUp(c)
 }
+
+func hangUp(c *net.TCPConn) { _ = c.Close() } // there is nobody to tell
 
 func prepare(c *net.TCPConn) {
 	// Both fail only when the connection is closed, which the next read tells.

@@ -195,18 +195,30 @@ func TestProxy_RefuseLeavesOpenOnes(t *testing.T) {
 	s.pair()
 }
 
-func TestProxy_HangThenGoesOn(t *testing.T) {
+func TestProxy_HangLeavesOpenOnes(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	client, server := s.pair()
+	for range 2 {
+		s.Hang(true)
+		c, err := net.DialTimeout("tcp", s.Addr(), quiet)
+		if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
+			t.Fatal(c, err)
+		}
+		send(t, client, "still")
+		expect(t, server, "still")
+		s.Hang(false)
+	}
+	next, server := s.pair()
+	send(t, next, "next")
+	expect(t, server, "next")
+}
+
+func TestProxy_CloseWhileConnectionsHang(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.Hang(true)
-	client := s.client()
-	send(t, client, "early")
-	expectNothing(t, client)
-	if len(s.accepted) != 0 {
-		t.Fatal("the target was reached")
-	}
-	s.Hang(false)
-	expect(t, s.server(), "early")
+	s.Close()
 }
 
 func TestProxy_HoldKeepsBytesAndEnd(t *testing.T) {

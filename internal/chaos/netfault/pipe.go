@@ -11,6 +11,7 @@ import (
 )
 
 const (
+	firstSize = 2 << 10  // of a direction's buffer in bytes, since most requests are short
 	pieceSize = 32 << 10 // the most that is read at a time, in bytes
 	maxQueued = 1 << 20  // bytes of one direction that wait for their turn
 )
@@ -67,7 +68,7 @@ func (p *pipe) now() (Way, <-chan struct{}) {
 func (p *pipe) run(from, to *net.TCPConn) {
 	p.from, p.to = from, to
 	defer p.writers.Wait()
-	buf := make([]byte, pieceSize)
+	buf := make([]byte, firstSize)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
@@ -76,6 +77,9 @@ func (p *pipe) run(from, to *net.TCPConn) {
 		if err != nil {
 			p.pass(piece{end: err})
 			return
+		}
+		if n == len(buf) && n < pieceSize {
+			buf = make([]byte, 4*n)
 		}
 	}
 }

@@ -31,11 +31,11 @@ type Proxy struct {
 	state  atomic.Pointer[state]
 	target atomic.Pointer[string]
 	refuse atomic.Bool
+	hang   hang
 	stats  counters
 
 	mu    sync.Mutex // guards what follows, and orders Set
 	links map[*link]struct{}
-	gate  chan struct{} // closed when connections may come in, which is nil at first
 }
 
 // state is replaced as a whole; changed is closed when the next one is there.
@@ -77,7 +77,8 @@ func (p *Proxy) Port() int { return p.listener.Addr().(*net.TCPAddr).Port }
 // Close ends all connections with a reset and frees the port.
 func (p *Proxy) Close() {
 	p.stop()
-	p.listener.Close()
+	p.Hang(false)
+	_ = p.listener.Close() // fails only when it is closed
 	p.Cut()
 	p.running.Wait()
 }
@@ -138,21 +139,6 @@ func (p *Proxy) Cut() {
 // Refuse makes new connections fail at once. Open ones stay.
 func (p *Proxy) Refuse(on bool) { p.refuse.Store(on) }
 
-// Hang lets new connections wait without reaching the target until it is lifted;
-// then they go on. The kernel shakes hands with them, so that a client notices
-// only by the silence. Open ones stay.
-func (p *Proxy) Hang(on bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case on && p.gate == nil:
-		p.gate = make(chan struct{})
-	case !on && p.gate != nil:
-		close(p.gate)
-		p.gate = nil
-	}
-}
-
 // SetTarget changes where new connections lead.
 func (p *Proxy) SetTarget(addr string) { p.target.Store(&addr) }
 
@@ -169,22 +155,24 @@ func (p *Proxy) Stats() Stats {
 
 // accept runs until Close.
 func (p *Proxy) accept() {
-	for {
+	for p.ctx.Err() == nil {
+		p.hang.park(p.ctx)
 		client, err := p.listener.AcceptTCP()
 		if err != nil {
-			if p.ctx.Err() != nil {
-				return
-			}
-			p.pause(10 * time.Millisecond) // out of files, most likely
+			p.pause(time.Millisecond) // told to park, or out of files
 			continue
 		}
-		p.stats.connections.Add(1)
-		if p.refuse.Load() {
-			reset(client)
-			continue
-		}
-		p.open(client)
+		p.admit(client)
 	}
+}
+
+func (p *Proxy) admit(client *net.TCPConn) {
+	p.stats.connections.Add(1)
+	if p.refuse.Load() {
+		reset(client)
+		return
+	}
+	p.open(client)
 }
 
 // open makes a link of a client. It is known before its target is dialled, so
@@ -198,10 +186,9 @@ func (p *Proxy) open(client *net.TCPConn) {
 		return
 	}
 	p.links[l] = struct{}{}
-	gate := p.gate
 	p.stats.open.Add(1)
 	p.running.Go(func() {
-		l.run(gate)
+		l.run()
 		p.forget(l)
 	})
 }

@@ -30,13 +30,14 @@ type Config struct {
 	Standby, Synchronous bool
 	Nginx                bool // before the nodes, configured as shipped
 	Durable              bool // fsync, as in production
-	// WALDisk and DataDisk give each server small disks of their own, in MiB, for
-	// its log and for its tables. They can be filled, and need root. 0 is none.
-	WALDisk, DataDisk int
-	Settings          []string                // more of PostgreSQL, each "name = value"
-	NodeEnv           func(node int) []string // more environment of a node, "NAME=value"
-	NodeArgs          func(node int) []string // more flags of a node
-	Log               *slog.Logger            // what the bed does; discarded when nil
+	// WALDisk, DataDisk and NotifyDisk give each server small disks of their own,
+	// in KiB, for its log, its tables and its queue of notifications. They can be
+	// filled, and need root. 0 is none.
+	WALDisk, DataDisk, NotifyDisk int
+	Settings                      []string                // more of PostgreSQL, each "name = value"
+	NodeEnv                       func(node int) []string // more environment of a node, "NAME=value"
+	NodeArgs                      func(node int) []string // more flags of a node
+	Log                           *slog.Logger            // what the bed does; discarded when nil
 }
 
 // Bed is a running installation.

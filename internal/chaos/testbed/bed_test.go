@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +69,22 @@ func TestBed_CutReplicationHoldsCommits(t *testing.T) {
 	s.insist("Cut off", "key-cut-off-000001")
 }
 
+// TestBed_AnswersOfDatabaseAreLost stores a post whose publisher cannot be told.
+func TestBed_AnswersOfDatabaseAreLost(t *testing.T) {
+	t.Parallel()
+	s := start(t, testbed.Config{Nodes: 1})
+	link := s.Nodes()[0].Database[0]
+	link.Set(netfault.LostAnswers)
+	if status, answer := s.publish("Unheard", "key-unheard-000001"); status != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", status, answer)
+	}
+	link.Clear()
+	s.insist("Unheard", "key-unheard-000001")
+	if got := s.titles(); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
 func TestBed_PrimaryEndsAndStarts(t *testing.T) {
 	t.Parallel()
 	s := start(t, full)
@@ -112,64 +127,41 @@ func TestBed_NodeEndsAndStarts(t *testing.T) {
 	s.do("ready", n.WaitReady(s.ctx))
 }
 
-func TestBed_DiskForTablesIsFull(t *testing.T) {
-	t.Parallel()
-	s := startWithDisks(t, testbed.Config{Nodes: 1, Standby: true, Synchronous: true, DataDisk: 48})
-	s.do("fill", s.Primary().FillData())
-	status, answer := s.fillTables()
-	if status != http.StatusServiceUnavailable && status != http.StatusInsufficientStorage {
-		t.Errorf("%d %s", status, answer)
-	}
-	s.do("free", s.Primary().FreeData())
-	s.insist("After", "key-after-0000001")
-	s.do("fail over", s.Failover(s.ctx))
-	s.do("rejoin", s.Rejoin(s.ctx))
-	s.insist("On another disk", "key-another-00001")
-}
-
-// fillTables publishes until it cannot.
-func (s *setting) fillTables() (status int, answer string) {
-	s.t.Helper()
-	for i := range 2000 {
-		status, answer = s.publish(strings.Repeat("long ", 50), fmt.Sprintf("key-fill-%010d", i))
-		if status != http.StatusCreated {
-			return status, answer
-		}
-	}
-	s.t.Fatal("the disk is never full")
-	return 0, ""
-}
-
-func TestBed_DiskForLogIsFull(t *testing.T) {
-	t.Parallel()
-	s := startWithDisks(t, testbed.Config{Nodes: 1, Durable: true, WALDisk: 96})
-	s.insist("Before", "key-before-000001")
-	s.do("fill", s.Primary().FillWAL(s.ctx))
-	if err := s.Primary().Start(s.ctx); err == nil {
-		t.Error("the server starts without space for its log")
-	}
-	s.do("free", s.Primary().FreeWAL())
-	s.do("start", s.Primary().Start(s.ctx))
-	s.insist("After", "key-after-0000001")
-	if got := strings.Join(s.titles(), ", "); got != "After, Before" {
-		t.Error(got)
-	}
-}
-
-// startWithDisks needs root, who alone may mount.
-func startWithDisks(t *testing.T, config testbed.Config) *setting {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root may mount small disks")
-	}
-	return start(t, config)
-}
-
 // TestStart_FailsAndLeavesNothing has a program that is none.
 func TestStart_FailsAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	bed, err := testbed.Start(t.Context(), testbed.Config{Dir: openDir(t) + "/bed", Binary: "/bin/false", Nodes: 1})
 	if err == nil || bed != nil {
 		t.Fatal("a bed of nothing starts")
+	}
+}
+
+func TestBed_DumpAndRestore(t *testing.T) {
+	t.Parallel()
+	s := start(t, testbed.Config{Nodes: 1})
+	s.insist("Kept", "key-kept-00000001")
+	file := openDir(t) + "/dump"
+	s.do("dump", s.Dump(s.ctx, file))
+	s.insist("Lost", "key-lost-00000001")
+	s.do("restore", s.Restore(s.ctx, file))
+	s.insist("New", "key-new-000000001")
+	if got := strings.Join(s.titles(), ", "); got != "New, Kept" {
+		t.Error(got)
+	}
+}
+
+func TestBed_ReloadNginx(t *testing.T) {
+	t.Parallel()
+	s := start(t, testbed.Config{Nodes: 1, Nginx: true})
+	for _, code := range []string{"418", "419"} {
+		s.do("reload", s.ReloadNginx(s.ctx, func(shipped string) string {
+			return strings.Replace(shipped, "location / {", "location / { return "+code+";", 1)
+		}))
+		if status, answer := s.ask(http.MethodGet, s.FrontURL()+"/livez", "", ""); fmt.Sprint(status) != code {
+			t.Error(status, answer)
+		}
+	}
+	if err := s.ReloadNginx(s.ctx, func(string) string { return "nonsense" }); err == nil {
+		t.Error("nginx takes nonsense")
 	}
 }

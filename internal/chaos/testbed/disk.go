@@ -18,12 +18,12 @@ import (
 // none.
 type disk struct{ dir string }
 
-// newDisk mounts a file system of a size in MiB, for one account.
+// newDisk mounts a file system of a size in KiB, for one account.
 func newDisk(dir string, size, uid, gid int) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := mount(dir, fmt.Sprintf("size=%dm,uid=%d,gid=%d,mode=700", size, uid, gid)); err != nil {
+	if err := mount(dir, fmt.Sprintf("size=%dk,uid=%d,gid=%d,mode=700", size, uid, gid)); err != nil {
 		return nil, fmt.Errorf("mount a small disk at %s: %w", dir, err)
 	}
 	return &disk{dir}, nil
@@ -84,6 +84,9 @@ func (s *Server) newDisks() (err error) {
 	if s.wal, err = s.newDisk(s.wal, "-wal", s.bed.config.WALDisk); err != nil {
 		return err
 	}
+	if s.notify, err = s.newDisk(s.notify, "-notify", s.bed.config.NotifyDisk); err != nil {
+		return err
+	}
 	if s.data, err = s.newDisk(s.data, "-data", s.bed.config.DataDisk); err != nil || s.data == nil {
 		return err
 	}
@@ -99,6 +102,19 @@ func (s *Server) newDisk(old *disk, suffix string, size int) (*disk, error) {
 	}
 	uid, gid := s.bed.tools.IDs()
 	return newDisk(s.file(suffix), size, uid, gid)
+}
+
+// moveNotify puts the queue of notifications of new data on its disk. The server
+// keeps nothing in it when it is stopped.
+func (s *Server) moveNotify() error {
+	if s.notify == nil {
+		return nil
+	}
+	place := filepath.Join(s.dir, "pg_notify")
+	if err := os.RemoveAll(place); err != nil {
+		return err
+	}
+	return os.Symlink(s.notify.dir, place)
 }
 
 // ErrNoDisk tells that the bed was started without the small disk asked for.

@@ -85,7 +85,7 @@ func (s *Server) copyFrom(ctx context.Context, primary *Server) error {
 	if err := s.newDir(); err != nil {
 		return err
 	}
-	args := []string{"-D", s.dir, "-d", primary.dsn(superuser, ""), "-X", "stream", "-c", "fast", "--no-sync", "--no-manifest"}
+	args := append(primary.flags(), "-D", s.dir, "-X", "stream", "-c", "fast", "--no-sync", "--no-manifest")
 	if s.wal != nil {
 		args = append(args, "--waldir="+s.wal.sub("wal"))
 	}
@@ -95,7 +95,10 @@ func (s *Server) copyFrom(ctx context.Context, primary *Server) error {
 	if err := s.bed.tools.MakeDir(s.dir); err != nil {
 		return err
 	}
-	if err := s.bed.tool(ctx, "pg_basebackup", args...); err != nil {
+	if err := run(s.bed.tool(ctx, "pg_basebackup", args...)); err != nil {
+		return err
+	}
+	if err := s.moveNotify(); err != nil {
 		return err
 	}
 	return s.bed.tools.WriteFile(filepath.Join(s.dir, "standby.signal"), "")

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -18,9 +19,11 @@ import (
 
 // front is nginx before the nodes.
 type front struct {
-	url  string
-	dir  string
-	proc *process
+	url     string
+	dir     string
+	program string
+	shipped string // configuration, with this bed's addresses
+	proc    *process
 }
 
 const stopLimit = 5 * time.Second // of nginx, which stops at once
@@ -34,12 +37,11 @@ func (b *Bed) startFront(ctx context.Context) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &front{url: "http://" + address(port), dir: filepath.Join(b.config.Dir, "nginx")}
+	f := &front{url: "http://" + address(port), dir: filepath.Join(b.config.Dir, "nginx"), program: program}
 	if err := f.configure(ctx, port, b.nodes); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(context.Background(), program, // ended by close
-		"-p", f.dir, "-e", f.log(), "-c", f.config(), "-g", "daemon off; pid nginx.pid;")
+	cmd := f.command(context.Background()) // ended by close
 	// Its workers outlive it unless it ends in good order.
 	if f.proc, err = b.spawner.start(cmd, f.log(), syscall.SIGTERM); err != nil {
 		return nil, err
@@ -83,11 +85,65 @@ func (f *front) configure(ctx context.Context, port int, nodes []*Node) error {
 	for _, n := range nodes {
 		addrs = append(addrs, n.Client.Addr())
 	}
-	text, err := adapt(string(shipped), address(port), addrs)
-	if err != nil {
+	if f.shipped, err = adapt(string(shipped), address(port), addrs); err != nil {
 		return fmt.Errorf("deploy/nginx.conf: %w", err)
 	}
-	return os.WriteFile(f.config(), []byte(text), 0o600)
+	return os.WriteFile(f.config(), []byte(f.shipped), 0o600)
+}
+
+func (f *front) command(ctx context.Context, more ...string) *exec.Cmd {
+	args := append([]string{"-p", f.dir, "-e", f.log(), "-c", f.config(), "-g", "daemon off; pid nginx.pid;"}, more...)
+	return exec.CommandContext(ctx, f.program, args...)
+}
+
+// ReloadNginx changes the shipped configuration by edit, which gets it whole each
+// time, and returns when new connections meet the result. Open ones stay with
+// the workers of before.
+func (b *Bed) ReloadNginx(ctx context.Context, edit func(shipped string) string) error {
+	f := b.front
+	if f == nil {
+		return errors.New("the bed has no nginx")
+	}
+	if err := os.WriteFile(f.config(), []byte(edit(f.shipped)), 0o600); err != nil {
+		return err
+	}
+	if out, err := f.command(ctx, "-t").CombinedOutput(); err != nil {
+		return fmt.Errorf("nginx refuses the configuration: %w: %s", err, out)
+	}
+	return f.reload(ctx)
+}
+
+// reload returns when other workers serve than before.
+func (f *front) reload(ctx context.Context) error {
+	before, err := f.workers()
+	if err != nil {
+		return err
+	}
+	f.proc.signal(syscall.SIGHUP)
+	for {
+		now, err := f.workers()
+		if err != nil {
+			return err
+		}
+		if len(now) > 0 && !slices.ContainsFunc(now, func(pid int) bool { return slices.Contains(before, pid) }) {
+			return nil
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("nginx does not load its configuration: %w: %s", err, f.tail())
+		}
+	}
+}
+
+// workers are those that take connections; the others tell in their names that
+// they only end what they have.
+func (f *front) workers() (pids []int, err error) {
+	all, err := processes()
+	for _, one := range all {
+		if one.parent == f.proc.pid() && !one.zombie && !strings.Contains(one.name, "shutting down") {
+			pids = append(pids, one.pid)
+		}
+	}
+	return pids, err
 }
 
 var (

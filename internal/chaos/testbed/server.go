@@ -34,11 +34,13 @@ type Server struct {
 	Name string
 	// Replication is the link by which a standby follows this server.
 	Replication *netfault.Proxy
+	// Env is more environment of the next Start, "NAME=value".
+	Env []string
 
 	bed  *Bed
 	port int
-	wal  *disk // nil for the data directory
-	data *disk // nil for the data directory
+	// Small disks of its own; nil where the data directory has the files.
+	wal, data, notify *disk
 
 	mu    sync.Mutex
 	dir   string // of the data
@@ -96,6 +98,9 @@ func (s *Server) create(ctx context.Context) error {
 	if err := s.initdb(ctx); err != nil {
 		return err
 	}
+	if err := s.moveNotify(); err != nil {
+		return err
+	}
 	if err := s.configure("", ""); err != nil {
 		return err
 	}
@@ -138,34 +143,29 @@ func (s *Server) initdb(ctx context.Context) error {
 	if err := s.bed.tools.MakeDir(s.dir); err != nil {
 		return err
 	}
-	return s.bed.tool(ctx, "initdb", args...)
-}
-
-// tool runs a program of PostgreSQL to its end.
-func (b *Bed) tool(ctx context.Context, program string, args ...string) error {
-	cmd := b.tools.Command(ctx, program, args...)
-	cmd.Env = append(cmd.Env, "PGPASSWORD="+b.password)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", program, err, out)
-	}
-	return nil
+	return run(s.bed.tools.Command(ctx, "initdb", args...))
 }
 
 // createDatabase makes the product's database as its role's own.
 func (s *Server) createDatabase(ctx context.Context) error {
 	statements := []string{fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", appUser, s.bed.password)}
-	place := ""
 	if s.data != nil {
 		statements = append(statements, fmt.Sprintf("CREATE TABLESPACE small LOCATION '%s'", s.data.sub("tables")))
-		place = " TABLESPACE small"
 	}
-	statements = append(statements, "CREATE DATABASE "+localpg.Database+" OWNER "+appUser+place)
-	for _, sql := range statements {
+	for _, sql := range append(statements, s.createSQL()) {
 		if err := s.exec(ctx, sql); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Server) createSQL() string {
+	sql := "CREATE DATABASE " + localpg.Database + " OWNER " + appUser
+	if s.data != nil {
+		sql += " TABLESPACE small"
+	}
+	return sql
 }
 
 // Start starts the server on its data and returns when it takes connections. A
@@ -184,6 +184,7 @@ func (s *Server) launch() error {
 		return fmt.Errorf("server %s runs already", s.Name)
 	}
 	cmd := s.bed.tools.Command(context.Background(), "postgres", "-D", s.dir, "-c", "config_file="+s.file(".conf"))
+	cmd.Env = append(cmd.Env, s.Env...)
 	// With the first process killed the others end by themselves.
 	proc, err := s.bed.spawner.start(cmd, s.file(".log"), syscall.SIGKILL)
 	if err != nil {
@@ -202,7 +203,7 @@ func (s *Server) WaitUp(ctx context.Context) error {
 			return nil
 		}
 		if !proc.running() {
-			return fmt.Errorf("server %s has ended (%v): %s", s.Name, proc.err, s.tail())
+			return fmt.Errorf("server %s has ended: %s", s.Name, s.tail())
 		}
 		if pause(ctx) != nil {
 			return fmt.Errorf("server %s takes no connections: %w (%s)", s.Name, err, s.tail())
@@ -270,7 +271,7 @@ func (s *Server) tail() string { return tail(s.Log()) }
 func (s *Server) close() error {
 	err := s.Crash()
 	s.Replication.Close()
-	return errors.Join(err, s.wal.close(), s.data.close())
+	return errors.Join(err, s.wal.close(), s.data.close(), s.notify.close())
 }
 
 // exec runs a statement as the superuser.

@@ -24,25 +24,43 @@ const (
 // thread that started them ends, so that it must live as long as the bed.
 type spawner struct {
 	jobs chan func()
+	quit chan struct{}
 	done chan struct{}
 }
 
 func newSpawner() *spawner {
-	s := &spawner{jobs: make(chan func()), done: make(chan struct{})}
+	s := &spawner{jobs: make(chan func()), quit: make(chan struct{}), done: make(chan struct{})}
 	go s.run()
 	return s
 }
 
+// run never unlocks the thread, so that it ends with the goroutine.
 func (s *spawner) run() {
 	runtime.LockOSThread()
 	defer close(s.done)
-	for job := range s.jobs {
-		job()
+	for {
+		select {
+		case job := <-s.jobs:
+			job()
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+// do runs a job on the thread, unless that has ended.
+func (s *spawner) do(job func() error) error {
+	result := make(chan error, 1)
+	select {
+	case s.jobs <- func() { result <- job() }:
+		return <-result
+	case <-s.quit:
+		return errors.New("the bed is closed")
 	}
 }
 
 func (s *spawner) close() {
-	close(s.jobs)
+	close(s.quit)
 	<-s.done
 }
 
@@ -63,9 +81,7 @@ func (s *spawner) start(cmd *exec.Cmd, log string, death syscall.Signal) (*proce
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
 	dieWithUs(cmd, death)
-	started := make(chan error)
-	s.jobs <- func() { started <- cmd.Start() }
-	if err := <-started; err != nil {
+	if err := s.do(cmd.Start); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	p := &process{cmd: cmd, exited: make(chan struct{})}
@@ -202,18 +218,19 @@ func alive(pids []int) (left []int, err error) {
 type listed struct {
 	pid, parent int
 	zombie      bool // ended, and nobody has asked how
+	name        string
 }
 
 // processes are all of this machine, by id.
 func processes() (map[int]listed, error) {
-	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=,stat=").Output()
+	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=,stat=,args=").Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the processes: %w", err)
 	}
 	all := make(map[int]listed)
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
-		if len(fields) != 3 {
+		if len(fields) < 4 {
 			continue
 		}
 		pid, err1 := strconv.Atoi(fields[0])
@@ -221,7 +238,7 @@ func processes() (map[int]listed, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		all[pid] = listed{pid, parent, strings.HasPrefix(fields[2], "Z")}
+		all[pid] = listed{pid, parent, strings.HasPrefix(fields[2], "Z"), strings.Join(fields[3:], " ")}
 	}
 	return all, nil
 }

@@ -23,19 +23,31 @@ import (
 	"dateline/internal/chaos/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(asHarness); dir != "" {
+		beHarness(dir)
+		return
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if programDir != "" {
+			os.RemoveAll(programDir)
+		}
+		os.Exit(code)
+	}))
+}
 
 // limit is for each step, most of which take a second.
 const limit = 60 * time.Second
 
-// binary is built once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "dateline-bed-")
-	if err != nil {
+// binary is built once for all tests, in programDir.
+var binary = sync.OnceValues(func() (program string, err error) {
+	if programDir, err = os.MkdirTemp("", "dateline-bed-"); err != nil {
 		return "", err
 	}
-	return testbed.Build(context.Background(), dir)
+	return testbed.Build(context.Background(), programDir)
 })
+
+var programDir string
 
 // setting is a bed with a token and a blog.
 type setting struct {
