@@ -42,6 +42,7 @@ func mixed(name string, l limits, p pace) act {
 		if err := history.Save(filepath.Join(s.dir, planFile), first); err != nil {
 			return err
 		}
+		s.warm(ctx)
 		began := time.Now()
 		for rounds := 0; ctx.Err() == nil; rounds++ {
 			if l.reached(began, s.tally.Statuses()[http.StatusCreated], len(s.told), rounds) {
@@ -53,6 +54,19 @@ func mixed(name string, l limits, p pace) act {
 		}
 		return nil
 	}}
+}
+
+// warm waits until all readers follow and every node has shown its pages once:
+// what a node never had, it can't keep showing.
+func (s *stage) warm(ctx context.Context) {
+	s.recovered(ctx, time.Now().UnixNano())
+	for _, n := range s.bed.Nodes() {
+		for _, slug := range s.slugs {
+			if _, _, err := s.page(ctx, n.URL()+"/b/"+slug); err != nil {
+				s.wrong("page of %s before any fault: %v", slug, err)
+			}
+		}
+	}
 }
 
 // planFile lists the first rounds of a plan, beside the history.

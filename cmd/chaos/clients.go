@@ -34,6 +34,7 @@ type clients struct {
 	readers          *errgroup.Group
 	endPublishing    context.CancelFunc
 	endReading       context.CancelFunc
+	calm             chan struct{} // closed when readers may leave no more
 	beacons, credits *history.Log
 	probes           *history.Log
 	target           load.Target
@@ -42,7 +43,9 @@ type clients struct {
 
 // start sets the clients to work.
 func (s *stage) start(ctx context.Context, seed uint64) (c *clients, err error) {
-	c = &clients{stage: s, publishers: new(errgroup.Group), readers: new(errgroup.Group), target: s.target(), seed: seed ^ seedOfLoad}
+	c = &clients{
+		stage: s, publishers: new(errgroup.Group), readers: new(errgroup.Group), calm: make(chan struct{}), target: s.target(), seed: seed ^ seedOfLoad,
+	}
 	for _, l := range []struct {
 		log  **history.Log
 		name string
@@ -58,6 +61,7 @@ func (s *stage) start(ctx context.Context, seed uint64) (c *clients, err error) 
 	c.read(reading)
 	c.publish(publishing)
 	c.look(publishing)
+	c.credentials(publishing)
 	return c, nil
 }
 
@@ -96,6 +100,19 @@ func (c *clients) look(ctx context.Context) {
 	}
 }
 
+// credentials tries tokens that are good, revoked, expired and made up.
+func (c *clients) credentials(ctx context.Context) {
+	config := load.CredentialConfig{
+		Name: "c", Seed: c.seed, Target: c.target, Draft: draftSlug, Log: c.credits, Watch: 7 * time.Second,
+		Mint: c.stage.mint, Revoke: c.stage.revoke,
+		Dead: []load.DeadCredential{{Standing: load.Expired, Token: c.stage.expired, Since: time.Now()}},
+	}
+	for n := range c.stage.bed.Nodes() {
+		config.Via = append(config.Via, n+1)
+	}
+	c.publishers.Go(func() error { return load.Credentials(ctx, config) })
+}
+
 // meanStay is how long a reader stays with a node on average before it leaves.
 const meanStay = 15 * time.Second
 
@@ -112,7 +129,7 @@ func (c *clients) read(ctx context.Context) {
 		config := load.ReaderConfig{
 			Name: fmt.Sprintf("%s%d", how, i), Seed: c.seed, Target: c.target, Blog: c.stage.slugs[i%len(c.stage.slugs)],
 			How: how, Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
-			Via: c.stage.via(i), Silence: 25 * time.Second, BytesPerSecond: 2000,
+			Via: c.stage.via(i), Calm: c.calm, Silence: 25 * time.Second, BytesPerSecond: 2000,
 		}
 		if i%3 == 0 {
 			config.Leave = meanStay
@@ -142,6 +159,7 @@ const finalLimit = 60 * time.Second
 // that they are owed.
 func (c *clients) quiet(context.Context) error {
 	c.endPublishing()
+	close(c.calm)
 	return c.publishers.Wait()
 }
 

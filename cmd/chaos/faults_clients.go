@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -160,10 +161,21 @@ func (s *stage) greeted(ctx context.Context, i int) error {
 
 // killBehindProxy kills a node that nginx sends posts to: nginx asks another.
 func killBehindProxy(ctx context.Context, s *stage, f planned) (string, error) {
-	if s.bed.FrontURL() == "" {
+	if !s.config.Nginx {
 		return "", errNotHere
 	}
-	return killOften(ctx, s, f)
+	if err := s.bed.ReloadNginx(ctx, repeating); err != nil {
+		return "", err
+	}
+	detail, err := killOften(ctx, s, f)
+	lift, cancel := lifting(ctx)
+	defer cancel()
+	return detail, errors.Join(err, s.bed.ReloadNginx(lift, func(shipped string) string { return shipped }))
+}
+
+// repeating is the shipped configuration of nginx, made careless.
+func repeating(shipped string) string {
+	return strings.Replace(shipped, "proxy_next_upstream error timeout;", "proxy_next_upstream error timeout http_502 http_503 non_idempotent;", 1)
 }
 
 // cursors that no reader has honestly. None may fail the server, and none but

@@ -125,41 +125,33 @@ func (s *stage) crowd(ctx context.Context, number, count int) (conns []net.Conn)
 	return conns
 }
 
-// skewClock restarts a node as a variant whose clock is ahead, and back.
+// skewClock restarts a node whose clock is off by minutes, and back.
 func skewClock(ctx context.Context, s *stage, f planned) (string, error) {
-	return "", s.asVariant(ctx, f, "clock-ahead")
+	offset := []string{"10m", "-10m", "1h"}[f.random().IntN(3)]
+	return offset, s.asVariant(ctx, f, s.variant, "DATELINE_CLOCK_OFFSET="+offset)
 }
 
-// nextVersion adds what the next version's migration would, and runs a node
-// whose program is newer beside the others.
+// nextVersion starts a node of the next version, which migrates, beside the
+// others, and then an old one again on the new schema.
 func nextVersion(ctx context.Context, s *stage, f planned) (string, error) {
-	err := s.sql(ctx, `ALTER TABLE posts ADD COLUMN IF NOT EXISTS next_version text`)
-	if err != nil {
-		return "", err
-	}
-	err = s.asVariant(ctx, f, "next-version")
-	ctx, cancel := lifting(ctx)
-	defer cancel()
-	return "", errors.Join(err, s.sql(ctx, `ALTER TABLE posts DROP COLUMN IF EXISTS next_version`))
+	return "", s.asVariant(ctx, f, s.next)
 }
 
 // asVariant restarts a node as another program for a while.
-func (s *stage) asVariant(ctx context.Context, f planned, name string) error {
+func (s *stage) asVariant(ctx context.Context, f planned, binary string, env ...string) error {
+	if binary == "" {
+		return errNotHere
+	}
 	n := s.node(f.Target)
+	wasBinary, wasEnv := n.Binary, n.Env
 	lift, cancel := lifting(ctx)
 	defer cancel()
 	if err := n.Terminate(lift); err != nil {
 		return err
 	}
-	if err := s.become(n, name); err != nil {
-		return errors.Join(err, start(lift, n))
-	}
-	if err := start(lift, n); err != nil {
-		return err
-	}
+	n.Binary, n.Env = binary, env
+	err := start(lift, n)
 	hold(ctx, f.Hold)
-	if err := n.Terminate(lift); err != nil {
-		return err
-	}
-	return errors.Join(s.become(n, ""), start(lift, n))
+	n.Binary, n.Env = wasBinary, wasEnv
+	return errors.Join(err, n.Terminate(lift), start(lift, n))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,11 +17,10 @@ import (
 // open starts the bed of an act, with its blogs and its token.
 func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error) {
 	s = &stage{
-		dir: dir, crew: r.profile.crew, variant: r.variant, tracker: load.NewTracker(), tally: new(load.Tally),
+		dir: dir, crew: r.profile.crew, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally),
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 		config: testbed.Config{
 			Dir: filepath.Join(dir, "bed"), Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
-			Log: slog.New(slog.DiscardHandler),
 		},
 	}
 	if a.bed != nil {
@@ -58,18 +56,24 @@ func (s *stage) furnish(ctx context.Context) error {
 		return err
 	}
 	s.token = token
+	if err := s.createBlog(ctx, draftSlug, "draft"); err != nil {
+		return err
+	}
 	for i := range s.crew.Blogs {
 		slug := fmt.Sprintf("blog-%d", i+1)
-		if err := s.createBlog(ctx, slug); err != nil {
+		if err := s.createBlog(ctx, slug, "live"); err != nil {
 			return err
 		}
 		s.slugs = append(s.slugs, slug)
 	}
-	return nil
+	return s.expire(ctx)
 }
 
-func (s *stage) createBlog(ctx context.Context, slug string) error {
-	body := fmt.Sprintf(`{"slug":%q,"title":%q,"status":"live"}`, slug, slug)
+// draftSlug is the blog that only those with a credential may read.
+const draftSlug = "draft-of-chaos"
+
+func (s *stage) createBlog(ctx context.Context, slug, status string) error {
+	body := fmt.Sprintf(`{"slug":%q,"title":%q,"status":%q}`, slug, slug, status)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.node(1).URL()+"/api/v1/blogs", strings.NewReader(body))
 	if err != nil {
 		return err
@@ -104,19 +108,5 @@ func (s *stage) keepLogs() error {
 			return err
 		}
 	}
-	return nil
-}
-
-// become sets which program a node is from its next start on: a variant of the
-// broken servers' program, or the real one for "".
-func (s *stage) become(n node, name string) error {
-	if name == "" {
-		n.Binary, n.Env = "", nil
-		return nil
-	}
-	if s.variant == "" {
-		return errNotHere
-	}
-	n.Binary, n.Env = s.variant, []string{"DATELINE_BROKEN=" + name}
 	return nil
 }

@@ -2,17 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/url"
-	"os/exec"
 	"path/filepath"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"dateline/internal/chaos/history"
-	"dateline/internal/localpg"
 )
 
 // restored puts an older dump back under running nodes, and goes on: what was
@@ -41,51 +34,9 @@ func (s *stage) restore(ctx context.Context) error {
 	lift, cancel := lifting(ctx)
 	defer cancel()
 	file := filepath.Join(s.dir, "old.dump")
-	if err := command(lift, "pg_dump", "-Fc", "-f", file, "-d", s.bed.DSN()); err != nil {
+	if err := s.bed.Dump(lift, file); err != nil {
 		return err
 	}
 	hold(ctx, 3*time.Second)
-	err := s.replaceDatabase(lift, func() error { return command(lift, "pg_restore", "-d", s.bed.DSN(), file) })
-	if err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return nil
-}
-
-// replaceDatabase drops the database under its users and makes a new one, which
-// only a superuser may enter until it is filled.
-func (s *stage) replaceDatabase(ctx context.Context, fill func() error) error {
-	u, err := url.Parse(s.bed.DSN())
-	if err != nil {
-		return err
-	}
-	u.Path = "/postgres"
-	conn, err := pgx.Connect(ctx, u.String())
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	var owner string
-	if err := conn.QueryRow(ctx, `SELECT datdba::regrole FROM pg_database WHERE datname = $1`, localpg.Database).Scan(&owner); err != nil {
-		return err
-	}
-	for _, statement := range []string{
-		"DROP DATABASE " + localpg.Database + " WITH (FORCE)",
-		"CREATE DATABASE " + localpg.Database + " CONNECTION LIMIT 0 OWNER " + owner,
-	} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	err = fill()
-	_, opened := conn.Exec(ctx, "ALTER DATABASE "+localpg.Database+" CONNECTION LIMIT -1")
-	return errors.Join(err, opened)
-}
-
-// command runs a program of PostgreSQL.
-func command(ctx context.Context, program string, args ...string) error {
-	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", program, err, out)
-	}
-	return nil
+	return s.bed.Restore(lift, file)
 }

@@ -24,7 +24,8 @@ type run struct {
 	profile  profile
 	dir      string
 	binary   string // the real program
-	variant  string // the program of the variants
+	variant  string // the program with the broken servers and the clock
+	next     string // the program of the next version
 	versions string
 	began    time.Time
 
@@ -71,6 +72,9 @@ func newRun(ctx context.Context, o options, out io.Writer) (r *run, err error) {
 		return nil, err
 	}
 	if r.variant, err = broken.Build(ctx, r.dir); err != nil {
+		return nil, err
+	}
+	if r.next, err = broken.BuildNext(ctx, r.dir); err != nil {
 		return nil, err
 	}
 	r.versions = versions(ctx)

@@ -34,11 +34,13 @@ type stage struct {
 	bed     *testbed.Bed
 	slugs   []string
 	token   string
+	expired string       // a token whose time is over
 	client  *http.Client // of the faults' own requests
 	tracker *load.Tracker
 	tally   *load.Tally
 	sampler *sampler
-	variant string // program of the variants; empty when none was built
+	variant string // the program with the broken servers and the clock, or empty
+	next    string // the program of the next version, or empty
 
 	writes, faults *history.Log
 	mu             sync.Mutex
