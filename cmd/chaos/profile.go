@@ -8,6 +8,8 @@ import (
 type profile struct {
 	name   string
 	crew   crew
+	// variants builds the programs that F24 and F36 start besides.
+	variants bool
 	acts   []act
 	settle time.Duration // between the end of the load and the last sample
 	sample time.Duration // between samples
@@ -36,7 +38,7 @@ const shortKinds = "F1,F2,F4,F5,F6,F7,F10,F11,F12,F13,F15,F16,F17,F18,F20,F21,F2
 // profileOf gives a profile by its name.
 func profileOf(o options) profile {
 	if o.Only != "" {
-		return profile{name: o.Profile, crew: ciCrew, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{only: o.Only, rounds: 20}, steadily)}}
+		return profile{name: o.Profile, crew: ciCrew, variants: true, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{only: o.Only, rounds: 20}, steadily)}}
 	}
 	switch o.Profile {
 	case "short":
@@ -44,17 +46,17 @@ func profileOf(o options) profile {
 			mixed("mixed", limits{only: shortKinds, lasts: 30 * time.Second, faults: 15}, briskly),
 		}}
 	case "ci":
-		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
+		return profile{name: "ci", crew: ciCrew, variants: true, settle: 15 * time.Second, sample: time.Second, acts: []act{
 			mixed("mixed", limits{lasts: 6 * time.Minute}, steadily),
 			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(),
 		}}
 	case "soak":
-		return profile{name: "soak", crew: soakCrew, settle: time.Minute, sample: 10 * time.Second, acts: []act{
+		return profile{name: "soak", crew: soakCrew, variants: true, settle: time.Minute, sample: 10 * time.Second, acts: []act{
 			mixed("soak", limits{lasts: o.For}, slowly),
 		}}
 	}
 	return profile{
-		name: "full", crew: fullCrew, settle: time.Minute, sample: 2 * time.Second,
+		name: "full", crew: fullCrew, variants: true, settle: time.Minute, sample: 2 * time.Second,
 		posts: 100_000, faults: 300, deliveries: 10_000_000,
 		acts: []act{
 			mixed("mixed", limits{posts: 80_000, faults: 300}, steadily),

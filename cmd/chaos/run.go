@@ -71,11 +71,13 @@ func newRun(ctx context.Context, o options, out io.Writer) (r *run, err error) {
 	if r.binary, err = testbed.Build(ctx, r.dir); err != nil {
 		return nil, err
 	}
-	if r.variant, err = broken.Build(ctx, r.dir); err != nil {
-		return nil, err
-	}
-	if r.next, err = broken.BuildNext(ctx, r.dir); err != nil {
-		return nil, err
+	if r.profile.variants {
+		if r.variant, err = broken.Build(ctx, r.dir); err != nil {
+			return nil, err
+		}
+		if r.next, err = broken.BuildNext(ctx, r.dir); err != nil {
+			return nil, err
+		}
 	}
 	r.versions = versions(ctx)
 	return r, nil
