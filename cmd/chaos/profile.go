@@ -6,13 +6,13 @@ import (
 
 // profile is what a run is made of.
 type profile struct {
-	name   string
-	crew   crew
+	name string
+	crew crew
 	// variants builds the programs that F24 and F36 start besides.
 	variants bool
-	acts   []act
-	settle time.Duration // between the end of the load and the last sample
-	sample time.Duration // between samples
+	acts     []act
+	settle   time.Duration // between the end of the load and the last sample
+	sample   time.Duration // between samples
 	// goals that a run must reach besides having no violation; zero is none.
 	posts, faults, deliveries int
 }
