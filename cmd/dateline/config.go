@@ -19,7 +19,12 @@ type Config struct {
 	PublicURL      string   `env:"DATELINE_PUBLIC_URL" placeholder:"URL" help:"How readers reach this product, such as https://live.example.org. Needed behind a proxy."`
 	TrustedProxies []string `env:"DATELINE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
 	RateLimit      int      `default:"12000" env:"DATELINE_RATE_LIMIT" placeholder:"N" help:"Requests a minute to the API from one client: a user, a token, or an address. Ten seconds' worth may come at once."`
-	MetricsListen  string   `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
+
+	Streams           int `env:"DATELINE_STREAMS" placeholder:"N" help:"Streams and long polls that this node serves at most. 0 is 80 % of what its limit of open files leaves to clients."`
+	StreamsPerAddress int `default:"256" env:"DATELINE_STREAMS_PER_ADDRESS" placeholder:"N" help:"Those of one client address; an IPv6 network of 64 bits counts as one. 0 is no limit."`
+	StreamsPerBlog    int `env:"DATELINE_STREAMS_PER_BLOG" placeholder:"N" help:"Those of one blog on this node. 0 is no limit."`
+
+	MetricsListen string `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
 
 	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`
 	DataDir     string `default:"./data" env:"DATELINE_DATA_DIR" help:"Holds the setup link and the private PostgreSQL."`
@@ -48,6 +53,9 @@ func (c *Config) Validate() error {
 		checkMetricsAddress(c.MetricsListen),
 		checkRate(c.RateLimit),
 		checkKeepEvents(c.KeepEvents),
+		checkLimit("--streams", c.Streams),
+		checkLimit("--streams-per-address", c.StreamsPerAddress),
+		checkLimit("--streams-per-blog", c.StreamsPerBlog),
 		check(c.publicURL()),
 		check(c.trustedProxies()),
 		c.checkDatabaseURL(),
@@ -79,6 +87,13 @@ func checkKeepEvents(n int64) error {
 		return fmt.Errorf("--keep-events %d is too few: keep %d or more, or 0 for all", n, minKeep)
 	}
 	return checkKeep("--keep-events", n)
+}
+
+func checkLimit(flag string, n int) error {
+	if n < 0 {
+		return fmt.Errorf("%s %d is below zero: write how many there may be, or 0 for no limit of its own", flag, n)
+	}
+	return nil
 }
 
 func checkMetricsAddress(address string) error {

@@ -98,7 +98,7 @@ func checkGoodbyes(t *testing.T, readers []*sseReader) {
 	waits := map[int]bool{}
 	for i, r := range readers {
 		last, first := r.log[len(r.log)-1], r.log[0]
-		if last.name != "bye" || last.retry < 200 || last.retry >= 2000 || first.retry < 1500 || first.retry > 4000 {
+		if last.name != "bye" || last.retry < 200 || last.retry >= 2000 || first.retry < 500 || first.retry >= 2000 {
 			t.Errorf("reader %d: first %+v, last %+v", i, first, last)
 		}
 		waits[last.retry] = true

@@ -140,6 +140,8 @@ func TestRun_Refuses(t *testing.T) {
 		{"public URL with path", "serve --public-url=https://example.org/live", "without path"},
 		{"everybody is a proxy", "serve --trusted-proxies=0.0.0.0/0", "believe everybody"},
 		{"not a proxy", "serve --trusted-proxies=nginx", "neither an address nor a network"},
+		{"negative limit", "serve --streams-per-blog=-1", "below zero"},
+		{"more streams than files", "serve --listen=127.0.0.1:0 --streams=2000000", "raise the limit"},
 		{"short secret", "serve --secret-key=short", "openssl rand"},
 		{"two secrets", "serve --secret-key=x --secret-key-file=y", "keep one"},
 		{"password without address", "serve --admin-password=x", "belong together"},

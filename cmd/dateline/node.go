@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 
 	"dateline/admin"
@@ -26,11 +24,9 @@ import (
 )
 
 const (
-	// streamsPerAddress bounds the streams of one client address.
-	streamsPerAddress = 256
-	// streamShare is the part of the open-file limit that streams may take; the
-	// rest is for editors, the database and files.
-	streamShare = 0.8
+	// streamsPerSecond is how many new streams a node lets in. Two cores open
+	// more, but then nothing else gets its turn.
+	streamsPerSecond = 2000
 	// tidyInterval is how often what has expired is deleted.
 	tidyInterval = 10 * time.Minute
 )
@@ -48,7 +44,7 @@ type node struct {
 	keepEvents int64 // of each blog; 0 is all
 }
 
-func newNode(ctx context.Context, c *Config, db *database) (*node, error) {
+func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, error) {
 	public, err := c.publicURL()
 	if err != nil {
 		return nil, err
@@ -58,7 +54,9 @@ func newNode(ctx context.Context, c *Config, db *database) (*node, error) {
 		return nil, err
 	}
 	n := &node{db: db, registry: newRegistry(), keepEvents: c.KeepEvents}
-	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{Streams: maxStreams(), PerAddress: streamsPerAddress})
+	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{
+		Streams: streams, PerBlog: c.StreamsPerBlog, PerAddress: c.StreamsPerAddress, PerSecond: streamsPerSecond,
+	})
 	n.bell = postgres.NewBell(db.DB)
 	n.listener = postgres.NewListener(db.DB, n.hub)
 	n.batcher = views.New(db, n.hub, uuid.New())
@@ -121,15 +119,6 @@ func newAuth(ctx context.Context, c *Config, db *database) (*auth.Service, error
 	return auth.NewService(db, keys, time.Now), nil
 }
 
-// maxStreams is the share of the open-file limit that streams may take.
-func maxStreams() int {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 800
-	}
-	return int(float64(min(limit.Cur, 1<<30)) * streamShare)
-}
-
 // ready says whether this node should get requests.
 func (n *node) ready(ctx context.Context) error {
 	switch {
@@ -144,7 +133,7 @@ func (n *node) ready(ctx context.Context) error {
 
 // serve answers until ctx ends or a server fails. Readers leave first, the
 // parts behind the servers stop last, so that a running request finds them.
-func (n *node) serve(ctx context.Context, c *Config, main net.Listener) error {
+func (n *node) serve(ctx context.Context, c *Config, main *gate) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
 	for _, run := range []func(context.Context){n.hub.Run, n.bell.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
@@ -153,11 +142,28 @@ func (n *node) serve(ctx context.Context, c *Config, main net.Listener) error {
 	defer parts.Wait()
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serveHTTP(ctx, main, newHTTPServer(n.handler), n.hub.Drain) })
+	g.Go(func() error {
+		return serveHTTP(ctx, main, newHTTPServer(sendOff(n.handler, n.hub.Draining)), func(ctx context.Context) { n.leave(ctx, main) })
+	})
 	if c.MetricsListen != "" {
 		g.Go(func() error { return serveMetrics(ctx, c.MetricsListen, n.registry) })
 	}
 	return g.Wait()
+}
+
+// leave sends readers on and returns when all are gone. Where anybody is
+// connected, it takes at least as long as the others need to notice.
+func (n *node) leave(ctx context.Context, main *gate) {
+	noticed := time.NewTimer(noticeTime)
+	defer noticed.Stop()
+	n.hub.Drain(ctx)
+	if main.open() == 0 {
+		return
+	}
+	select {
+	case <-noticed.C:
+	case <-ctx.Done():
+	}
 }
 
 // tidy deletes what has expired, now and then.

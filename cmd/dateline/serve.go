@@ -15,6 +15,7 @@ const (
 	connectLimit  = 5 * time.Second
 	requestsLimit = 40 * time.Second // for streams and running requests, after a signal
 	answerLimit   = 2 * time.Minute  // from a request's head to the end of its answer
+	noticeTime    = time.Second      // from /readyz saying no to refusing connections, for those who are connected
 )
 
 // serveCommand runs one node.
@@ -22,7 +23,11 @@ type serveCommand struct{}
 
 // Run is called by kong. What was started first is stopped last.
 func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err error) {
-	main, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	room, err := divide(openFiles(), c.Streams)
+	if err != nil {
+		return err
+	}
+	main, err := newGate(ctx, c.Listen, room.connections)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; stop the other program or choose another --listen", c.Listen, err)
 	}
@@ -39,7 +44,7 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	if err := createFirstUser(ctx, c, db); err != nil {
 		return err
 	}
-	n, err := newNode(ctx, c, db)
+	n, err := newNode(ctx, c, db, room.streams)
 	if err != nil {
 		return err
 	}
@@ -58,6 +63,7 @@ func newHTTPServer(handler http.Handler) *http.Server {
 		WriteTimeout:      answerLimit,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ConnContext:       introduce,
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
 }

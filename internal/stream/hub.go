@@ -33,10 +33,11 @@ const idleLife = time.Minute
 
 // Hub owns the topics and counts the subscribers of this node.
 type Hub struct {
-	log     Log
-	encode  Encode
-	metrics Metrics
-	limits  *limiter
+	log      Log
+	encode   Encode
+	metrics  Metrics
+	limits   *limiter
+	arrivals arrivals
 
 	loads singleflight.Group
 
@@ -48,13 +49,13 @@ type Hub struct {
 	fetches sync.WaitGroup
 
 	draining chan struct{}
-	window   time.Duration
+	leave    time.Time // the end of the drain's window
 }
 
 // New makes a hub. It answers once Run runs.
 func New(log Log, encode Encode, metrics Metrics, limits Limits) *Hub {
 	return &Hub{
-		log: log, encode: encode, metrics: metrics, limits: newLimiter(limits),
+		log: log, encode: encode, metrics: metrics, limits: newLimiter(limits), arrivals: newArrivals(limits.PerSecond),
 		topics: map[uuid.UUID]*topic{}, draining: make(chan struct{}),
 	}
 }
@@ -237,14 +238,25 @@ func (h *Hub) Streams() int { return h.limits.open() }
 // grows with their number, and returns when they have or ctx ends.
 func (h *Hub) Drain(ctx context.Context) {
 	h.mu.Lock()
-	streams := h.limits.open()
-	h.window = min(max(2*time.Second, time.Duration(streams)*time.Second/2000), 30*time.Second)
-	if streams == 0 {
-		h.window = 0
-	}
+	h.leave = time.Now().Add(drainWindow(h.limits.open()))
 	close(h.draining)
 	h.mu.Unlock()
 	h.limits.wait(ctx)
+}
+
+// drainWindow spreads the readers who go over 5 s, and at most 2,000 of them
+// over one second; a few are sent on sooner.
+func drainWindow(streams int) time.Duration {
+	few := time.Duration(streams) * 100 * time.Millisecond
+	many := time.Duration(streams) * time.Second / 2000
+	return min(max(min(few, 5*time.Second), many), 30*time.Second)
+}
+
+// leaveBy is the end of the drain's window.
+func (h *Hub) leaveBy() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.leave
 }
 
 // Draining reports whether the node is leaving.

@@ -25,31 +25,6 @@ func TestHub_OldNewsIsNoRewind(t *testing.T) {
 	c.expect("post", "6")
 }
 
-func TestDrain_SaysByeToAll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := newMemoryLog()
-		h := startHub(t, log, roomy)
-		var clients []*client
-		for range 50 {
-			c := follow(t, h, Position{})
-			c.expect("hello", "0")
-			clients = append(clients, c)
-		}
-		began := time.Now()
-		h.Drain(t.Context())
-		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("draining took %s", took)
-		}
-		for _, c := range clients {
-			c.expect("bye", "")
-			c.expect("closed", "")
-		}
-		if m := follow(t, h, Position{}).next(); m.name != "closed" {
-			t.Errorf("a draining node took a reader: %+v", m)
-		}
-	})
-}
-
 func TestHub_EvictsIdleTopics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, newMemoryLog(), roomy)

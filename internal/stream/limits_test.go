@@ -1,23 +1,81 @@
 package stream
 
 import (
+	"fmt"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
-func TestLimiter_CountsIPv6ByPrefix(t *testing.T) {
-	l := newLimiter(Limits{Streams: 10, PerAddress: 1})
-	release, ok := l.acquire("2001:db8::1")
-	if !ok {
-		t.Fatal("the first was refused")
+var blogB = uuid.MustParse("00000000-0000-7000-8000-00000000000b")
+
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	type reader struct {
+		blog    uuid.UUID
+		address string
 	}
-	if _, ok := l.acquire("2001:db8::2"); ok {
-		t.Error("another address of the same /64 was let in")
+	for _, test := range []struct {
+		name   string
+		limits Limits
+		open   []reader
+		next   reader
+		want   string
+	}{
+		{"no limits", Limits{}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "192.0.2.1"}, ""},
+		{"node", Limits{Streams: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.2"}, fullNode},
+		{"blog", Limits{PerBlog: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "192.0.2.2"}, fullBlog},
+		{"another blog", Limits{PerBlog: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.2"}, ""},
+		{"address", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.1"}, fullAddress},
+		{"another address", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "192.0.2.2"}, ""},
+		{"the same /64", Limits{PerAddress: 1}, []reader{{blogA, "2001:db8::1"}}, reader{blogA, "2001:db8::ffff:2"}, fullAddress},
+		{"another /64", Limits{PerAddress: 1}, []reader{{blogA, "2001:db8::1"}}, reader{blogA, "2001:db8:0:1::1"}, ""},
+		{"IPv4 in IPv6", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "::ffff:192.0.2.1"}, fullAddress},
+		{"a zone", Limits{PerAddress: 1}, []reader{{blogA, "fe80::1%eth0"}}, reader{blogA, "fe80::2%eth1"}, fullAddress},
+		{"no address", Limits{PerAddress: 1}, []reader{{blogA, "@"}}, reader{blogA, ""}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLimiter(test.limits)
+			var releases []func()
+			for _, r := range test.open {
+				release, refusal := l.acquire(r.blog, r.address)
+				if refusal != "" {
+					t.Fatalf("%v was refused: %s", r, refusal)
+				}
+				releases = append(releases, release)
+			}
+			release, refusal := l.acquire(test.next.blog, test.next.address)
+			if refusal != test.want {
+				t.Errorf("%v: %q, want %q", test.next, refusal, test.want)
+			}
+			if refusal == "" {
+				release()
+			}
+			releases[0]()
+			if release, refusal = l.acquire(test.next.blog, test.next.address); refusal != "" {
+				t.Fatalf("a place that was given back is not given again: %s", refusal)
+			}
+			release()
+			if l.streams+len(l.blogs)+len(l.addresses) != 0 {
+				t.Errorf("with nobody there, %d streams, %d blogs and %d addresses are kept", l.streams, len(l.blogs), len(l.addresses))
+			}
+		})
 	}
-	if _, ok := l.acquire("2001:db8:0:1::1"); !ok {
-		t.Error("another /64 was refused")
+}
+
+// Refused readers leave nothing behind, however many addresses they have.
+func TestLimiter_ForgetsTheRefused(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(Limits{Streams: 1})
+	if _, refusal := l.acquire(blogA, "192.0.2.1"); refusal != "" {
+		t.Fatal(refusal)
 	}
-	release()
-	if _, ok := l.acquire("2001:db8::2"); !ok {
-		t.Error("a released place was not given again")
+	for i := range 1000 {
+		if _, refusal := l.acquire(uuid.New(), fmt.Sprintf("2001:db8:0:%x::1", i)); refusal != fullNode {
+			t.Fatal(refusal)
+		}
+	}
+	if len(l.addresses) != 1 || len(l.blogs) != 1 {
+		t.Errorf("%d addresses and %d blogs are kept for one stream", len(l.addresses), len(l.blogs))
 	}
 }

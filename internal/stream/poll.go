@@ -37,9 +37,9 @@ type BatchReset struct {
 // any, else as soon as there is one or after wait. While it waits it counts as a
 // stream for the limits.
 func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit int) (*Batch, error) {
-	release, ok := h.limits.acquire(req.Address)
-	if !ok {
-		return nil, liveblog.Errorf(liveblog.ErrTooMany, "too_many_streams", "too many streams are open; come back later")
+	release, refusal := h.limits.acquire(req.BlogID, req.Address)
+	if refusal != "" {
+		return nil, h.refusePoll(refusal)
 	}
 	defer release()
 	t, err := h.enter(ctx, req.BlogID, 0)
@@ -76,6 +76,17 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 			return s.batch(nil, limit), nil
 		}
 	}
+}
+
+// refusePoll says why a long poll is not taken: because of its own client, or
+// because the node has no more room.
+func (h *Hub) refusePoll(refusal string) error {
+	h.metrics.Closed(refusal)
+	p := &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: "too_many_streams", Detail: "too many streams are open; come back later", RetryAfter: h.comeBack()}
+	if refusal == fullAddress {
+		p.Err = liveblog.ErrTooMany
+	}
+	return p
 }
 
 // poll gives what is due without moving the cursor.

@@ -57,15 +57,43 @@ func TestPoll_CountsAsAStream(t *testing.T) {
 		}
 		go func() { _ = poll("192.0.2.1", 20*time.Second) }()
 		synctest.Wait()
-		if err := poll("192.0.2.1", 0); !errors.Is(err, liveblog.ErrTooMany) {
-			t.Errorf("a second one from the same address: %v", err)
-		}
+		checkRefusal(t, poll("192.0.2.1", 0), liveblog.ErrTooMany)
 		if err := poll("192.0.2.2", 0); err != nil {
 			t.Errorf("one from another address: %v", err)
 		}
+		go func() { _ = poll("192.0.2.3", 10*time.Second) }()
+		synctest.Wait()
+		checkRefusal(t, poll("192.0.2.2", 0), liveblog.ErrUnavailable)
 		time.Sleep(21 * time.Second)
 		if err := poll("192.0.2.1", 0); err != nil || h.Streams() != 0 {
 			t.Errorf("after the first is over: %v, %d open", err, h.Streams())
+		}
+	})
+}
+
+// checkRefusal wants an error that tells the client when to come back.
+func checkRefusal(t *testing.T, err, kind error) {
+	t.Helper()
+	var p *liveblog.Problem
+	if !errors.As(err, &p) || !errors.Is(err, kind) || p.RetryAfter < busyRetry || p.RetryAfter > 3*busyRetry {
+		t.Errorf("refused with %#v, want %v", err, kind)
+	}
+}
+
+// Those who wait are answered at once when the node leaves.
+func TestPoll_EndsWithTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := startHub(t, newMemoryLog(), roomy)
+		answered := make(chan *Batch, 1)
+		go func() {
+			b, _ := h.Poll(t.Context(), Request{BlogID: blogA}, 20*time.Second, 100)
+			answered <- b
+		}()
+		synctest.Wait()
+		began := time.Now()
+		h.Drain(t.Context())
+		if b := <-answered; b == nil || time.Since(began) > 0 {
+			t.Errorf("%+v after %s", b, time.Since(began))
 		}
 	})
 }

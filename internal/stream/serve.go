@@ -20,10 +20,9 @@ const (
 	heartbeat = 20 * time.Second
 	// stalled is how long a reader may take no bytes at all.
 	stalled = 20 * time.Second
-	// writePiece is what a reader must take within that time, in bytes.
-	writePiece = 16 << 10
-	// busyRetry is the least wait, in milliseconds, of a reader who can't be served now.
-	busyRetry = 5000
+	// busyRetry is the least wait of a reader who can't be served now; the most is
+	// three times as long.
+	busyRetry = 5 * time.Second
 )
 
 // Request is a reader's wish to follow a blog.
@@ -39,12 +38,16 @@ type Request struct {
 // a node that can't serve now says 200, when to come back, and no more; 204 stops
 // it for good, which is right once a blog has ended.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
-	release, ok := h.limits.acquire(req.Address)
-	if !ok {
-		h.turnAway(w, "limit")
+	release, refusal := h.limits.acquire(req.BlogID, req.Address)
+	if refusal != "" {
+		h.turnAway(w, refusal)
 		return
 	}
 	defer release()
+	if !h.arrivals.admit(r.Context(), h.draining) {
+		h.turnAway(w, "storm")
+		return
+	}
 	if h.Draining() {
 		h.turnAway(w, nameBye)
 		return
@@ -64,7 +67,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	c := newConnection(h, w, s)
+	c := newConnection(h, w, s, connOf(r))
 	defer c.close()
 	h.metrics.Closed(c.run(r.Context(), refused))
 }
@@ -83,9 +86,27 @@ func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, "database") }
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
 	writeHead(w)
-	_, _ = w.Write(retryLine(busyRetry + rand.IntN(2*busyRetry))) // the reader may be gone
+	_, _ = w.Write(retryLine(milliseconds(h.comeBack()))) // the reader may be gone
 	h.metrics.Closed(reason)
 }
+
+// comeBack is how long a reader who was turned away should wait: a while, and
+// from a node that is leaving, until it has left and others are asked.
+func (h *Hub) comeBack() time.Duration {
+	if h.Draining() {
+		return time.Until(h.leaveBy()) + moment()
+	}
+	return busyRetry + rand.N(2*busyRetry)
+}
+
+// moment is the wait of a reader who is expected elsewhere.
+func moment() time.Duration { return 200*time.Millisecond + rand.N(1800*time.Millisecond) }
+
+// afterBreak is how long a reader waits when its connection breaks without a
+// word: a killed node's readers are back within 2 s, and not all at once.
+func afterBreak() time.Duration { return 500*time.Millisecond + rand.N(1500*time.Millisecond) }
+
+func milliseconds(d time.Duration) int { return int(max(0, d.Milliseconds())) }
 
 func writeHead(w http.ResponseWriter) {
 	head := w.Header()
@@ -104,10 +125,16 @@ type connection struct {
 	sub     *Subscriber
 	timer   *time.Timer
 	buffers [][]byte
+	watched bool // the connection itself sees whether its reader makes progress
 }
 
-func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber) *connection {
-	return &connection{hub: h, w: w, control: http.NewResponseController(w), sub: s, timer: time.NewTimer(jittered(heartbeat))}
+func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber, conn *Conn) *connection {
+	if conn != nil {
+		conn.beginStream(stalled)
+	}
+	return &connection{
+		hub: h, w: w, control: http.NewResponseController(w), sub: s, timer: time.NewTimer(jittered(heartbeat)), watched: conn != nil,
+	}
 }
 
 func (c *connection) close() { c.timer.Stop() }
@@ -165,18 +192,17 @@ func (c *connection) keep(buffers [][]byte) {
 	}
 }
 
-// leaveIn is a random moment of the drain's window.
+// leaveIn is the time to a random moment of what is left of the drain's window.
 func (h *Hub) leaveIn() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return rand.N(h.window + time.Millisecond)
+	return rand.N(max(0, time.Until(h.leaveBy())) + time.Millisecond)
 }
 
 // greet sends what every stream begins with. The first bytes go out at once:
 // they tell the reader, and proxies, that the stream is open.
 func (c *connection) greet(refused *reset) error {
+	c.w.Header().Set("Connection", "close") // it was tuned for the stream
 	writeHead(c.w)
-	first := retryLine(1500 + rand.IntN(2500))
+	first := retryLine(milliseconds(afterBreak()))
 	first = append(first, c.sub.hello()...)
 	if refused != nil {
 		first = append(first, resetFrame(*refused)...)
@@ -225,34 +251,29 @@ func (c *connection) ping() error {
 	return c.write(pingFrame(c.sub.topic.head()))
 }
 
-// write sends buffers and flushes them. Each piece of them has its own deadline,
-// so that a reader is given up who takes nothing, not one who takes little.
+// write sends buffers and flushes them.
 func (c *connection) write(buffers ...[]byte) error {
 	if len(buffers) == 0 {
 		return nil
 	}
-	room := 0
 	for _, b := range buffers {
-		for len(b) > 0 {
-			if room == 0 {
-				if err := c.extend(); err != nil {
-					return err
-				}
-				room = writePiece
-			}
-			n, err := c.w.Write(b[:min(room, len(b))])
-			if err != nil {
-				return err
-			}
-			b, room = b[n:], room-n
+		if err := c.extend(); err != nil {
+			return err
+		}
+		if _, err := c.w.Write(b); err != nil {
+			return err
 		}
 	}
 	c.timer.Reset(jittered(heartbeat))
 	return c.control.Flush()
 }
 
-// extend gives the reader the full time again.
+// extend gives the reader the full time for one more event, unless the
+// connection judges by what it takes.
 func (c *connection) extend() error {
+	if c.watched {
+		return nil
+	}
 	err := c.control.SetWriteDeadline(time.Now().Add(stalled))
 	if errors.Is(err, http.ErrNotSupported) {
 		return nil

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 
 	"dateline/internal/liveblog"
@@ -272,7 +271,7 @@ func pingFrame(head int64) []byte { return jsonEvent(namePing, noID, map[string]
 // byeFrame asks a reader to come back, to another node if there is one, after a
 // moment of its own.
 func byeFrame() []byte {
-	b := retryLine(200 + rand.IntN(1800))
+	b := retryLine(milliseconds(moment()))
 	return append(b, jsonEvent(nameBye, noID, struct{}{})...)
 }
 

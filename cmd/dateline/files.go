@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"syscall"
+)
+
+const (
+	// leastReserve is how many files are kept for the database's connections, at
+	// least; where the limit is high, a twentieth of it is.
+	leastReserve = 64
+	// streamShare is the part of the connections that streams may take; the rest
+	// is for editors, programs and pages.
+	streamShare = 0.8
+)
+
+// shares divides the files that this process may have open.
+type shares struct {
+	connections int // of clients, in all
+	streams     int // and long polls, among them
+}
+
+// divide gives streams their share, or as many places as the operator wishes.
+func divide(files, wished int) (shares, error) {
+	s := shares{connections: files - max(files/20, leastReserve)}
+	s.streams = int(float64(s.connections) * streamShare)
+	if s.streams < 1 {
+		return s, fmt.Errorf("this process may have only %d files open: allow 1024 or more (ulimit -n, LimitNOFILE)", files)
+	}
+	if wished >= s.connections {
+		return s, fmt.Errorf("--streams %d needs more than the %d files that this process may have open: raise the limit (ulimit -n, LimitNOFILE)", wished, files)
+	}
+	if wished > 0 {
+		s.streams = wished
+	}
+	return s, nil
+}
+
+// openFiles is how many files this process may have open.
+func openFiles() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024 // what systems allow at least
+	}
+	return int(min(limit.Cur, 1<<20))
+}

@@ -1,0 +1,92 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Conn is a client's connection that knows the difference between a reader who
+// takes little and one who takes nothing. A deadline for writing does not: the
+// kernel takes bytes in large steps, so that a slow reader looks like a dead one
+// for minutes.
+//
+// Before a stream begins it is a connection like any other.
+type Conn struct {
+	net.Conn
+	patience time.Duration // for a stream: how long its reader may take nothing; 0 before
+}
+
+// NewConn prepares a connection that was just accepted.
+func NewConn(c net.Conn) *Conn {
+	abandonUnanswered(c)
+	return &Conn{Conn: c}
+}
+
+type connKey struct{}
+
+// WithConn gives the requests of a connection to Serve with what it needs to
+// watch their readers; it is for http.Server.ConnContext.
+func WithConn(ctx context.Context, c *Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// connOf is the connection of a request, or nil when the server did not tell.
+func connOf(r *http.Request) *Conn {
+	c, _ := r.Context().Value(connKey{}).(*Conn)
+	return c
+}
+
+// beginStream makes the connection one of a stream until it is closed.
+func (c *Conn) beginStream(patience time.Duration) {
+	c.patience = patience
+	keepShort(c.Conn)
+}
+
+// Write writes all of b. On a stream it fails when the reader has taken nothing
+// for as long as it may, or all of b took longer than anybody may need.
+func (c *Conn) Write(b []byte) (n int, err error) {
+	if c.patience == 0 {
+		return c.Conn.Write(b)
+	}
+	look := c.patience / 10
+	w := watch{conn: c.Conn, patience: c.patience, began: time.Now()}
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(look)); err != nil {
+			return n, err
+		}
+		m, err := c.Conn.Write(b[n:])
+		n += m
+		if !errors.Is(err, os.ErrDeadlineExceeded) || w.stalled(m) {
+			return n, err
+		}
+	}
+}
+
+// maxPatience bounds how many times longer than its patience one write may
+// take: 10 minutes, for 64 kB at 107 bytes a second.
+const maxPatience = 30
+
+// watch follows a write that does not end. Its reader makes progress when the
+// kernel takes more bytes from us, or its own acknowledges what it has.
+type watch struct {
+	conn     net.Conn
+	patience time.Duration
+	began    time.Time
+	progress time.Time // zero before the first look
+	queued   int       // bytes that the reader's side had not acknowledged then
+}
+
+// stalled looks at the connection after m more bytes were taken from us.
+func (w *watch) stalled(m int) bool {
+	now := time.Now()
+	queued := unacknowledged(w.conn)
+	if w.progress.IsZero() || m > 0 || queued < w.queued {
+		w.progress = now
+	}
+	w.queued = queued
+	return now.Sub(w.progress) >= w.patience || now.Sub(w.began) >= maxPatience*w.patience
+}

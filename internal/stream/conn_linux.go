@@ -1,0 +1,54 @@
+package stream
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// userTimeout is how long a peer may leave bytes unacknowledged, or refuse to
+	// take any, before the kernel gives it up, in milliseconds.
+	userTimeout = 30_000
+	// unsent is how much the kernel keeps of a stream before its reader's window
+	// has room for it, in bytes. The rest stays in the ring, which is shared.
+	unsent = 16 << 10
+)
+
+// abandonUnanswered ends a connection whose peer is gone without a word. What
+// can't be set is only missed: a stream's own patience is the second line.
+func abandonUnanswered(c net.Conn) {
+	withSocket(c, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout)
+	})
+}
+
+// keepShort keeps the kernel from taking megabytes for a reader who does not read.
+func keepShort(c net.Conn) {
+	withSocket(c, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
+	})
+}
+
+// unacknowledged is how many bytes were written that the peer's kernel does not
+// have, or 0 when that is not known.
+func unacknowledged(c net.Conn) (n int) {
+	withSocket(c, func(fd int) {
+		n, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	})
+	return n
+}
+
+// withSocket calls f with the connection's socket, if it has one.
+func withSocket(c net.Conn, f func(fd int)) {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { f(int(fd)) }) // fails once it is closed, which the next write tells
+}

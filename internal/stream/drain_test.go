@@ -1,0 +1,97 @@
+package stream
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestDrainWindow(t *testing.T) {
+	t.Parallel()
+	for streams, want := range map[int]time.Duration{
+		0: 0, 1: 100 * time.Millisecond, 20: 2 * time.Second, 50: 5 * time.Second, 200: 5 * time.Second,
+		10_000: 5 * time.Second, 20_000: 10 * time.Second, 1_000_000: 30 * time.Second,
+	} {
+		if got := drainWindow(streams); got != want {
+			t.Errorf("%d streams leave within %s, want %s", streams, got, want)
+		}
+	}
+}
+
+// The readers of a node that leaves come to the others over five seconds and more.
+func TestDrain_SpreadsReconnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := startHub(t, newMemoryLog(), roomy)
+		var clients []*client
+		for range 200 {
+			c := follow(t, h, Position{})
+			c.expect("hello", "0")
+			<-c.retry
+			clients = append(clients, c)
+		}
+		began := time.Now()
+		back := make(chan time.Duration, len(clients))
+		for _, c := range clients {
+			go func() { back <- c.leave(began) }()
+		}
+		h.Drain(t.Context())
+		if took := time.Since(began); took > 5*time.Second+time.Millisecond {
+			t.Errorf("draining took %s", took)
+		}
+		checkSpread(t, back, len(clients))
+	})
+}
+
+// leave follows the stream to its end and tells when its reader is back.
+func (c *client) leave(began time.Time) time.Duration {
+	c.expect("bye", "")
+	c.expect("closed", "")
+	wait, err := strconv.Atoi(<-c.retry)
+	if err != nil {
+		c.t.Error(err)
+	}
+	return time.Since(began) + time.Duration(wait)*time.Millisecond
+}
+
+// checkSpread wants reconnects over five seconds, and no second with more than
+// twice its share of them.
+func checkSpread(t *testing.T, back <-chan time.Duration, n int) {
+	t.Helper()
+	seconds := map[int]int{}
+	first, last := time.Hour, time.Duration(0)
+	for range n {
+		d := <-back
+		first, last = min(first, d), max(last, d)
+		seconds[int(d/time.Second)]++
+	}
+	if last-first < 5*time.Second || last > 7*time.Second {
+		t.Errorf("readers come back from %s to %s", first, last)
+	}
+	for s, readers := range seconds {
+		if readers > 2*n/5 {
+			t.Errorf("%d of %d readers come back in second %d", readers, n, s)
+		}
+	}
+}
+
+// Who comes to a node that is leaving is sent on, to come back when it has left.
+func TestDrain_TurnsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := startHub(t, newMemoryLog(), roomy)
+		for range 100 {
+			follow(t, h, Position{}).expect("hello", "0")
+		}
+		began := time.Now()
+		drained := make(chan struct{})
+		go func() { h.Drain(t.Context()); close(drained) }()
+		<-h.draining
+		c := follow(t, h, Position{})
+		c.expect("closed", "")
+		wait, err := strconv.Atoi(<-c.retry)
+		if back := time.Since(began) + time.Duration(wait)*time.Millisecond; err != nil || back < 5*time.Second || back > 7*time.Second {
+			t.Errorf("a new reader is to come back %s after the drain began: %v", back, err)
+		}
+		<-drained
+	})
+}
