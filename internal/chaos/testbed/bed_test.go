@@ -3,9 +3,13 @@
 package testbed_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,15 +48,39 @@ func TestBed_FrozenStandby(t *testing.T) {
 	s.do("freeze", s.Standby().Freeze())
 	begun := time.Now()
 	status, answer := s.publish("Frozen", "key-frozen-0000001")
-	if took := time.Since(begun); status != http.StatusServiceUnavailable || took > 5*time.Second {
+	took := time.Since(begun)
+	if status != http.StatusServiceUnavailable || took > 5*time.Second {
 		t.Errorf("after %v: %d %s", took, status, answer)
 	}
+	t.Logf("refused after %v", took)
 	s.do("thaw", s.Standby().Thaw())
 	s.do("await the standby", s.AwaitStandby(s.ctx))
 	s.insist("Frozen", "key-frozen-0000001")
 	if got := s.titles(); len(got) != 1 {
 		t.Error(got)
 	}
+}
+
+// TestBed_FailoverLosesWithoutConfirmation is what an asynchronous standby can do.
+func TestBed_FailoverLosesWithoutConfirmation(t *testing.T) {
+	t.Parallel()
+	s := start(t, testbed.Config{Nodes: 1, Standby: true})
+	s.insist("Kept", "key-kept-00000001")
+	s.do("catch up", s.AwaitCopied(s.ctx))
+	link := s.Primary().Replication
+	link.Set(netfault.Partition)
+	s.insist("Lost", "key-lost-00000001")
+	s.do("fail over", s.Failover(s.ctx))
+	link.Clear()
+	s.insist("After", "key-after-0000001")
+	if got := strings.Join(s.titles(), ", "); got != "After, Kept" {
+		t.Error(got)
+	}
+	versions, err := s.Versions(s.ctx)
+	if err != nil || !strings.Contains(versions, "PostgreSQL 1") {
+		t.Error(versions, err)
+	}
+	t.Log(versions)
 }
 
 func TestBed_CutReplicationHoldsCommits(t *testing.T) {
@@ -127,13 +155,56 @@ func TestBed_NodeEndsAndStarts(t *testing.T) {
 	s.do("ready", n.WaitReady(s.ctx))
 }
 
-// TestStart_FailsAndLeavesNothing has a program that is none.
+// TestStart_FailsAndLeavesNothing has a program that is none, and one that never
+// is ready before it is too late.
 func TestStart_FailsAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	bed, err := testbed.Start(t.Context(), testbed.Config{Dir: openDir(t) + "/bed", Binary: "/bin/false", Nodes: 1})
-	if err == nil || bed != nil {
-		t.Fatal("a bed of nothing starts")
+	slow := filepath.Join(t.TempDir(), "slow")
+	if err := os.WriteFile(slow, []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755); err != nil {
+		t.Fatal(err)
 	}
+	for name, program := range map[string]string{"ends": "/bin/false", "hangs": slow} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			dir := openDir(t) + "/bed"
+			go cancelWhenRunning(ctx, cancel, dir)
+			bed, err := testbed.Start(ctx, testbed.Config{Dir: dir, Binary: program, Nodes: 2, Standby: true})
+			if err == nil || bed != nil {
+				t.Fatal("a bed of nothing starts")
+			}
+			t.Log(err)
+			if left := runningIn(t, dir); left != "" {
+				t.Errorf("still there:\n%s", left)
+			}
+		})
+	}
+}
+
+// cancelWhenRunning ends a start when its nodes run, of which log files tell.
+func cancelWhenRunning(ctx context.Context, cancel func(), dir string) {
+	for ctx.Err() == nil {
+		if _, err := os.Stat(filepath.Join(dir, "node-2.log")); err == nil {
+			cancel()
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// runningIn lists the processes whose arguments name a directory.
+func runningIn(t *testing.T, dir string) (list string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,args=").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, dir) {
+			list += line
+		}
+	}
+	return list
 }
 
 func TestBed_DumpAndRestore(t *testing.T) {

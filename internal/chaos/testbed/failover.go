@@ -137,6 +137,20 @@ func (b *Bed) AwaitStandby(ctx context.Context) error {
 	return b.Primary().awaitStandby(ctx, standby, state)
 }
 
+// AwaitCopied returns when the standby has all that was committed before the
+// call.
+func (b *Bed) AwaitCopied(ctx context.Context) error {
+	standby := b.Standby()
+	if standby == nil {
+		return errors.New("there is no standby")
+	}
+	var position string
+	if err := b.Primary().query(ctx, "SELECT pg_current_wal_lsn()::text", &position); err != nil {
+		return err
+	}
+	return standby.await(ctx, fmt.Sprintf("SELECT pg_last_wal_replay_lsn() >= '%s'", position))
+}
+
 func (s *Server) awaitStandby(ctx context.Context, standby *Server, state string) error {
 	return s.await(ctx, fmt.Sprintf(
 		"SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = '%s' AND state = 'streaming' AND sync_state = '%s')",

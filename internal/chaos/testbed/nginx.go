@@ -190,7 +190,7 @@ func (f *front) waitUp(ctx context.Context, port int) error {
 			return conn.Close()
 		}
 		if !f.proc.running() {
-			return fmt.Errorf("nginx has ended: %s", f.tail())
+			return fmt.Errorf("nginx does not run: %w (%s)", f.proc.ending(), f.tail())
 		}
 		if pause(ctx) != nil {
 			return fmt.Errorf("nginx does not answer: %w: %s", err, f.tail())

@@ -88,8 +88,8 @@ func (n *Node) unlink() {
 // URL is where clients connect, through the node's proxy.
 func (n *Node) URL() string { return "http://" + n.Client.Addr() }
 
-// direct is where the node itself listens.
-func (n *Node) direct() string { return "http://" + address(n.port) }
+// Direct is where the node itself listens, past its proxy.
+func (n *Node) Direct() string { return "http://" + address(n.port) }
 
 // PID is 0 when the node does not run.
 func (n *Node) PID() int {
@@ -203,7 +203,7 @@ func (n *Node) WaitReady(ctx context.Context) error {
 			return nil
 		}
 		if !proc.running() {
-			return fmt.Errorf("node %d does not run: %s", n.Number, tail(n.Log()))
+			return fmt.Errorf("node %d does not run: %w (%s)", n.Number, proc.ending(), tail(n.Log()))
 		}
 		if pause(ctx) != nil {
 			return fmt.Errorf("node %d is not ready: %w (%s)", n.Number, err, tail(n.Log()))
@@ -212,7 +212,7 @@ func (n *Node) WaitReady(ctx context.Context) error {
 }
 
 func (n *Node) ready(ctx context.Context) error {
-	_, err := get(ctx, n.direct()+"/readyz")
+	_, err := get(ctx, n.Direct()+"/readyz")
 	return err
 }
 

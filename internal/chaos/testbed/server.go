@@ -203,7 +203,7 @@ func (s *Server) WaitUp(ctx context.Context) error {
 			return nil
 		}
 		if !proc.running() {
-			return fmt.Errorf("server %s has ended: %s", s.Name, s.tail())
+			return fmt.Errorf("server %s does not run: %w (%s)", s.Name, proc.ending(), s.tail())
 		}
 		if pause(ctx) != nil {
 			return fmt.Errorf("server %s takes no connections: %w (%s)", s.Name, err, s.tail())

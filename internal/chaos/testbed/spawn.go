@@ -112,6 +112,17 @@ func (p *process) running() bool {
 	}
 }
 
+// ending is how a process that does not run came to that.
+func (p *process) ending() error {
+	if p == nil {
+		return errors.New("it was never started")
+	}
+	if p.err == nil {
+		return errors.New("it has ended")
+	}
+	return p.err
+}
+
 // signal does nothing to a process that has ended.
 func (p *process) signal(sig syscall.Signal) {
 	if p.running() {

@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// limit is for each step, most of which take a second.
-const limit = 60 * time.Second
+// limit is for a whole test, most of which take a few seconds.
+const limit = 2 * time.Minute
 
 // binary is built once for all tests, in programDir.
 var binary = sync.OnceValues(func() (program string, err error) {
@@ -60,12 +60,12 @@ type setting struct {
 
 func start(t *testing.T, config testbed.Config) *setting {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
 	program, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
 	config.Dir, config.Binary = filepath.Join(openDir(t), "bed"), program
 	config.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	begun := time.Now()
