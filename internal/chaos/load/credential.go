@@ -101,20 +101,26 @@ func (k *credentials) round(ctx context.Context) {
 	}
 	streams := k.openStreams(ctx, token)
 	defer streams.end()
-	k.tryAll(ctx, []use{{token: token, standing: Valid}})
+	k.tryAll(ctx, []use{{token: token, standing: Valid}, k.forged(token), k.forged(token), k.forged(token)})
 	if !sleep(ctx, usePause+upTo(k.rnd, 2*usePause)) || !k.revoke(ctx, token) {
 		return
 	}
 	since := time.Now()
 	streams.revokedAt(since)
 	for time.Since(since) < k.Watch && ctx.Err() == nil {
-		uses := []use{{token: token, standing: Revoked, since: since}, {token: forge(k.rnd, token), standing: Forged}}
+		uses := []use{{token: token, standing: Revoked, since: since}, k.forged(token)}
 		for _, d := range k.Dead {
 			uses = append(uses, use{d.Token, d.Standing, d.Since})
 		}
 		k.tryAll(ctx, uses)
 		sleep(ctx, usePause)
 	}
+}
+
+// forged is a use of something like the token. While the token is good, all that
+// is wrong with it is what was changed.
+func (k *credentials) forged(token string) use {
+	return use{token: forge(k.rnd, token), standing: Forged}
 }
 
 func (k *credentials) mint(ctx context.Context) (token string, ok bool) {

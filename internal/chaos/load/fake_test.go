@@ -16,7 +16,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("dateline/internal/localpg.(*Cluster).keep"))
+}
 
 // fakeNode is a server whose answers a test writes. Requests are kept.
 type fakeNode struct {

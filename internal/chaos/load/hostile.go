@@ -11,6 +11,8 @@ import (
 type HostileConfig struct {
 	Readers int
 	Reader  ReaderConfig // How is Slow or Never; the name is the start of each reader's
+	// Address is what ReaderConfig.Address is, of each reader; nil says nothing.
+	Address func(reader int) string
 }
 
 // Hostile reads with many slow readers, or opens many streams that nobody reads,
@@ -25,6 +27,9 @@ func Hostile(ctx context.Context, c HostileConfig) error {
 	for i := range c.Readers {
 		one := c.Reader
 		one.Name = fmt.Sprintf("%s-%d", c.Reader.Name, i)
+		if c.Address != nil {
+			one.Address = c.Address(i)
+		}
 		all.Go(func() { errs[i] = Read(ctx, one) })
 	}
 	all.Wait()

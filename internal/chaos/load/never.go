@@ -3,9 +3,9 @@ package load
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"time"
@@ -45,7 +45,12 @@ func (r *reader) knock(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fmt.Fprintf(conn, "GET /api/v1/blogs/%s/stream?%s HTTP/1.1\r\nHost: %s\r\n\r\n", r.Blog, r.query(), base.Host); err != nil {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.route.url()+"/api/v1/blogs/"+r.Blog+"/stream?"+r.query(), http.NoBody)
+	if err == nil {
+		forwardedFor(req, r.Address)
+		err = req.Write(conn)
+	}
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}

@@ -41,8 +41,11 @@ type ReaderConfig struct {
 	Via    []int // nodes it uses, Front for the balancer; the first one first; none means all
 	Blog   string
 	Token  string // of an API token, for a draft; else ""
-	How    string // SSE when ""
-	Start  Start
+	// Address is what a proxy would say of the client, in X-Forwarded-For: nodes
+	// that believe it count the reader there. "" says nothing.
+	Address string
+	How     string // SSE when ""
+	Start   Start
 	// Leave is the mean time between two moments at which it leaves of its own
 	// will, to come back at once and maybe elsewhere; 0 is never.
 	Leave time.Duration
@@ -307,5 +310,13 @@ func (r *reader) get(ctx context.Context, rest, lastID string) (*http.Response, 
 	if r.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.Token)
 	}
+	forwardedFor(req, r.Address)
 	return r.http.Do(req)
+}
+
+// forwardedFor says which client a request is of, as a proxy does.
+func forwardedFor(req *http.Request, address string) {
+	if address != "" {
+		req.Header.Set("X-Forwarded-For", address)
+	}
 }

@@ -23,6 +23,8 @@ type StormConfig struct {
 	Readers int
 	Behind  int64         // how many events they missed; their cursor is the log's end less this
 	Within  time.Duration // over which they come; 1 s when 0
+	// Address is what ReaderConfig.Address is, of each reader; nil says nothing.
+	Address func(reader int) string
 }
 
 // StormResult tells how a storm went.
@@ -72,20 +74,32 @@ func Storm(ctx context.Context, c StormConfig) (StormResult, error) {
 	var all sync.WaitGroup
 	for i := range c.Readers {
 		at, delay := r.via[i%len(r.via)], upTo(rnd, s.Within)
-		all.Go(func() { s.reader(ctx, c.Target.url(at), delay) })
+		one := stormReader{storm: s, base: c.Target.url(at), cursor: s.from}
+		if c.Address != nil {
+			one.address = c.Address(i)
+		}
+		all.Go(func() { one.run(ctx, delay) })
 	}
 	all.Wait()
 	return s.sum(time.Since(began)), ctx.Err()
 }
 
-// reader comes after a moment and again until it is whole.
-func (s *storm) reader(ctx context.Context, base string, delay time.Duration) {
+// stormReader is one of them.
+type stormReader struct {
+	*storm
+	base    string // of URLs
+	address string
+	cursor  int64
+}
+
+// run comes after a moment and again until the reader is whole.
+func (s *stormReader) run(ctx context.Context, delay time.Duration) {
 	if !sleep(ctx, delay) {
 		return
 	}
-	came, cursor := time.Now(), s.from
+	came := time.Now()
 	for {
-		retry, err := s.catchUp(ctx, base, &cursor)
+		retry, err := s.catchUp(ctx)
 		switch {
 		case err == nil:
 			s.whole(time.Since(came))
@@ -119,17 +133,18 @@ var errWrong = errors.New("not the next event")
 
 // catchUp reads one stream until the reader is whole, or says why it is not and
 // when to come again.
-func (s *storm) catchUp(ctx context.Context, base string, cursor *int64) (retry time.Duration, err error) {
+func (s *stormReader) catchUp(ctx context.Context) (retry time.Duration, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := watch(defaultSilence, cancel)
 	defer w.stop()
 	retry = firstPause // until the stream tells another time
-	url := fmt.Sprintf("%s/api/v1/blogs/%s/stream?after=%d&epoch=%s", base, s.Blog, *cursor, s.head.Epoch)
+	url := fmt.Sprintf("%s/api/v1/blogs/%s/stream?after=%d&epoch=%s", s.base, s.Blog, s.cursor, s.head.Epoch)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return retry, err
 	}
+	forwardedFor(req, s.address)
 	res, err := s.http.Do(req)
 	if err != nil {
 		return retry, err
@@ -139,13 +154,13 @@ func (s *storm) catchUp(ctx context.Context, base string, cursor *int64) (retry 
 		return retry, fmt.Errorf("status %d", res.StatusCode)
 	}
 	p := eventsource.NewParser(w.listen(res.Body))
-	err = s.follow(p, cursor)
+	err = s.follow(p)
 	return max(retry, time.Duration(p.Retry())*time.Millisecond), err
 }
 
 // follow reads events, which must be in order, up to the head.
-func (s *storm) follow(p *eventsource.Parser, cursor *int64) error {
-	for *cursor < s.head.LastSeq {
+func (s *stormReader) follow(p *eventsource.Parser) error {
+	for s.cursor < s.head.LastSeq {
 		e, err := p.Next()
 		if err != nil {
 			return err
@@ -155,11 +170,11 @@ func (s *storm) follow(p *eventsource.Parser, cursor *int64) error {
 		}
 		seq, err := strconv.ParseInt(e.ID, 10, 64)
 		switch {
-		case e.Name == history.Hello && seq == *cursor:
-		case err != nil || seq != *cursor+1 || e.Name == history.Hello || e.Name == history.Reset:
-			return fmt.Errorf("%s %s after %d: %w", e.Name, e.ID, *cursor, errWrong)
+		case e.Name == history.Hello && seq == s.cursor:
+		case err != nil || seq != s.cursor+1 || e.Name == history.Hello || e.Name == history.Reset:
+			return fmt.Errorf("%s %s after %d: %w", e.Name, e.ID, s.cursor, errWrong)
 		default:
-			*cursor = seq
+			s.cursor = seq
 		}
 	}
 	return nil
