@@ -15,10 +15,11 @@ import (
 
 // act is one part of a run: a bed of its own, clients, and what happens to them.
 type act struct {
-	name string
-	bed  func(*testbed.Config) // what is not as usual, or nil
-	crew func(*crew)           // the same
-	play func(ctx context.Context, r *run, s *stage) error
+	name     string
+	variants bool                  // it also starts the programs of F24 and F36
+	bed      func(*testbed.Config) // what is not as usual, or nil
+	crew     func(*crew)           // the same
+	play     func(ctx context.Context, r *run, s *stage) error
 }
 
 // result is what came of an act.

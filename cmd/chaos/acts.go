@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +34,8 @@ func (l limits) reached(since time.Time, posts, faults, rounds int) bool {
 
 // mixed injects what a plan of the seed deals.
 func mixed(name string, l limits, p pace) act {
-	return act{name: name, play: func(ctx context.Context, r *run, s *stage) error {
+	variants := l.only == "" || slices.ContainsFunc(strings.Split(l.only, ","), func(id string) bool { return id == "F24" || id == "F36" })
+	return act{name: name, variants: variants, play: func(ctx context.Context, r *run, s *stage) error {
 		kinds, err := chosen(catalogue(), l.only)
 		if err != nil {
 			return err

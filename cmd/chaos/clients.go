@@ -20,7 +20,8 @@ type crew struct {
 	Rate       float64 // operations a second of each publisher; 0 is as fast as they are answered
 	Streams    int
 	Polls      int
-	Slow       int // readers that take few bytes a second, and log
+	Slow       int  // readers that take few bytes a second, and log
+	Steady     bool // readers stay, and all come through nginx
 }
 
 // readers is how many log what they see.
@@ -131,7 +132,7 @@ func (c *clients) read(ctx context.Context) {
 			How: how, Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
 			Via: c.stage.via(i), Calm: c.calm, Silence: 25 * time.Second, BytesPerSecond: 2000,
 		}
-		if i%3 == 0 {
+		if i%3 == 0 && !crew.Steady {
 			config.Leave = meanStay
 		}
 		c.readers.Go(func() error { return load.Read(ctx, config) })
@@ -146,6 +147,9 @@ func (s *stage) via(i int) []int {
 		first = 0
 	}
 	var via []int
+	if s.crew.Steady {
+		return []int{load.Front}
+	}
 	for n := first; n < places; n++ {
 		via = append(via, first+(n-first+i)%(places-first))
 	}

@@ -1,18 +1,19 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
 // profile is what a run is made of.
 type profile struct {
-	name string
-	crew crew
-	// variants builds the programs that F24 and F36 start besides.
-	variants bool
-	acts     []act
-	settle   time.Duration // between the end of the load and the last sample
-	sample   time.Duration // between samples
+	name   string
+	crew   crew
+	acts   []act
+	settle time.Duration // between the end of the load and the last sample
+	sample time.Duration // between samples
 	// goals that a run must reach besides having no violation; zero is none.
 	posts, faults, deliveries int
 }
@@ -35,10 +36,28 @@ var (
 // shortKinds are quick to lift and to recover from.
 const shortKinds = "F1,F2,F4,F5,F6,F7,F10,F11,F12,F13,F15,F16,F17,F18,F20,F21,F22,F26,F27,F28,F29,F32,F33,F35,F37,F39,F41,F42,F43"
 
-// profileOf gives a profile by its name.
-func profileOf(o options) profile {
+// profileOf gives the profile that options ask for.
+func profileOf(o options) (profile, error) {
+	p := named(o)
+	if o.Acts == "" {
+		return p, nil
+	}
+	all := p.acts
+	p.acts, p.posts, p.faults, p.deliveries = nil, 0, 0, 0
+	for name := range strings.SplitSeq(o.Acts, ",") {
+		i := slices.IndexFunc(all, func(a act) bool { return a.name == name })
+		if i < 0 {
+			return p, fmt.Errorf("--acts: profile %s has no act %q", p.name, name)
+		}
+		p.acts = append(p.acts, all[i])
+	}
+	return p, nil
+}
+
+// named gives a profile by its name.
+func named(o options) profile {
 	if o.Only != "" {
-		return profile{name: o.Profile, crew: ciCrew, variants: true, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{only: o.Only, rounds: 20}, steadily)}}
+		return profile{name: o.Profile, crew: ciCrew, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{only: o.Only, rounds: 20}, steadily)}}
 	}
 	switch o.Profile {
 	case "short":
@@ -46,17 +65,17 @@ func profileOf(o options) profile {
 			mixed("mixed", limits{only: shortKinds, lasts: 30 * time.Second, faults: 15}, briskly),
 		}}
 	case "ci":
-		return profile{name: "ci", crew: ciCrew, variants: true, settle: 15 * time.Second, sample: time.Second, acts: []act{
+		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
 			mixed("mixed", limits{lasts: 6 * time.Minute}, steadily),
 			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(),
 		}}
 	case "soak":
-		return profile{name: "soak", crew: soakCrew, variants: true, settle: time.Minute, sample: 10 * time.Second, acts: []act{
+		return profile{name: "soak", crew: soakCrew, settle: time.Minute, sample: 10 * time.Second, acts: []act{
 			mixed("soak", limits{lasts: o.For}, slowly),
 		}}
 	}
 	return profile{
-		name: "full", crew: fullCrew, variants: true, settle: time.Minute, sample: 2 * time.Second,
+		name: "full", crew: fullCrew, settle: time.Minute, sample: 2 * time.Second,
 		posts: 100_000, faults: 300, deliveries: 10_000_000,
 		acts: []act{
 			mixed("mixed", limits{posts: 80_000, faults: 300}, steadily),

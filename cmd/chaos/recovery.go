@@ -35,7 +35,9 @@ var trials = []trial{
 
 // recovery measures how long readers wait for the next event after each fault.
 func recovery(tries int) act {
-	return act{name: "recovery", play: func(ctx context.Context, r *run, s *stage) error {
+	steady := func(c *crew) { c.Steady = true }
+	return act{name: "recovery", crew: steady, play: func(ctx context.Context, r *run, s *stage) error {
+		s.warm(ctx)
 		random := rand.New(rand.NewPCG(r.seed, seedOfRecovery))
 		for _, t := range trials {
 			r.say("recovery: %s, %d times", t.name, tries)

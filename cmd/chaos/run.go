@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,14 +65,18 @@ func runProfile(ctx context.Context, o options, out io.Writer) error {
 }
 
 func newRun(ctx context.Context, o options, out io.Writer) (r *run, err error) {
-	r = &run{seed: o.Seed, profile: profileOf(o), out: out, began: time.Now()}
+	p, err := profileOf(o)
+	if err != nil {
+		return nil, err
+	}
+	r = &run{seed: o.Seed, profile: p, out: out, began: time.Now()}
 	if r.dir, err = runDir(o.Dir); err != nil {
 		return nil, err
 	}
 	if r.binary, err = testbed.Build(ctx, r.dir); err != nil {
 		return nil, err
 	}
-	if r.profile.variants {
+	if slices.ContainsFunc(r.profile.acts, func(a act) bool { return a.variants }) {
 		if r.variant, err = broken.Build(ctx, r.dir); err != nil {
 			return nil, err
 		}
