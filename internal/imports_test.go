@@ -32,6 +32,8 @@ var mayImport = map[string][]string{
 	"internal/demo":          {"internal/liveblog"},
 	"internal/eventsource":   {},
 
+	"internal/eventsource/conformance": {},
+
 	"internal/chaos/history":  {},
 	"internal/chaos/check":    {"internal/chaos/history"},
 	"internal/chaos/netfault": {},
@@ -56,7 +58,7 @@ var mayImport = map[string][]string{
 }
 
 // testsOnly are packages that no program may contain, but testpg.
-var testsOnly = []string{"internal/pgtest", "internal/browsertest", "internal/eventsource", "internal/chaos/testbed"}
+var testsOnly = []string{"internal/pgtest", "internal/browsertest", "internal/eventsource", "internal/eventsource/conformance", "internal/chaos/testbed"}
 
 // floors are the oldest versions without a known hole, or that we rely on.
 var floors = map[string]string{

@@ -213,8 +213,7 @@ const swap = page => {
 
 /** @param {string} type @param {Post & Blog} data */
 const receive = (type, data) => {
-  if (data.seq <= seq) return
-  if (data.seq > seq + 1) return reload()
+  if (data.seq !== seq + 1) return data.seq > seq && reload()
   main.dataset.lastSeq = seq = data.seq
   resets = 0
   if (type === 'blog') showBlog(data)

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,6 +57,115 @@ func TestE2E_Drain(t *testing.T) {
 	t.Logf("%d streams left and %d views were stored within %v of SIGTERM", streams, accepted, took.Round(time.Millisecond))
 }
 
+// TestE2E_DrainingNodeServesOn asks a node that is leaving for everything. It
+// says so, refuses nobody who has something to store, and sends readers on.
+func TestE2E_DrainingNodeServesOn(t *testing.T) {
+	t.Parallel()
+	d := newDraining(t)
+	wait := d.poll()
+	d.signal()
+	began := time.Now()
+	if a := <-wait; a.status != http.StatusOK || time.Since(began) > 2*time.Second {
+		t.Errorf("a long poll that waited: %d after %v", a.status, time.Since(began))
+	}
+	a, err := d.robot.call(t.Context(), http.MethodGet, d.node.url+"/api/v1/blogs/leaving/events?after=0&wait=20", nil)
+	if err != nil || a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+		t.Errorf("a new long poll: %d %v %v", a.status, a.header, err)
+	}
+	late := &sseReader{client: newClient(), slug: "leaving", query: url.Values{"after": {"0"}}}
+	if err := late.follow(t.Context(), d.node.url, isEnd); !errors.Is(err, errEnded) || len(late.log) != 0 {
+		t.Errorf("a new reader got %+v %v", late.log, err)
+	}
+	published := 0
+	tick := time.NewTicker(20 * time.Millisecond) // below the rate that one client may have
+	defer tick.Stop()
+	for ; ; published++ {
+		<-tick.C
+		a, err := d.robot.call(t.Context(), http.MethodPost, d.node.url+"/api/v1/blogs/leaving/posts", map[string]any{"title": "Late"})
+		if err != nil {
+			break
+		}
+		if a.status != http.StatusCreated {
+			t.Errorf("publishing: %d %s", a.status, a.body)
+		}
+	}
+	<-d.node.exited
+	d.node.noPanic()
+	if stored := number(t, d.dsn, `SELECT count(*) FROM posts`); d.node.err != nil || stored != int64(published) || published == 0 {
+		t.Errorf("%d posts were acknowledged, %d are stored; the node ended with %v", published, stored, d.node.err)
+	}
+	t.Logf("%d posts were published within %v of SIGTERM", published, time.Since(began).Round(time.Millisecond))
+}
+
+// TestE2E_SecondSignalKills wants an operator in a hurry to be obeyed.
+func TestE2E_SecondSignalKills(t *testing.T) {
+	t.Parallel()
+	d := newDraining(t)
+	d.signal()
+	began := time.Now()
+	if err := d.node.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-d.node.exited
+	if took := time.Since(began); took > 2*time.Second || d.node.err == nil {
+		t.Errorf("the node ended after %v with %v", took, d.node.err)
+	}
+}
+
+// draining is a node with readers, so many that it takes five seconds to leave.
+type draining struct {
+	t     *testing.T
+	dsn   string
+	node  *process
+	robot *robot
+}
+
+func newDraining(t *testing.T) *draining {
+	t.Helper()
+	d := &draining{t: t, dsn: pgtest.DSN(t)}
+	d.node, d.robot = startProcess(t, d.dsn), newRobot(t, d.dsn)
+	d.robot.newBlog(t, d.node.url, "leaving")
+	for range 60 {
+		res, err := newClient().Get(d.node.url + "/api/v1/blogs/leaving/stream")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go io.Copy(io.Discard, res.Body)
+		t.Cleanup(func() { res.Body.Close() })
+	}
+	return d
+}
+
+// poll waits for events in the background, and for certain by the time it returns.
+func (d *draining) poll() <-chan answer {
+	d.t.Helper()
+	before := d.node.usage(d.t).files
+	out := make(chan answer, 1)
+	poller := &robot{client: newClient(), token: d.robot.token}
+	go func() {
+		a, _ := poller.call(d.t.Context(), http.MethodGet, d.node.url+"/api/v1/blogs/leaving/events?wait=25", nil)
+		out <- a
+	}()
+	eventually(d.t, startLimit, "the long poll is there", func() bool { return d.node.usage(d.t).files > before })
+	return out
+}
+
+// signal asks the node to leave and returns when it says that it is leaving.
+func (d *draining) signal() {
+	d.t.Helper()
+	if err := d.node.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		d.t.Fatal(err)
+	}
+	eventually(d.t, startLimit, "the node says that it is leaving", func() bool {
+		res, err := http.Get(d.node.url + "/readyz")
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusServiceUnavailable && res.Close
+	})
+}
+
 func followToEnd(ctx context.Context, r *sseReader, node string, opened *atomic.Int64) error {
 	err := r.follow(ctx, node, func(e sseEvent) bool {
 		if e.name == "post" {
@@ -96,12 +208,17 @@ func sendBeacons(t *testing.T, node, slug, post string, n int) (accepted int64) 
 func checkGoodbyes(t *testing.T, readers []*sseReader) {
 	t.Helper()
 	waits := map[int]bool{}
+	var back []time.Time
 	for i, r := range readers {
 		last, first := r.log[len(r.log)-1], r.log[0]
 		if last.name != "bye" || last.retry < 200 || last.retry >= 2000 || first.retry < 500 || first.retry >= 2000 {
 			t.Errorf("reader %d: first %+v, last %+v", i, first, last)
 		}
 		waits[last.retry] = true
+		back = append(back, last.at.Add(time.Duration(last.retry)*time.Millisecond))
+	}
+	if over := slices.MaxFunc(back, time.Time.Compare).Sub(slices.MinFunc(back, time.Time.Compare)); over < 5*time.Second {
+		t.Errorf("%d readers come back within %v", len(readers), over)
 	}
 	if len(waits) < len(readers)/2 {
 		t.Errorf("%d readers were told only %d different waits", len(readers), len(waits))

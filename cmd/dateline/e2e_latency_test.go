@@ -18,7 +18,7 @@ import (
 
 // crowd are readers of one node, each on a socket of its own.
 type crowd struct {
-	t       *testing.T
+	t       testing.TB
 	url     string
 	mu      sync.Mutex
 	first   spread // to the first byte of each stream

@@ -58,9 +58,17 @@ type process struct {
 // The node is killed when the test ends, if it still runs.
 func startProcess(t testing.TB, dsn string, args ...string) *process {
 	t.Helper()
+	return startAs(t, os.Args[:1], dsn, args...)
+}
+
+// startAs is startProcess for a program that is started by a command.
+func startAs(t testing.TB, command []string, dsn string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, data: filepath.Join(t.TempDir(), "data"), log: &lockedBuffer{}, exited: make(chan struct{})}
-	all := []string{"serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--log-format=json", "--database-url=" + dsn, "--data-dir=" + p.data}
-	p.cmd = exec.Command(os.Args[0], append(all, args...)...)
+	all := slices.Concat(command, []string{
+		"serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--log-format=json", "--database-url=" + dsn, "--data-dir=" + p.data,
+	}, args)
+	p.cmd = exec.Command(all[0], all[1:]...)
 	p.cmd.Env = append(foreign(os.Environ()), asProgram+"=1")
 	p.cmd.Stderr = p.log
 	if _, err := p.cmd.StdinPipe(); err != nil { // stays open as long as this process

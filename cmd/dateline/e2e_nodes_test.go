@@ -273,20 +273,20 @@ func (m *many) check(w truth, readers []*sseReader) {
 		events += len(r.log)
 		connects += r.connects
 	}
-	m.t.Logf("from commit to reader: %s", m.delays(readers))
+	m.t.Logf("from commit to reader: %s", delays(m.t, m.dsn, readers))
 	m.t.Logf("attempts %d, cut off %d, replayed %d; %d readers connected %d times and got %d events; %d faults",
 		m.attempts.Load(), m.lost.Load(), m.replayed.Load(), len(readers), connects, events, m.faults.Load())
 }
 
 // delays tells how long events took from their commit to a reader who was
 // there; those who came later are left out.
-func (m *many) delays(readers []*sseReader) spread {
+func delays(t testing.TB, dsn string, readers []*sseReader) spread {
 	type row struct {
 		Seq int64
 		At  time.Time
 	}
 	at := map[string]time.Time{}
-	for _, r := range query[row](m.t, m.dsn, `SELECT seq, at FROM events`) {
+	for _, r := range query[row](t, dsn, `SELECT seq, at FROM events`) {
 		at[fmt.Sprint(r.Seq)] = r.At
 	}
 	var out spread

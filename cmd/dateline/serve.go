@@ -31,8 +31,8 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; stop the other program or choose another --listen", c.Listen, err)
 	}
-	defer main.Close()
-	c.Listen = main.Addr().String() // tells the port when it was left to the system
+	defer func() { _ = main.Close() }() // the server has closed it, unless it never began
+	c.Listen = main.Addr().String()     // tells the port when it was left to the system
 	db, err := openMigrated(ctx, c)
 	if err != nil {
 		return err

@@ -24,14 +24,14 @@ const (
 	Closed
 )
 
-// Refusal is an answer that ends an event source for good: another status than
+// RefusedError is an answer that ends an event source for good: another status than
 // 200, or another type than text/event-stream.
-type Refusal struct {
+type RefusedError struct {
 	Status      int
 	ContentType string
 }
 
-func (r *Refusal) Error() string {
+func (r *RefusedError) Error() string {
 	return fmt.Sprintf("eventsource: the answer is %d %q", r.Status, r.ContentType)
 }
 
@@ -63,7 +63,7 @@ type Stream struct {
 	body   io.Closer
 }
 
-// Open connects once. The error is a *Refusal if the answer is one that forbids to try again.
+// Open connects once. The error is a *RefusedError if the answer is one that forbids to try again.
 func (c *Client) Open(ctx context.Context) (*Stream, error) {
 	req, err := c.request(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (c *Client) Open(ctx context.Context) (*Stream, error) {
 	}
 	if kind := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || !isEventStream(kind) {
 		res.Body.Close()
-		return nil, &Refusal{Status: res.StatusCode, ContentType: kind}
+		return nil, &RefusedError{Status: res.StatusCode, ContentType: kind}
 	}
 	p := NewParser(res.Body)
 	p.SetLastID(c.LastID)
@@ -125,11 +125,13 @@ func (s *Stream) Next() (Event, error) {
 }
 
 // Close ends the stream.
-func (s *Stream) Close() error { return s.body.Close() }
+func (s *Stream) Close() {
+	_ = s.body.Close() // what it could tell is known: the stream is of no more use
+}
 
 // Follow opens the stream, calls on for each event, and reconnects after the
 // reconnection time whenever it ends or breaks. It returns nil when on returns
-// ErrStop, and otherwise on's error, the *Refusal, or the context's error.
+// ErrStop, and otherwise on's error, the *RefusedError, or the context's error.
 func (c *Client) Follow(ctx context.Context, on func(Event) error) error {
 	for {
 		err := c.once(ctx, on)
@@ -171,7 +173,7 @@ func (s *stopped) Unwrap() error { return s.error }
 
 // final is the error that ends Follow, or nil if it may reconnect.
 func (c *Client) final(ctx context.Context, err error) error {
-	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
+	if refusal := (*RefusedError)(nil); errors.As(err, &refusal) {
 		return err
 	}
 	if stop := (*stopped)(nil); errors.As(err, &stop) {

@@ -74,7 +74,7 @@ func TestClient_Follow(t *testing.T) {
 		got = append(got, e.ID+" "+string(e.Data))
 		return nil
 	})
-	if refusal, ok := errors.AsType[*eventsource.Refusal](err); !ok || refusal.Status != http.StatusNoContent {
+	if refusal, ok := errors.AsType[*eventsource.RefusedError](err); !ok || refusal.Status != http.StatusNoContent {
 		t.Error(err)
 	}
 	if fmt.Sprint(got) != "[3 a 3 b]" || fmt.Sprint(states) != "[1 0 0 1 0 2]" {

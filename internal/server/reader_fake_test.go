@@ -15,16 +15,19 @@ import (
 
 // scripted is the product's pages with a stream that does what a test says.
 type scripted struct {
-	t       testing.TB
-	f       *fakePages
-	render  *Renderer
-	url     string
-	conns   chan *conn // each new stream
-	polls   chan string
-	beacons chan string
-	refuse  atomic.Int32 // how many of the next streams get 503
-	mute    atomic.Bool  // streams open, but no byte comes
-	vanish  func()       // nobody answers at the address any more
+	t        testing.TB
+	f        *fakePages
+	render   *Renderer
+	url      string
+	conns    chan *conn // each new stream
+	polls    chan string
+	beacons  chan string
+	refuse   atomic.Int32      // how many of the next streams get 503
+	answers  chan http.Handler // what the next requests for a stream get instead of one
+	refusals chan http.Handler // what the next polls get instead of events
+	mute     atomic.Bool       // streams open, but no byte comes
+	vanish   func()            // nobody answers at the address any more
+	mux      *http.ServeMux
 }
 
 // conn is one open stream.
@@ -38,8 +41,11 @@ type conn struct {
 
 func newScripted(t testing.TB, f *fakePages) *scripted {
 	page := newPageServer(t, f)
-	s := &scripted{t: t, f: f, render: page.render, conns: make(chan *conn, 20), polls: make(chan string, 20), beacons: make(chan string, 20)}
 	mux := http.NewServeMux()
+	s := &scripted{
+		t: t, f: f, render: page.render, mux: mux,
+		conns: make(chan *conn, 20), answers: make(chan http.Handler, 20), refusals: make(chan http.Handler, 20), polls: make(chan string, 20), beacons: make(chan string, 20),
+	}
 	mux.Handle("/", page.Handler())
 	mux.HandleFunc("GET /api/v1/blogs/{slug}/stream", s.stream)
 	mux.HandleFunc("GET /api/v1/blogs/{slug}/events", s.poll)
@@ -61,6 +67,12 @@ func (s *scripted) stream(w http.ResponseWriter, r *http.Request) {
 	if s.refuse.Add(-1) >= 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
+	}
+	select {
+	case answer := <-s.answers:
+		answer.ServeHTTP(w, r)
+		return
+	default:
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	_ = http.NewResponseController(w).Flush()
@@ -87,6 +99,13 @@ func (s *scripted) stream(w http.ResponseWriter, r *http.Request) {
 func (s *scripted) poll(w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.polls <- r.URL.RawQuery:
+	default:
+	}
+	select {
+	case refusal := <-s.refusals:
+		w.Header().Set("Cache-Control", "no-store") // as on all that says nothing else: a browser keeps a 410 for ever
+		refusal.ServeHTTP(w, r)
+		return
 	default:
 	}
 	after := r.URL.Query().Get("after")

@@ -1,10 +1,15 @@
 package stream
 
 import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"dateline/internal/liveblog"
 )
 
 func TestDrainWindow(t *testing.T) {
@@ -94,4 +99,31 @@ func TestDrain_TurnsAway(t *testing.T) {
 		}
 		<-drained
 	})
+}
+
+// A proxy that has other nodes is told so that it asks one of them at once.
+func TestDrain_SendsProxiesOn(t *testing.T) {
+	t.Parallel()
+	h := startHub(t, newMemoryLog(), roomy)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	r.Header.Set(otherNodes, "yes")
+	h.Drain(t.Context())
+	w := httptest.NewRecorder()
+	h.Serve(w, r, Request{BlogID: blogA, Address: "192.0.2.1"})
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("a proxy got %d", w.Code)
+	}
+}
+
+// Long polls come one after the other: a node that leaves must not answer them
+// at once with nothing, again and again.
+func TestDrain_RefusesPolls(t *testing.T) {
+	t.Parallel()
+	h := startHub(t, newMemoryLog(), roomy)
+	h.Drain(t.Context())
+	_, err := h.Poll(t.Context(), Request{BlogID: blogA}, 20*time.Second, 100)
+	var p *liveblog.Problem
+	if !errors.As(err, &p) || p.Code != "draining" || p.RetryAfter <= 0 || !errors.Is(err, liveblog.ErrUnavailable) {
+		t.Errorf("got %#v", err)
+	}
 }

@@ -1,18 +1,17 @@
 package stream
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"dateline/internal/eventsource"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -251,26 +250,22 @@ func follow(t testing.TB, h *Hub, p Position) *client {
 
 func (c *client) read(r io.Reader) {
 	defer close(c.messages)
-	var m message
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ": ")
-		switch field {
-		case "":
-			if m != (message{}) {
-				c.messages <- m
-			}
-			m = message{}
-		case "event":
-			m.name = value
-		case "id":
-			m.id = value
-		case "data":
-			m.data = value
-		case "retry":
-			c.retry <- value
+	p := eventsource.NewParser(r)
+	retry := eventsource.NoRetry
+	for {
+		e, err := p.Next()
+		if p.Retry() != retry {
+			retry = p.Retry()
+			c.retry <- fmt.Sprint(retry)
 		}
+		if err != nil {
+			return
+		}
+		m := message{name: e.Name, data: string(e.Data)}
+		if e.HasID {
+			m.id = e.ID
+		}
+		c.messages <- m
 	}
 }
 

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strconv"
 
 	"dateline/internal/liveblog"
@@ -37,8 +38,14 @@ type Frame struct {
 	at      int64 // Unix nanoseconds of the commit
 }
 
-// newFrame renders an event once, for all.
-func newFrame(ev liveblog.Event, encode Encode) (*Frame, error) {
+// newFrame renders an event once, for all. A text that makes the rendering panic
+// keeps its own blog waiting; it must not end the node, and then the next one.
+func newFrame(ev liveblog.Event, encode Encode) (f *Frame, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			f, err = nil, fmt.Errorf("render event %d of blog %s: panic: %v\n%s", ev.Seq, ev.BlogID, p, debug.Stack())
+		}
+	}()
 	name, data, err := encode(ev)
 	if err != nil {
 		return nil, err

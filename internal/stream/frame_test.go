@@ -1,9 +1,12 @@
 package stream
 
 import (
-	"strings"
+	"encoding/json"
+	"fmt"
+	"math"
 	"testing"
 
+	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -29,17 +32,52 @@ func TestServe_BytesOfAStream(t *testing.T) {
 	}
 }
 
+// FuzzAppendEvent reads a frame of any text with a parser made from the
+// specification: it is one event, which says what was meant.
 func FuzzAppendEvent(f *testing.F) {
 	f.Add("text\n\r\x00", int64(1))
+	for _, text := range conformance.Texts() {
+		if len(text.Text) < 1000 { // mutations of more are slow
+			f.Add(text.Text, int64(7))
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string, seq int64) {
+		seq &= math.MaxInt64 // the log counts from 1
 		post := &liveblog.Post{Text: text, Status: liveblog.PostPublished}
 		frame, err := newFrame(liveblog.Event{Seq: seq, Type: liveblog.EventPost, Post: post}, encodeText)
 		if err != nil {
 			t.Fatal(err)
 		}
-		body := strings.TrimSuffix(string(frame.SSE), "\n\n")
-		if strings.Count(body, "\n") != 2 || strings.ContainsAny(body, "\r\x00") {
-			t.Errorf("%q is not one event", frame.SSE)
+		events, _ := parse(t, frame.SSE)
+		want := conformance.Message{Name: "post", ID: fmt.Sprint(seq), Data: string(frame.Data)}
+		var data struct{ Text string }
+		if len(events) != 1 || events[0] != want || json.Unmarshal(frame.Data, &data) != nil || data.Text != string([]rune(text)) {
+			t.Errorf("%q is %q", frame.SSE, events)
 		}
 	})
+}
+
+// A post that can't be rendered holds up its own blog, not the node.
+func TestFrame_PanicOfTheRendererIsAnError(t *testing.T) {
+	log := newMemoryLog()
+	broken := true
+	h := startEncodingHub(t, log, roomy, func(ev liveblog.Event) (string, []byte, error) {
+		if broken {
+			panic("a bug in a template")
+		}
+		return encodeText(ev)
+	})
+	topic, err := h.topicOf(t.Context(), blogA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.publish(1)
+	if _, err := topic.history(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "a bug in a template") {
+		t.Errorf("got %v", err)
+	}
+	broken = false
+	c := follow(t, h, Position{HasAfter: true})
+	c.expect("hello", "0")
+	h.Wake(blogA, 1)
+	c.expect("post", "1")
 }

@@ -37,6 +37,9 @@ type BatchReset struct {
 // any, else as soon as there is one or after wait. While it waits it counts as a
 // stream for the limits.
 func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit int) (*Batch, error) {
+	if h.Draining() {
+		return nil, h.refusePoll(nameBye)
+	}
 	release, refusal := h.limits.acquire(req.BlogID, req.Address)
 	if refusal != "" {
 		return nil, h.refusePoll(refusal)
@@ -79,12 +82,15 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 }
 
 // refusePoll says why a long poll is not taken: because of its own client, or
-// because the node has no more room.
+// because the node has no more room or is leaving.
 func (h *Hub) refusePoll(refusal string) error {
 	h.metrics.Closed(refusal)
 	p := &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: "too_many_streams", Detail: "too many streams are open; come back later", RetryAfter: h.comeBack()}
-	if refusal == fullAddress {
+	switch refusal {
+	case fullAddress:
 		p.Err = liveblog.ErrTooMany
+	case nameBye:
+		p.Code, p.Detail = "draining", "the node is leaving; ask again"
 	}
 	return p
 }

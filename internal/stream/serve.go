@@ -44,12 +44,13 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 		return
 	}
 	defer release()
-	if !h.arrivals.admit(r.Context(), h.draining) {
-		h.turnAway(w, "storm")
+	admitted := h.arrivals.admit(r.Context(), h.draining)
+	if h.Draining() {
+		h.sendOn(w, r)
 		return
 	}
-	if h.Draining() {
-		h.turnAway(w, nameBye)
+	if !admitted {
+		h.turnAway(w, "storm")
 		return
 	}
 	t, err := h.enter(r.Context(), req.BlogID, 1)
@@ -88,6 +89,21 @@ func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
 	writeHead(w)
 	_, _ = w.Write(retryLine(milliseconds(h.comeBack()))) // the reader may be gone
 	h.metrics.Closed(reason)
+}
+
+// otherNodes is the header by which a proxy says that it asks another node when
+// this one answers 503; deploy/nginx.conf sets it.
+const otherNodes = "X-Other-Nodes"
+
+// sendOn answers a reader who comes to a node that is leaving. To a proxy that
+// counts connections such a node looks like the least busy one.
+func (h *Hub) sendOn(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(otherNodes) == "" {
+		h.turnAway(w, nameBye)
+		return
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+	h.metrics.Closed(nameBye)
 }
 
 // comeBack is how long a reader who was turned away should wait: a while, and
@@ -260,7 +276,7 @@ func (c *connection) write(buffers ...[]byte) error {
 		if err := c.extend(); err != nil {
 			return err
 		}
-		if _, err := c.w.Write(b); err != nil {
+		if _, err := c.w.Write(b); err != nil { //nolint:gosec // events are JSON in a stream of events, never a page
 			return err
 		}
 	}

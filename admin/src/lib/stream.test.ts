@@ -9,7 +9,14 @@ class FakeSource implements Source {
   addEventListener(type: string, f: (e: MessageEvent<string>) => void) { this.#listeners.push([type, f]) }
   close() { this.readyState = 2 }
   send(type: string, data: unknown = {}, id = '') {
-    for (const [t, f] of this.#listeners) if (t === type) f({ data: JSON.stringify(data), lastEventId: id } as MessageEvent<string>)
+    this.raw(type, JSON.stringify(data), id)
+  }
+  raw(type: string, data: string, id: string) {
+    for (const [t, f] of this.#listeners) if (t === type) f({ data, lastEventId: id } as MessageEvent<string>)
+  }
+  /** As a browser does: an error in a listener is reported and goes no further. */
+  broken(type: string, data: string, id: string) {
+    try { this.raw(type, data, id) } catch { /* reported */ }
   }
   post(seq: number) { this.send('post', { id: `p${seq}` }, String(seq)) }
   hello() { this.send('hello', { epoch: 'E', head: 0, from: 0 }) }
@@ -130,6 +137,38 @@ describe('numbers', () => {
     old.send('ping', { head: 12 })
     old.post(11)
     expect(applied).toEqual([])
+  })
+})
+
+describe('what no server should say', () => {
+  test.each([
+    ['post', '{"seq":', '10'], ['post', '', '10'], ['post', 'null', '10'], ['post', '{}', ''], ['update', '{}', '0'], ['update', '{}', '-1'],
+    ['post', '{"seq":', '11'], ['post', '', '11'],
+    ['ping', '', ''], ['ping', 'null', ''], ['ping', '{}', ''], ['ping', '{"head":"x"}', ''], ['ping', '{"head":-1}', ''],
+    ['views', '', ''], ['views', 'null', ''], ['views', '<html>', ''], ['hello', '', ''], ['bye', '', ''], ['message', '{"seq":99}', '99'],
+  ])('%s %s with the id %j does no harm', (type, data, id) => {
+    start()
+    last().hello()
+    last().broken(type, data, id)
+    last().post(11)
+    expect([applied.at(-1), stream.seq, sources.length, reload.mock.calls.length]).toEqual(['post p11', 11, 1, 0])
+  })
+
+  test.each([['1e9'], ['x'], ['12'], ['11.5'], ['Infinity']])('an event with the id %j is never applied', async (id) => {
+    start()
+    last().hello()
+    last().raw('post', '{}', id)
+    await settle()
+    expect([applied, reload.mock.calls.length, stream.seq]).toEqual([[], 1, 20])
+  })
+
+  test('an event that could not be read is missed with the next one', async () => {
+    start()
+    last().hello()
+    last().broken('post', '{"seq":', '11')
+    last().post(12)
+    await settle()
+    expect([applied, reload.mock.calls.length]).toEqual([[], 1])
   })
 })
 

@@ -12,7 +12,7 @@ const (
 var hearing = []Mutation{
 	{
 		Name: "no-poll", What: "nodes rely on the bell alone, and bells are lost",
-		Exposes: []string{"G5"}, Needs: []string{Nodes},
+		Exposes: []string{"G5"}, Needs: []string{Nodes, Stay},
 		Edits: []Edit{{listener, `
 			if err := l.look(ctx); err == nil {
 `, `
@@ -29,7 +29,7 @@ var hearing = []Mutation{
 	},
 	{
 		Name: "listen-late", What: "the heads are read before LISTEN, and not again",
-		Exposes: []string{"G5"}, Needs: []string{Nodes, Listener},
+		Exposes: []string{"G5"}, Needs: []string{Nodes, Stay, Listener},
 		Edits: []Edit{{listener, `
 			if err := l.look(ctx); err == nil {
 `, `
@@ -65,7 +65,7 @@ var hearing = []Mutation{
 	},
 	{
 		Name: "fetch-given-up", What: "after a fetch that failed the blog is never fetched again",
-		Exposes: []string{"G5"}, Needs: []string{Nodes, Outage},
+		Exposes: []string{"G5"}, Needs: []string{Nodes, Stay, Outage},
 		Edits: []Edit{{topic, `t.fetching, t.target = false, t.ring.head`, `t.fetching, t.target = broken("fetch-given-up"), t.ring.head`}},
 	},
 	{

@@ -7,6 +7,8 @@ import "slices"
 const (
 	Reconnects = "reconnects" // readers come back with their cursors while posts are published
 	Backlog    = "backlog"    // readers come back after more than a hundred events
+	Late       = "late"       // readers begin at the log's beginning, more than two seconds after posts were edited and removed
+	Stay       = "stay"       // readers stay where they are until the end: one that moves wakes the node it comes to
 	Nodes      = "nodes"      // readers and publishers use different nodes
 	Lag        = "lag"        // a reader moves from a fast node to one with a slow link to the database
 	Retries    = "retries"    // requests are sent again with the same key while the first is under way

@@ -10,12 +10,12 @@ const (
 var telling = []Mutation{
 	{
 		Name: "stale-replay", What: "the ring keeps texts that were corrected or removed since",
-		Exposes: []string{"G11"}, Needs: []string{Reconnects},
+		Exposes: []string{"G11"}, Needs: []string{Late},
 		Edits: []Edit{{topic, `t.renew(t.current(events))`, `t.renew(t.current(renewable(events)))`}},
 	},
 	{
 		Name: "removed-body", What: "a replay tells the text of a removed post",
-		Exposes: []string{"G11"}, Needs: []string{Reconnects},
+		Exposes: []string{"G11"}, Needs: []string{Late},
 		Edits: []Edit{{render, `case ev.Post == nil || ev.Post.Status != liveblog.PostPublished:`,
 			`case ev.Post == nil || ev.Post.Status != liveblog.PostPublished && (ev.Type == liveblog.EventDelete || !broken("removed-body")):`}},
 	},

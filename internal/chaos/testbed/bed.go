@@ -7,12 +7,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	mathrand "math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -50,6 +48,7 @@ type Bed struct {
 	password string // of PostgreSQL
 	secret   string // of the nodes
 
+	ports   []io.Closer // that are ours
 	servers []*Server
 	nodes   []*Node
 	front   *front
@@ -162,6 +161,9 @@ func (b *Bed) Close() error {
 			errs = append(errs, s.close())
 		}
 		b.spawner.close()
+		for _, p := range b.ports {
+			errs = append(errs, p.Close())
+		}
 		b.closed = errors.Join(errs...)
 	})
 	return b.closed
@@ -204,20 +206,3 @@ func (b *Bed) setRoles(primary, standby *Server) {
 // DSN is a superuser's connection string for the product's database, straight
 // to the server that is the primary now.
 func (b *Bed) DSN() string { return b.Primary().DSN() }
-
-// freePort is a port of 127.0.0.1 that nobody listens on. It is below those that
-// the system gives to outgoing connections: who is restarted finds it free.
-func freePort() (int, error) {
-	var last error
-	for range 100 {
-		port := 10_000 + mathrand.IntN(22_000)
-		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		if err == nil {
-			return port, l.Close()
-		}
-		last = err
-	}
-	return 0, fmt.Errorf("find a free port: %w", last)
-}
-
-func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

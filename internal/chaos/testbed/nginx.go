@@ -33,7 +33,7 @@ func (b *Bed) startFront(ctx context.Context) (*front, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := b.port()
 	if err != nil {
 		return nil, err
 	}

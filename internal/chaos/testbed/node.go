@@ -53,10 +53,10 @@ func (b *Bed) newNode(number int) (n *Node, err error) {
 	if b.config.NodeArgs != nil {
 		n.Args = b.config.NodeArgs(number)
 	}
-	if n.port, err = freePort(); err != nil {
+	if n.port, err = b.port(); err != nil {
 		return nil, err
 	}
-	if n.metrics, err = freePort(); err != nil {
+	if n.metrics, err = b.port(); err != nil {
 		return nil, err
 	}
 	return n, n.link()

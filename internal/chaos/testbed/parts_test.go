@@ -60,3 +60,18 @@ func TestSpawner_RefusesWhenClosed(t *testing.T) {
 		t.Error("a closed spawner starts processes")
 	}
 }
+
+func TestPort_IsOfOneBed(t *testing.T) {
+	t.Parallel()
+	first, second := &Bed{}, &Bed{}
+	port, err := first.port()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.reserve(port); err == nil {
+		t.Error("two beds have one port")
+	}
+	for _, held := range first.ports {
+		held.Close()
+	}
+}

@@ -49,7 +49,7 @@ type Server struct {
 }
 
 func (b *Bed) newServer(name string) (*Server, error) {
-	port, err := freePort()
+	port, err := b.port()
 	if err != nil {
 		return nil, err
 	}
