@@ -21,7 +21,11 @@ type crew struct {
 	Streams    int
 	Polls      int
 	Slow       int  // readers that take few bytes a second, and log
-	Steady     bool // readers stay, and all come through nginx
+	Front      bool // all readers come through nginx
+	// Stay is how long every third reader stays at a place on average before it
+	// leaves for another; 0 is until the end.
+	Stay time.Duration
+	Late bool // every third reader comes seconds later, and begins at the log's beginning
 }
 
 // readers is how many log what they see.
@@ -114,8 +118,8 @@ func (c *clients) credentials(ctx context.Context) {
 	c.publishers.Go(func() error { return load.Credentials(ctx, config) })
 }
 
-// meanStay is how long a reader stays with a node on average before it leaves.
-const meanStay = 15 * time.Second
+// lateness is when late readers come: texts were replaced long before.
+const lateness = 4500 * time.Millisecond
 
 func (c *clients) read(ctx context.Context) {
 	crew := c.stage.crew
@@ -132,10 +136,19 @@ func (c *clients) read(ctx context.Context) {
 			How: how, Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
 			Via: c.stage.via(i), Calm: c.calm, Silence: 25 * time.Second, BytesPerSecond: 2000,
 		}
-		if i%3 == 0 && !crew.Steady {
-			config.Leave = meanStay
+		if i%3 == 0 {
+			config.Leave = crew.Stay
 		}
-		c.readers.Go(func() error { return load.Read(ctx, config) })
+		late := crew.Late && i%3 == 1
+		if late {
+			config.Start = load.FromZero
+		}
+		c.readers.Go(func() error {
+			if late {
+				hold(ctx, lateness)
+			}
+			return load.Read(ctx, config)
+		})
 	}
 }
 
@@ -147,7 +160,7 @@ func (s *stage) via(i int) []int {
 		first = 0
 	}
 	var via []int
-	if s.crew.Steady {
+	if s.crew.Front {
 		return []int{load.Front}
 	}
 	for n := first; n < places; n++ {
@@ -155,9 +168,6 @@ func (s *stage) via(i int) []int {
 	}
 	return via
 }
-
-// finalLimit is how long readers may take to have all, at most.
-const finalLimit = 60 * time.Second
 
 // quiet ends the publishers and whoever only looks, and waits for the answers
 // that they are owed.
@@ -170,7 +180,7 @@ func (c *clients) quiet(context.Context) error {
 // converge publishes one more post on each blog, and waits until every healthy
 // reader has it: then it has all.
 func (c *clients) converge(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*c.stage.patience)
 	defer cancel()
 	began := time.Now()
 	last := new(errgroup.Group)
@@ -183,7 +193,7 @@ func (c *clients) converge(ctx context.Context) error {
 		return err
 	}
 	if _, err := c.stage.tracker.Await(ctx, began, c.stage.slugs...); err != nil {
-		c.stage.wrong("readers did not have all events %v after the last fault", finalLimit)
+		c.stage.wrong("readers did not have all events %v after the last fault", 2*c.stage.patience)
 	}
 	return nil
 }

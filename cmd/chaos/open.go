@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"dateline/internal/chaos/history"
 	"dateline/internal/chaos/load"
@@ -17,7 +18,7 @@ import (
 // open starts the bed of an act, with its blogs and its token.
 func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error) {
 	s = &stage{
-		dir: dir, crew: r.profile.crew, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally),
+		dir: dir, crew: r.profile.crew, patience: 30 * time.Second, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally),
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 		config: testbed.Config{
 			Dir: filepath.Join(dir, "bed"), Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,

@@ -27,10 +27,10 @@ var (
 
 // Crews of the profiles.
 var (
-	smallCrew = crew{Blogs: 2, Publishers: 6, Rate: 12, Streams: 48, Polls: 8, Slow: 4}
-	ciCrew    = crew{Blogs: 3, Publishers: 9, Rate: 12, Streams: 80, Polls: 12, Slow: 8}
-	fullCrew  = crew{Blogs: 4, Publishers: 24, Rate: 0, Streams: 180, Polls: 24, Slow: 16}
-	soakCrew  = crew{Blogs: 3, Publishers: 6, Rate: 4, Streams: 60, Polls: 8, Slow: 4}
+	smallCrew = crew{Blogs: 2, Publishers: 6, Rate: 12, Streams: 48, Polls: 8, Slow: 4, Stay: 15 * time.Second}
+	ciCrew    = crew{Blogs: 3, Publishers: 9, Rate: 12, Streams: 80, Polls: 12, Slow: 8, Stay: 15 * time.Second}
+	fullCrew  = crew{Blogs: 4, Publishers: 24, Rate: 0, Streams: 180, Polls: 24, Slow: 16, Stay: 15 * time.Second}
+	soakCrew  = crew{Blogs: 3, Publishers: 6, Rate: 4, Streams: 60, Polls: 8, Slow: 4, Stay: 15 * time.Second}
 )
 
 // shortKinds are quick to lift and to recover from.

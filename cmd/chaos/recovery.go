@@ -35,7 +35,7 @@ var trials = []trial{
 
 // recovery measures how long readers wait for the next event after each fault.
 func recovery(tries int) act {
-	steady := func(c *crew) { c.Steady = true }
+	steady := func(c *crew) { c.Front, c.Stay = true, 0 }
 	return act{name: "recovery", crew: steady, play: func(ctx context.Context, r *run, s *stage) error {
 		s.warm(ctx)
 		random := rand.New(rand.NewPCG(r.seed, seedOfRecovery))
@@ -80,7 +80,7 @@ func (s *stage) try(ctx context.Context, t trial, random *rand.Rand) error {
 func (s *stage) measure(ctx context.Context, t trial, from time.Time) time.Duration {
 	at := s.recovered(ctx, from.UnixNano())
 	if at == 0 {
-		return recoveryLimit
+		return s.patience
 	}
 	took := time.Unix(0, at).Sub(from)
 	if t.late > 0 {

@@ -69,7 +69,12 @@ func newRun(ctx context.Context, o options, out io.Writer) (r *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r = &run{seed: o.Seed, profile: p, out: out, began: time.Now()}
+	return beginRun(ctx, o, p, out)
+}
+
+// beginRun makes the directory and the programs.
+func beginRun(ctx context.Context, o options, p profile, out io.Writer) (r *run, err error) {
+	r = &run{seed: o.Seed, profile: p, out: out, began: time.Now(), versions: versions(ctx)}
 	if r.dir, err = runDir(o.Dir); err != nil {
 		return nil, err
 	}
@@ -80,11 +85,13 @@ func newRun(ctx context.Context, o options, out io.Writer) (r *run, err error) {
 		if r.variant, err = broken.Build(ctx, r.dir); err != nil {
 			return nil, err
 		}
+		if p.name == "broken" {
+			return r, nil
+		}
 		if r.next, err = broken.BuildNext(ctx, r.dir); err != nil {
 			return nil, err
 		}
 	}
-	r.versions = versions(ctx)
 	return r, nil
 }
 

@@ -39,8 +39,11 @@ type stage struct {
 	tracker *load.Tracker
 	tally   *load.Tally
 	sampler *sampler
-	variant string // the program with the broken servers and the clock, or empty
-	next    string // the program of the next version, or empty
+	// patience is how long a round waits for its readers, at most; whether that
+	// was too long, the checker says.
+	patience time.Duration
+	variant  string // the program with the broken servers and the clock, or empty
+	next     string // the program of the next version, or empty
 
 	writes, faults *history.Log
 	mu             sync.Mutex
@@ -104,14 +107,10 @@ func (s *stage) play(ctx context.Context, kinds []kind, r round) {
 	s.tell(records...)
 }
 
-// recoveryLimit is how long a round waits for its readers, at most; whether that
-// was too long, the checker says.
-const recoveryLimit = 30 * time.Second
-
 // recovered waits until every healthy reader has an event whose write began
 // after a moment, and tells when; 0 when it does not happen.
 func (s *stage) recovered(ctx context.Context, after int64) int64 {
-	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	at, err := s.tracker.Await(ctx, time.Unix(0, after))
 	if err != nil {

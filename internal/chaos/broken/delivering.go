@@ -52,12 +52,12 @@ var delivering = []Mutation{
 		Name: "stream-leak", What: "every stream leaves a goroutine",
 		Exposes: []string{"G7"}, Needs: []string{Samples, Reconnects},
 		Edits: []Edit{{serve, `
-	c := newConnection(h, w, s)
+	c := newConnection(h, w, s, connOf(r))
 `, `
 	if broken("stream-leak") {
 		go func() { select {} }()
 	}
-	c := newConnection(h, w, s)
+	c := newConnection(h, w, s, connOf(r))
 `}},
 	},
 	{

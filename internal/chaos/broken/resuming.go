@@ -78,12 +78,14 @@ var resuming = []Mutation{
 		Exposes: []string{"G5"}, Needs: []string{Drain},
 		Edits: []Edit{{serve, `
 	if h.Draining() {
+		h.sendOn(w, r)
 `, `
 	if broken("drain-204") && h.Draining() {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if h.Draining() {
+		h.sendOn(w, r)
 `}},
 	},
 }
