@@ -57,6 +57,9 @@ func (r *run) perform(ctx context.Context, a act) (out *result, err error) {
 	out = &result{
 		name: a.name, dir: dir, faults: s.told, samples: s.sampler.all, figures: s.figures, wrongs: s.wrongs, report: report, took: time.Since(began),
 	}
+	if spread, err := drains(dir); err == nil && a.name == rollingName {
+		out.figures = append(out.figures, spread)
+	}
 	out.posts, out.reads = counted(report, "posts acknowledged"), counted(report, "deliveries")
 	return out, nil
 }

@@ -78,10 +78,13 @@ const (
 	plannedRounds = 300
 )
 
+// rollingName is of the act whose goodbyes are measured.
+const rollingName = "rolling"
+
 // rolling restarts all nodes in turn, and measures how the readers' reconnects
 // spread.
 func rolling(times int) act {
-	return act{name: "rolling", play: func(ctx context.Context, r *run, s *stage) error {
+	return act{name: rollingName, play: func(ctx context.Context, r *run, s *stage) error {
 		k := kindOf(catalogue(), "F3")
 		for i := range times {
 			r.say("rolling restart %d", i+1)

@@ -100,7 +100,7 @@ func scenario(m broken.Mutation, binary string) act {
 			}
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
-			s.patience = 6 * time.Second
+			s.patience = 3 * time.Second
 			hold(ctx, 2*time.Second)
 			for _, f := range stepsOf(m) {
 				if err := f(ctx, r, s); err != nil {
@@ -119,6 +119,9 @@ func stepsOf(m broken.Mutation) (all []step) {
 	return all[:min(len(all), mostSteps)]
 }
 
+// brokenProfile is of runs with broken servers.
+var brokenProfile = profile{name: "broken", settle: 500 * time.Millisecond, sample: time.Second, acts: []act{{variants: true}}}
+
 // runBroken plays the scenarios of broken servers, and fails when one of them is
 // not caught.
 func runBroken(ctx context.Context, o options, out io.Writer) error {
@@ -132,8 +135,7 @@ func runBroken(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := profile{name: "broken", settle: 500 * time.Millisecond, sample: time.Second, acts: []act{{variants: true}}}
-	r, err := beginRun(ctx, o, p, out)
+	r, err := beginRun(ctx, o, brokenProfile, out)
 	if err != nil {
 		return err
 	}

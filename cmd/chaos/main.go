@@ -26,7 +26,7 @@ type options struct {
 	For     time.Duration `default:"1h" help:"How long a soak lasts."`
 	Dir     string        `help:"Keeps what was written down here. Without it, it is kept only when something is wrong."`
 	Only    string        `placeholder:"F5,F7" help:"Only the mixed act, with these faults."`
-	Acts    string        `placeholder:"NAMES" help:"Only these acts of the profile: mixed, rolling, storm, recovery, asynchronous, restored."`
+	Acts    string        `placeholder:"NAMES" help:"Only these acts of the profile: mixed, rolling, storm, recovery, asynchronous, restored, disks."`
 	Broken  string        `placeholder:"NAME" help:"Run a broken server in the scenario that shows it; list tells their names."`
 	Check   string        `placeholder:"DIR" help:"Judge the history of an old run, and do nothing else."`
 }

@@ -67,7 +67,7 @@ func named(o options) profile {
 	case "ci":
 		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
 			mixed("mixed", limits{lasts: 6 * time.Minute}, steadily),
-			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(),
+			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(), fullDisks(1),
 		}}
 	case "soak":
 		return profile{name: "soak", crew: soakCrew, settle: time.Minute, sample: 10 * time.Second, acts: []act{
@@ -79,7 +79,7 @@ func named(o options) profile {
 		posts: 100_000, faults: 300, deliveries: 10_000_000,
 		acts: []act{
 			mixed("mixed", limits{posts: 80_000, faults: 300}, steadily),
-			rolling(2), storm(5000, 1000, 200), recovery(30), asynchronous(), restored(),
+			rolling(2), storm(5000, 1000, 200), recovery(30), asynchronous(), restored(), fullDisks(3),
 		},
 	}
 }

@@ -105,6 +105,19 @@ func (r *result) write(b *strings.Builder) {
 	for _, f := range r.figures {
 		fmt.Fprintf(b, "- %s: %s\n", f.Name, f.Value)
 	}
+	if r.took >= longEnough {
+		r.writeGrowth(b)
+	}
+	for _, w := range r.wrongs {
+		fmt.Fprintf(b, "- VIOLATED: %s\n", w)
+	}
+}
+
+// longEnough is how long an act must last for its growth to mean something.
+const longEnough = 10 * time.Minute
+
+// writeGrowth tells what nodes used more and more of.
+func (r *result) writeGrowth(b *strings.Builder) {
 	for _, s := range []struct {
 		what   string
 		figure func(history.Sample) int64
@@ -114,8 +127,5 @@ func (r *result) write(b *strings.Builder) {
 		{"resident bytes", func(s history.Sample) int64 { return s.Resident }},
 	} {
 		fmt.Fprintf(b, "- growth of %s of a node: %.0f an hour\n", s.what, slope(r.samples, s.figure))
-	}
-	for _, w := range r.wrongs {
-		fmt.Fprintf(b, "- VIOLATED: %s\n", w)
 	}
 }
