@@ -98,8 +98,11 @@ func (s *Server) stream(c *gin.Context) error {
 }
 
 // recheck is how often a stream that not everybody may read asks again whether
-// its reader still may.
-const recheck = 4 * time.Second
+// its reader still may, and askAgain when there was no answer.
+const (
+	recheck  = 3 * time.Second
+	askAgain = 250 * time.Millisecond
+)
 
 // whileAllowed gives a context that ends when the sender of r may no longer see
 // the blog. stop ends the goroutine that asks.
@@ -108,30 +111,35 @@ func (s *Server) whileAllowed(r *http.Request, slug string) (allowed context.Con
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(recheck)
-		defer tick.Stop()
+		next := time.NewTimer(recheck)
+		defer next.Stop()
 		for {
 			select {
 			case <-allowed.Done():
 				return
-			case <-tick.C:
-				if s.refused(r, slug) {
+			case <-next.C:
+				wait, refused := s.refused(r, slug)
+				if refused {
 					cancel()
 				}
+				next.Reset(wait)
 			}
 		}
 	}()
 	return allowed, func() { cancel(); <-done }
 }
 
-// refused reports whether the sender of r may certainly not see the blog; that
-// the database is away does not say so.
-func (s *Server) refused(r *http.Request, slug string) bool {
+// refused reports whether the sender of r may certainly not see the blog, and
+// when to ask again. That the database is away is no answer.
+func (s *Server) refused(r *http.Request, slug string) (wait time.Duration, refused bool) {
 	ctx, err := s.recognize(r)
 	if err == nil {
 		_, _, err = s.visibleBlog(ctx, slug, false)
 	}
-	return err != nil && !errors.Is(err, liveblog.ErrUnavailable)
+	if errors.Is(err, liveblog.ErrUnavailable) {
+		return askAgain, false
+	}
+	return recheck, err != nil
 }
 
 var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)

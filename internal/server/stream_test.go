@@ -1,11 +1,48 @@
 package server
 
 import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"dateline/internal/liveblog"
 )
+
+// forgetful is a store of one draft that was live when its reader came, and that is
+// away at first.
+type forgetful struct {
+	BlogStore
+	away atomic.Bool
+}
+
+func (f *forgetful) Blog(context.Context, string) (*liveblog.Blog, error) {
+	if f.away.Load() {
+		return nil, liveblog.ErrUnavailable
+	}
+	return &liveblog.Blog{Slug: "cup", Status: liveblog.BlogDraft}, nil
+}
+
+// A stream that its reader may not read any more ends within 5 s, even when the
+// database was away at the moment of the first question.
+func TestStream_OfAGuardedBlogEndsDespiteAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &forgetful{}
+		store.away.Store(true)
+		s := &Server{blogs: store}
+		began := time.Now()
+		allowed, stop := s.whileAllowed(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "cup")
+		defer stop()
+		time.AfterFunc(recheck+time.Second, func() { store.away.Store(false) })
+		<-allowed.Done()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("the stream ends after %s", took)
+		}
+	})
+}
 
 // A long poll of a draft ends as soon as a stream of it would notice that its
 // reader may see it no longer.

@@ -169,7 +169,7 @@ func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
 	p := eventsource.NewParser(w.Body)
 	p.SetLastID("3")
 	_, err := p.Next()
-	if !errors.Is(err, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(busyRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
+	if !errors.Is(err, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(awayRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
 		t.Errorf("%d %q: %v, id %q, retry %d", w.Code, w.Header(), err, p.LastID(), p.Retry())
 	}
 }

@@ -224,7 +224,7 @@ type message struct{ name, id, data string }
 type client struct {
 	t        testing.TB
 	messages chan message
-	retry    chan string
+	retry    time.Duration // last told; to be read after the stream's end
 	cancel   context.CancelFunc
 	done     chan struct{}
 }
@@ -233,7 +233,7 @@ type client struct {
 func follow(t testing.TB, h *Hub, p Position) *client {
 	reader, writer := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &client{t: t, messages: make(chan message, 10_000), retry: make(chan string, 100), cancel: cancel, done: make(chan struct{})}
+	c := &client{t: t, messages: make(chan message, 10_000), cancel: cancel, done: make(chan struct{})}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -251,13 +251,9 @@ func follow(t testing.TB, h *Hub, p Position) *client {
 func (c *client) read(r io.Reader) {
 	defer close(c.messages)
 	p := eventsource.NewParser(r)
-	retry := eventsource.NoRetry
 	for {
 		e, err := p.Next()
-		if p.Retry() != retry {
-			retry = p.Retry()
-			c.retry <- fmt.Sprint(retry)
-		}
+		c.retry = time.Duration(p.Retry()) * time.Millisecond
 		if err != nil {
 			return
 		}

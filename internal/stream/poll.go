@@ -85,7 +85,7 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 // because the node has no more room or is leaving.
 func (h *Hub) refusePoll(refusal string) error {
 	h.metrics.Closed(refusal)
-	p := &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: "too_many_streams", Detail: "too many streams are open; come back later", RetryAfter: h.comeBack()}
+	p := &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: "too_many_streams", Detail: "too many streams are open; come back later", RetryAfter: h.comeBack(refusal)}
 	switch refusal {
 	case fullAddress:
 		p.Err = liveblog.ErrTooMany

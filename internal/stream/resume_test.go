@@ -64,8 +64,10 @@ func TestServe_Positions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := follow(t, h, c.position)
-			client.expect("hello", c.from)
-			if c.reason != "" {
+			if c.reason == "" {
+				client.expect("hello", c.from)
+			} else {
+				client.expect("hello", "") // cut off here, the reader must be refused again
 				if m := client.expect("reset", c.from); !strings.Contains(m.data, `"reason":"`+c.reason+`"`) {
 					t.Errorf("reset says %s, want %s", m.data, c.reason)
 				}
@@ -247,4 +249,22 @@ func TestServe_HoleInTheLog(t *testing.T) {
 	c.expect("hello", "2")
 	c.expectRange(3, 5)
 	c.expect("closed", "")
+}
+
+// What a slow reader holds of the log is bounded, and nothing is left out for it.
+func TestServe_LongTextsComeInShortPages(t *testing.T) {
+	log := newMemoryLog()
+	long := strings.Repeat("x", 60<<10)
+	for range maxRingBytes/len(long) + 20 {
+		log.append(liveblog.EventPost, uuid.New(), 1, long)
+	}
+	h := startHub(t, log, roomy)
+	topic := h.begin(log.now())
+	frames, err := topic.history(t.Context(), 0)
+	if size := len(frames) * len(long); err != nil || size > maxPage || size < maxPage/2 {
+		t.Errorf("a page holds %d bytes, %v", size, err)
+	}
+	c := follow(t, h, Position{HasAfter: true})
+	c.expect("hello", "0")
+	c.expectRange(1, log.now().LastSeq)
 }

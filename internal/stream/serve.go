@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -23,6 +24,10 @@ const (
 	// busyRetry is the least wait of a reader who can't be served now; the most is
 	// three times as long.
 	busyRetry = 5 * time.Second
+	// awayRetry is the same while the database is away; the most is twice that.
+	awayRetry = time.Second
+
+	noDatabase = "database"
 )
 
 // Request is a reader's wish to follow a blog.
@@ -55,13 +60,13 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 	}
 	t, err := h.enter(r.Context(), req.BlogID, 1)
 	if err != nil {
-		h.turnAway(w, "database")
+		h.turnAway(w, noDatabase)
 		return
 	}
 	defer t.join(-1)
 	s, refused, err := h.subscribe(r.Context(), t, req.Position)
 	if err != nil {
-		h.turnAway(w, "database")
+		h.turnAway(w, noDatabase)
 		return
 	}
 	if refused == nil && s.done() {
@@ -82,12 +87,12 @@ func (s *Subscriber) done() bool {
 }
 
 // TurnAway answers a reader who can't be served while the database is away.
-func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, "database") }
+func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, noDatabase) }
 
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
 	writeHead(w)
-	_, _ = w.Write(retryLine(milliseconds(h.comeBack()))) // the reader may be gone
+	_, _ = w.Write(retryLine(milliseconds(h.comeBack(reason)))) // the reader may be gone
 	h.metrics.Closed(reason)
 }
 
@@ -106,11 +111,15 @@ func (h *Hub) sendOn(w http.ResponseWriter, r *http.Request) {
 	h.metrics.Closed(nameBye)
 }
 
-// comeBack is how long a reader who was turned away should wait: a while, and
-// from a node that is leaving, until it has left and others are asked.
-func (h *Hub) comeBack() time.Duration {
-	if h.Draining() {
+// comeBack is how long a reader who was turned away should wait: a while; from a
+// node that is leaving, until it has left and others are asked; and less where the
+// database is away, which costs no more than one question for all who ask.
+func (h *Hub) comeBack(reason string) time.Duration {
+	switch {
+	case h.Draining():
 		return time.Until(h.leaveBy()) + moment()
+	case reason == noDatabase:
+		return awayRetry + rand.N(awayRetry)
 	}
 	return busyRetry + rand.N(2*busyRetry)
 }
@@ -218,12 +227,17 @@ func (h *Hub) leaveIn() time.Duration {
 func (c *connection) greet(refused *reset) error {
 	c.w.Header().Set("Connection", "close") // it was tuned for the stream
 	writeHead(c.w)
+	return c.write(greeting(c.sub, refused))
+}
+
+// greeting is what a stream begins with. A refused reader's hello has no id: cut
+// off before its reset, the reader must come back with the cursor that was refused.
+func greeting(s *Subscriber, refused *reset) []byte {
 	first := retryLine(milliseconds(afterBreak()))
-	first = append(first, c.sub.hello()...)
 	if refused != nil {
-		first = append(first, resetFrame(*refused)...)
+		return slices.Concat(first, s.hello(noID), resetFrame(*refused))
 	}
-	return c.write(first)
+	return append(first, s.hello(s.cursor)...)
 }
 
 // deliver writes what is due; a reader who is behind the ring gets a page of the log.
@@ -276,7 +290,7 @@ func (c *connection) write(buffers ...[]byte) error {
 		if err := c.extend(); err != nil {
 			return err
 		}
-		if _, err := c.w.Write(b); err != nil { //nolint:gosec // events are JSON in a stream of events, never a page
+		if _, err := c.w.Write(b); err != nil {
 			return err
 		}
 	}
@@ -303,7 +317,7 @@ func reasonOf(err error) string {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "stalled"
 	case errors.Is(err, liveblog.ErrUnavailable):
-		return "database"
+		return noDatabase
 	case errors.Is(err, errHole):
 		slog.Error("stream ended at a hole in the log", "error", err)
 		return "hole"

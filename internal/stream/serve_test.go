@@ -139,8 +139,8 @@ func TestServe_TurnsAwayWithWordsThatEventSourceKeeps(t *testing.T) {
 	follow(t, h, Position{}).expect("hello", "0")
 	c := follow(t, h, Position{})
 	c.expect("closed", "")
-	if retry := <-c.retry; len(retry) < 4 {
-		t.Errorf("retry %s is short", retry)
+	if c.retry < busyRetry {
+		t.Errorf("retry %s is short", c.retry)
 	}
 }
 
@@ -150,7 +150,9 @@ func TestServe_DatabaseAway(t *testing.T) {
 	h := startHub(t, log, roomy)
 	cold := follow(t, h, Position{})
 	cold.expect("closed", "")
-	<-cold.retry
+	if cold.retry < awayRetry || cold.retry > 2*awayRetry {
+		t.Errorf("while the database is away, readers are to come back after %s", cold.retry)
+	}
 	log.breakDown(nil)
 	c := follow(t, h, Position{})
 	c.expect("hello", "0")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"dateline/internal/liveblog"
@@ -225,12 +226,27 @@ func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
 		if events = unbroken(events, after); len(events) == 0 {
 			return nil, errHole
 		}
-		return t.hub.frames(events)
+		frames, err := t.hub.frames(events)
+		return short(frames), err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return frames.([]*Frame), nil
+}
+
+// maxPage bounds what a slow reader who is behind the ring holds in memory, in bytes.
+const maxPage = 256 << 10
+
+// short gives the first frames of a page, at least one, that are not too much.
+func short(page []*Frame) []*Frame {
+	size := 0
+	for i, f := range page {
+		if size += len(f.SSE); size > maxPage && i > 0 {
+			return slices.Clone(page[:i])
+		}
+	}
+	return page
 }
 
 // unbroken gives the events that follow each other and a cursor without a hole.
@@ -255,11 +271,12 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 	return frames, nil
 }
 
-func (s *Subscriber) hello() []byte {
+// hello tells a reader where its stream begins, under an id to resume with or none.
+func (s *Subscriber) hello(id int64) []byte {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return jsonEvent(nameHello, s.cursor, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Readers: t.counts.readers})
+	return jsonEvent(nameHello, id, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Readers: t.counts.readers})
 }
 
 func resetFrame(r reset) []byte { return jsonEvent(nameReset, r.Head, r) }
