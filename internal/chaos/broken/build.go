@@ -38,13 +38,6 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 	if err != nil {
 		return "", err
 	}
-	for folder, name := range helpers {
-		text, err := files.ReadFile("overlay/" + name)
-		if err != nil {
-			return "", err
-		}
-		mutated[folder+"/broken_overlay.go"] = string(text)
-	}
 	return build(ctx, root, dir, "dateline-broken", mutated)
 }
 
@@ -63,7 +56,7 @@ func BuildNext(ctx context.Context, dir string) (binary string, err error) {
 }
 
 // mutate applies the edits of all mutations, one after the other, to the files
-// that they are about.
+// that they are about, and adds the helpers.
 func mutate(root string) (map[string]string, error) {
 	edits := append([]Edit{}, switches...)
 	for _, m := range All {
@@ -84,7 +77,18 @@ func mutate(root string) (map[string]string, error) {
 		}
 		mutated[e.File] = strings.Replace(text, e.Old, e.New, 1)
 	}
-	return mutated, nil
+	return mutated, addHelpers(mutated)
+}
+
+func addHelpers(mutated map[string]string) error {
+	for folder, name := range helpers {
+		text, err := files.ReadFile("overlay/" + name)
+		if err != nil {
+			return err
+		}
+		mutated[folder+"/broken_overlay.go"] = string(text)
+	}
+	return nil
 }
 
 // build compiles the program with files replaced or added.

@@ -34,31 +34,14 @@ var delivering = []Mutation{
 `}},
 	},
 	{
-		Name: "slow-blocks", What: "the topic is locked while a reader is written to",
-		Exposes: []string{"G5", "G10"}, Needs: []string{Slow, Pages},
-		Edits: []Edit{{serve, `
-	if err := c.write(d.buffers...); err != nil {
-		return err
-	}
-	if d.events > 0 {
-`, `
-	if err := c.hold(d.buffers...); err != nil {
-		return err
-	}
-	if d.events > 0 {
-`}},
-	},
-	{
 		Name: "stream-leak", What: "every stream leaves a goroutine",
 		Exposes: []string{"G7"}, Needs: []string{Samples, Reconnects},
 		Edits: []Edit{{serve, `
-	c := newConnection(h, w, s, connOf(r))
-`, `
+	c := newConnection(`, `
 	if broken("stream-leak") {
 		go func() { select {} }()
 	}
-	c := newConnection(h, w, s, connOf(r))
-`}},
+	c := newConnection(`}},
 	},
 	{
 		Name: "outage-closes", What: "streams end when the database is away",

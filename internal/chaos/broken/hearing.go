@@ -70,8 +70,15 @@ var hearing = []Mutation{
 	},
 	{
 		Name: "stale-heads", What: "a head that is older than what the node knows is taken for a new history",
-		Exposes: []string{"G4"}, Needs: []string{Lag},
-		Edits: []Edit{{hub, `
+		Exposes: []string{"G4"}, Needs: []string{Nodes},
+		Edits: []Edit{{listener, `
+	l.audience.Heads(heads)
+`, `
+	if broken("stale-heads") {
+		sleep(ctx, 300*time.Millisecond)
+	}
+	l.audience.Heads(heads)
+`}, {hub, `
 		if !t.continuedBy(head) {
 `, `
 		if broken("stale-heads") {
@@ -83,7 +90,7 @@ var hearing = []Mutation{
 	},
 	{
 		Name: "identity-ignored", What: "a restored database keeps its epochs",
-		Exposes: []string{"G4", "G5", "G6"}, Needs: []string{Restore},
+		Exposes: []string{"G4", "G5", "G6"}, Needs: []string{Restore, Away},
 		Edits: []Edit{{identity, `if err != nil || was == is {`, `if err != nil || was == is || broken("identity-ignored") {`}},
 	},
 	{

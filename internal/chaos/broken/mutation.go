@@ -16,14 +16,14 @@ const (
 	Restart    = "restart"    // a node starts anew and readers resume there
 	Drain      = "drain"      // a node is asked to stop while readers come to it
 	Crash      = "crash"      // PostgreSQL is killed under load, several times
-	Standby    = "standby"    // the standby is frozen, its waiting commits are cancelled, the primary is killed, the standby promoted
+	Standby    = "standby"    // the standby is frozen for more than 5 s, commits that wait for it are cancelled, the primary is killed, the standby promoted
 	Answers    = "answers"    // the database's answers are dropped while it commits
 	Outage     = "outage"     // the database is away for some seconds
 	Listener   = "listener"   // the listeners' connections are ended just before the last posts
 	Restore    = "restore"    // an older dump is restored and other posts take the numbers before readers come back
+	Away       = "away"       // the only node of some readers is down from before the restore until others have taken its numbers
 	Prune      = "prune"      // the log is pruned beyond a reader's cursor, and the reader comes back to a node without those events in its ring
 	Wild       = "wild"       // healthy readers begin with cursors beyond the end of the log
-	Slow       = "slow"       // readers that take little or nothing, until the end
 	Views      = "views"      // beacons, and readers who are told of counts
 	Revoke     = "revoke"     // credentials are revoked, forged and expired
 	Drafts     = "drafts"     // streams of drafts whose readers lose their right

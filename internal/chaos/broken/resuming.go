@@ -55,7 +55,7 @@ var resuming = []Mutation{
 	},
 	{
 		Name: "epoch-ignored", What: "a cursor of another history is believed",
-		Exposes: []string{"G4", "G6"}, Needs: []string{Restore, Reconnects},
+		Exposes: []string{"G4", "G6"}, Needs: []string{Restore, Away},
 		Edits: []Edit{{subscriber, `case p.Epoch != "" && p.Epoch != t.epoch:`, `case p.Epoch != "" && p.Epoch != t.epoch && !broken("epoch-ignored"):`}},
 	},
 	{
@@ -78,14 +78,12 @@ var resuming = []Mutation{
 		Exposes: []string{"G5"}, Needs: []string{Drain},
 		Edits: []Edit{{serve, `
 	if h.Draining() {
-		h.sendOn(w, r)
-`, `
+		h.sendOn(`, `
 	if broken("drain-204") && h.Draining() {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if h.Draining() {
-		h.sendOn(w, r)
-`}},
+		h.sendOn(`}},
 	},
 }
