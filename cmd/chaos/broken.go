@@ -27,7 +27,7 @@ var steps = map[string][]step{
 	broken.Lag:      {fault("F15"), fault("F15")},
 	broken.Backlog:  {fault("F4"), fault("F4")},
 	broken.Kill:     {fault("F1"), fault("F1"), fault("F1")},
-	broken.Retries:  {fault("F1"), fault("F17")},
+	broken.Retries:  {sendTwins, fault("F17")},
 	broken.Answers:  {fault("F42"), fault("F17"), fault("F42")},
 	broken.Restart:  {fault("F2"), fault("F2")},
 	broken.Drain:    {fault("F3")},
@@ -35,7 +35,6 @@ var steps = map[string][]step{
 	broken.Outage:   {fault("F16"), fault("F5")},
 	broken.Listener: {fault("F11")},
 	broken.Prune:    {fault("F33"), fault("F2"), fault("F33")},
-	broken.Slow:     {fault("F27"), fault("F27")},
 	broken.Restore:  {restored().play},
 	broken.Standby:  {loseUnconfirmed},
 	broken.Late:     {wait(6 * time.Second)},
@@ -71,8 +70,8 @@ func loseUnconfirmed(ctx context.Context, _ *run, s *stage) error {
 	lift, cancel := lifting(ctx)
 	defer cancel()
 	s.bed.Primary().Replication.Set(netfault.Conditions{Up: lost, Down: lost})
-	for range 10 {
-		hold(ctx, 200*time.Millisecond)
+	for range 12 {
+		hold(ctx, 500*time.Millisecond)
 		err := s.sql(ctx, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
 		if err != nil {
 			return err
@@ -95,8 +94,11 @@ func scenario(m broken.Mutation, binary string) act {
 		},
 		crew: func(c *crew) {
 			*c = crew{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late) || needs(broken.Backlog)}
-			if needs(broken.Stay) {
+			switch {
+			case needs(broken.Stay):
 				c.Stay = 0
+			case needs(broken.Samples):
+				c.Stay = 100 * time.Millisecond // what one stream leaves behind must add up
 			}
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
