@@ -16,6 +16,8 @@ RACE ?= $(shell [ "$$(go env CGO_ENABLED 2>/dev/null)" = 1 ] && command -v "$$(g
 # Of the whole program's tests, those with many at a time run once more under it.
 PLAIN := /(internal/(auth|markup|media|demo)|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
+# The harness of chaos runs keeps both cores busy: alone, and without the detector.
+HARNESS := /cmd/chaos$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
 PKG ?= ./...
 RUN ?= .
@@ -28,7 +30,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin test test-deps test-admin test-go lint bench clean FORCE
+.PHONY: help run build admin test test-deps test-admin test-go lint bench chaos clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -52,8 +54,10 @@ test-go: .cache/admin
 	go vet $(RACE) $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
 	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -run '$(RUN)' $$plain
-	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)' || true); \
+	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)|$(HARNESS)' || true); \
 	  [ -z "$$raced" ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RUN)' $$raced
+	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
+	  [ -z "$$harness" ] || go test -timeout 5m -run '$(RUN)' $$harness
 	@[ '$(PKG) $(RUN)' != './... .' ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
 
 lint: .cache/admin ## vet, format and lint
@@ -64,6 +68,9 @@ lint: .cache/admin ## vet, format and lint
 
 bench: .cache/admin ## measure
 	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)
+
+chaos: test-deps .cache/admin ## break a whole installation for 40 minutes and judge it (CHAOS='--profile soak --for 1h', '--help')
+	go run ./cmd/chaos $(CHAOS)
 
 clean: ## remove what was built; the data stays
 	rm -rf bin .cache admin/node_modules

@@ -18,7 +18,8 @@ type link struct {
 	up, down *pipe
 	ctx      context.Context // ends with the link
 	stop     context.CancelFunc
-	broken   atomic.Bool // an end takes no more bytes, so that the link ends with a reset
+	broken   atomic.Bool                // an end takes no more bytes, so that the link ends with a reset
+	own      atomic.Pointer[Conditions] // instead of the proxy's, or nil
 
 	mu     sync.Mutex
 	ends   []*net.TCPConn // of the client, then of the target
@@ -65,6 +66,17 @@ func (l *link) add(target *net.TCPConn) bool {
 	}
 	l.ends = append(l.ends, target)
 	return true
+}
+
+// targetSees reports whether the connection comes from a port to the target.
+func (l *link) targetSees(port int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.ends) < 2 {
+		return false
+	}
+	from, ok := l.ends[1].LocalAddr().(*net.TCPAddr)
+	return ok && from.Port == port
 }
 
 // lost tells that an end takes no more. What that end still has to say comes

@@ -266,6 +266,22 @@ func TestProxy_SwallowCutsWhenLifted(t *testing.T) {
 	expect(t, idle, "nothing was lost here")
 }
 
+func TestProxy_SetOnIsOfOneConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	client, server := s.pair()
+	other, otherServer := s.pair()
+	if !s.SetOn(server.RemoteAddr().(*net.TCPAddr).Port, netfault.Partition) || s.SetOn(1, netfault.Partition) {
+		t.Fatal("the connection was not found, or another was")
+	}
+	send(t, client, "held")
+	expectNothing(t, server)
+	send(t, other, "passes")
+	expect(t, otherServer, "passes")
+	s.Clear()
+	expect(t, server, "held")
+}
+
 func TestProxy_LatencyIsNotPerPiece(t *testing.T) {
 	t.Parallel()
 	s := start(t)

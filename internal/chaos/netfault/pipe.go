@@ -58,6 +58,9 @@ func (p *pipe) lifted(w Way) bool { return !w.Swallow && p.torn.Load() }
 // now is the way as it is, and what tells its change.
 func (p *pipe) now() (Way, <-chan struct{}) {
 	s := p.link.proxy.state.Load()
+	if own := p.link.own.Load(); own != nil {
+		return p.way(*own), s.changed
+	}
 	return p.way(s.Conditions), s.changed
 }
 

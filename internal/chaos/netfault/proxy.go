@@ -88,13 +88,36 @@ func (p *Proxy) Close() {
 func (p *Proxy) Set(c Conditions) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	old := p.state.Swap(&state{Conditions: c, changed: make(chan struct{})})
-	close(old.changed)
+	for l := range p.links {
+		l.own.Store(nil)
+	}
+	p.replace(c)
 	for l := range p.links {
 		if l.up.lifted(c.Up) || l.down.lifted(c.Down) {
 			l.cut()
 		}
 	}
+}
+
+// SetOn replaces the conditions of one connection, the one that the target sees
+// come from a port, until the next Set. It reports whether there is one.
+func (p *Proxy) SetOn(port int, c Conditions) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		if l.targetSees(port) {
+			l.own.Store(&c)
+			p.replace(p.state.Load().Conditions) // wakes who waits
+			return true
+		}
+	}
+	return false
+}
+
+// replace stores conditions and wakes who waits under the old ones; p.mu is held.
+func (p *Proxy) replace(c Conditions) {
+	old := p.state.Swap(&state{Conditions: c, changed: make(chan struct{})})
+	close(old.changed)
 }
 
 // Clear is Set with no conditions. It also ends Refuse and Hang.

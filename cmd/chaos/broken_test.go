@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"dateline/internal/chaos/broken"
+)
+
+// quick are the broken servers that show their mistake within seconds, at least
+// one for each guarantee. `chaos --broken all` plays them all.
+const quick = "ack-before-commit,number-apart,event-apart,key-ignored,key-apart,removal-untold," +
+	"no-poll,listen-late,drop-when-slow,reordered-batch,stream-leak,outage-closes," +
+	"resume-inclusive,resume-skip,live-before-replay,drop-beyond-ring,pruned-served," +
+	"mixed-texts,views-fall,views-forgotten,pages-need-database,poll-jumps"
+
+// TestBroken_EachIsCaught proves the checker's worth: servers that are wrong on
+// purpose must each violate the guarantee that they break, and the same program
+// with nothing of it broken must pass what the others go through.
+func TestBroken_EachIsCaught(t *testing.T) {
+	var out bytes.Buffer
+	defer func() { t.Log(out.String()) }()
+	all, err := mutations(quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 20 {
+		t.Fatalf("%d broken servers, want 20", len(all))
+	}
+	r, err := beginRun(t.Context(), options{Seed: testSeed}, brokenProfile, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missed []string
+	var sound *result
+	err = together(
+		func() (err error) { missed, err = r.catch(t.Context(), all, 2); return err },
+		func() (err error) { sound, err = r.perform(t.Context(), scenario(soundServer, r.variant)); return err },
+	)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case len(missed) > 0:
+		t.Errorf("the checker did not catch %v; see %s", missed, r.dir)
+	case !sound.ok():
+		t.Errorf("the sound server violates %v %v; see %s\n%v", sound.report.Violated(), sound.wrongs, r.dir, sound.report)
+	default:
+		os.RemoveAll(r.dir)
+	}
+}
+
+// soundServer is no mutation at all, with the needs of many.
+var soundServer = broken.Mutation{Name: "sound", Needs: []string{broken.Nodes, broken.Reconnects, broken.Answers, broken.Kill, broken.Restart}}
+
+func TestSteps_AreOfNeedsThatExist(t *testing.T) {
+	t.Parallel()
+	known := []string{}
+	for _, m := range broken.All {
+		known = append(known, m.Needs...)
+	}
+	for need := range steps {
+		if !slices.Contains(known, need) {
+			t.Errorf("no broken server needs %q", need)
+		}
+	}
+}
+
+func TestRestarts_TellOneFromTheNext(t *testing.T) {
+	t.Parallel()
+	second := int64(time.Second)
+	got := restarts([]farewell{{bye: 60 * second, back: 61 * second}, {bye: 0, back: 3 * second}, {bye: second, back: 2 * second}})
+	if len(got) != 2 || got[0] != 3*time.Second || got[1] != time.Second {
+		t.Errorf("%v", got)
+	}
+}

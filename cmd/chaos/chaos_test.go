@@ -1,0 +1,24 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// testSeed is the seed of the short run in `make test`, so that it breaks the
+// same parts each time. Longer runs draw their own.
+const testSeed = 20261121
+
+// TestChaos_Short is the whole harness at work for half a minute.
+func TestChaos_Short(t *testing.T) {
+	var out bytes.Buffer
+	err := options{Profile: "short", Seed: testSeed}.run(t.Context(), &out)
+	t.Log(out.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kinds := strings.Count(out.String(), "\n| F"); kinds < 15 {
+		t.Errorf("%d kinds of fault came, want 15", kinds)
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"dateline/internal/chaos/history"
+)
+
+// keepPruned is a table beside the log that keeps what pruning takes away: the
+// checker compares with the whole log.
+const keepPruned = `CREATE TABLE IF NOT EXISTS chaos_pruned (LIKE events)`
+
+// dump reads what the database holds in the end, in one snapshot.
+func (s *stage) dump(ctx context.Context) (db history.Database, err error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return db, fmt.Errorf("dump: %w", err)
+	}
+	defer conn.Close(ctx)
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		return readDatabase(ctx, tx, &db)
+	})
+	if err != nil {
+		return db, fmt.Errorf("dump: %w", err)
+	}
+	return db, nil
+}
+
+func readDatabase(ctx context.Context, tx pgx.Tx, db *history.Database) (err error) {
+	if db.Blogs, err = rowsOf[history.BlogRow](ctx, tx, `
+		SELECT slug, epoch, last_seq AS head, low_seq AS low FROM blogs ORDER BY slug`); err != nil {
+		return err
+	}
+	if db.Events, err = rowsOf[history.EventRow](ctx, tx, `
+		SELECT b.slug AS blog, e.seq, e.type, coalesce(e.post_id::text, '') AS post, e.version,
+			(extract(epoch FROM e.at) * 1000000)::bigint * 1000 AS at
+		FROM (SELECT * FROM events UNION ALL SELECT * FROM chaos_pruned) e JOIN blogs b ON b.id = e.blog_id
+		ORDER BY b.slug, e.seq`); err != nil {
+		return err
+	}
+	if db.Posts, err = rowsOf[history.PostRow](ctx, tx, `
+		SELECT b.slug AS blog, p.id::text AS id, p.version, p.status, p.title, coalesce(v.views, 0) AS views
+		FROM posts p JOIN blogs b ON b.id = p.blog_id LEFT JOIN post_views v ON v.post_id = p.id`); err != nil {
+		return err
+	}
+	if db.Revisions, err = rowsOf[history.RevisionRow](ctx, tx, `
+		SELECT post_id::text AS post, version, title FROM revisions`); err != nil {
+		return err
+	}
+	db.Keys, err = rowsOf[history.KeyRow](ctx, tx, `
+		SELECT key, result->'Post'->>'ID' AS post FROM idempotency_keys WHERE result ? 'Post'`)
+	return err
+}
+
+func rowsOf[T any](ctx context.Context, tx pgx.Tx, query string) ([]T, error) {
+	rows, err := tx.Query(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
+}
