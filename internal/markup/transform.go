@@ -1,15 +1,17 @@
 package markup
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"html"
 	"strings"
 
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
 	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/util"
+	renderer "github.com/yuin/goldmark/renderer/html"
 )
 
 // rel is on every link: what readers follow is not vouched for, and gets no
@@ -208,9 +210,14 @@ func resolved(n *ast.Text, source []byte) []byte {
 	return unescape(value)
 }
 
-// unescape resolves backslash escapes and entities, as the renderer would.
+// unescape resolves backslash escapes and entities as the renderer does, in one
+// go: \&amp; is the text "&amp;".
 func unescape(value []byte) []byte {
-	return util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(value)))
+	var out bytes.Buffer
+	w := bufio.NewWriter(&out)
+	renderer.DefaultWriter.Write(w, value)
+	_ = w.Flush() // into memory
+	return []byte(html.UnescapeString(out.String()))
 }
 
 func adopt(to, from ast.Node) {
