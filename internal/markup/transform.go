@@ -257,7 +257,7 @@ func mediaID(destination []byte) (uuid.UUID, bool) {
 // Images lists the images that markdown refers to as media:ID, each once, in
 // their order. A text that Render would refuse may give none.
 func Images(markdown string) []uuid.UUID {
-	doc, err := parse([]byte(markdown))
+	doc, err := parse(validText(markdown))
 	if err != nil {
 		return nil
 	}
