@@ -106,7 +106,7 @@ var streams = []string{
 }
 
 // A stream says the same however it is cut, and what the specification says.
-func FuzzParser(f *testing.F) {
+func FuzzCuts(f *testing.F) {
 	for _, s := range streams {
 		f.Add([]byte(s), []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 		f.Add([]byte(s+s), []byte{3, 1, 4, 1, 5})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -145,12 +146,13 @@ func (s *Server) refused(r *http.Request, slug string) (wait time.Duration, refu
 var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)
 
 // position reads where a reader wants to go on: Last-Event-ID, which the browser
-// sends when it reconnects, wins over the URL, which is of the first connect.
+// sends when it reconnects, wins over the URL, which is of the first connect. Of
+// a query that is none the part with the place may be what was lost.
 func position(r *http.Request) stream.Position {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	text, given := r.Header.Get("Last-Event-ID"), true
 	if text == "" {
-		text, given = query.Get("after"), query.Has("after")
+		text, given = query.Get("after"), query.Has("after") || err != nil
 	}
 	p := cursor(text, given)
 	p.Epoch = query.Get("epoch")
