@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"dateline/internal/liveblog"
 
@@ -179,8 +180,8 @@ func FuzzClientAddress(f *testing.F) {
 		c := gin.CreateTestContextOnly(httptest.NewRecorder(), s.engine)
 		c.Request = &http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": {first, second}}}
 		peer, got := c.RemoteIP(), c.ClientIP()
-		if got == peer || got == "" && netip.Addr.IsValid(addressOf(peer)) == false {
-			return
+		if addressOf(got) == addressOf(peer) || got == "" && strings.Contains(peer, "%") {
+			return // who is no address, or one of a link, counts with all others of that kind
 		}
 		believed := strings.Split(first+","+second, ",")
 		at := slices.IndexFunc(believed, func(x string) bool { return strings.TrimSpace(x) == got })
@@ -212,7 +213,8 @@ func FuzzUpload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, alt string, data, raw []byte) {
 		kind, body := formWith(t, name, alt, data)
 		up, err := readUpload(kind, body)
-		if wanted := len(data) > 0 && len(alt) <= uploadText; (err == nil) != wanted {
+		odd := strings.ContainsFunc(name, unicode.IsControl) // is no header, which may be refused
+		if wanted := len(data) > 0 && len(alt) <= uploadText; (err == nil) != wanted && !(odd && errors.Is(err, liveblog.ErrInvalid)) {
 			t.Errorf("a file called %q of %d bytes: %v", name, len(data), err)
 		}
 		if err == nil && (!bytes.Equal(up.file, data) || up.media.Alt != alt) {
