@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -59,17 +58,6 @@ func temporaryPaths(dir string) string {
 		fmt.Fprintf(&b, "%s_temp_path %s/%s; ", kind, dir, kind)
 	}
 	return b.String()
-}
-
-// freeAddress is one that nobody listened on a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // runNginx runs the program until the test ends. Debian has it where only root
