@@ -32,7 +32,7 @@ func startNginx(t *testing.T, node string) (address string) {
 		if !strings.Contains(text, change[0]) {
 			t.Fatalf("deploy/nginx.conf has no %q any more", change[0])
 		}
-		text = strings.Replace(text, change[0], change[1], 1)
+		text = strings.ReplaceAll(text, change[0], change[1])
 	}
 	file := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -21,9 +21,9 @@ const (
 	// of a body, at the latest. They are twice its own limits: tests share processors.
 	headTime = 10 * time.Second
 	bodyTime = 20 * time.Second
-	// publishTime is what 99 of 100 posts take at most meanwhile, on a machine
-	// that does much else: an attack that works makes it seconds.
-	publishTime = time.Second
+	// publishTime is what half of the posts take at most meanwhile. An attack that
+	// works makes it seconds; the slowest of all depend on what else the machine does.
+	publishTime = 250 * time.Millisecond
 )
 
 // slowKind is a way to hold a connection: some of a request at once, the rest
@@ -122,7 +122,7 @@ func TestE2E_Slowloris(t *testing.T) {
 	for i, k := range g.slowKinds() {
 		t.Logf("%s: held for %v at most", k.name, longest[i].Round(10*time.Millisecond))
 	}
-	if took.at(.99) > publishTime {
+	if took.at(.5) > publishTime {
 		t.Errorf("posts took %v", took)
 	}
 	g.checkWatched(t, stop())
