@@ -106,14 +106,14 @@ func TestE2E_RawRequestsThroughNginx(t *testing.T) {
 	g.node.noPanic()
 }
 
-// smuggled is the beginning of a request that would swallow another's.
-const smuggled = "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: smuggled\r\nX: "
+// swallowing is the beginning of a request that would swallow another's.
+const swallowing = "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: smuggled\r\nX: "
 
 // ambiguous are requests of which two servers could believe that they end in
 // different places.
 func ambiguous() (list []string) {
 	head := "POST " + blogPath + "/views HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
-	chunk := "0\r\n\r\n" + smuggled
+	chunk := "0\r\n\r\n" + swallowing
 	for _, lines := range []string{
 		"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: %d\r\n", "Content-Length: %d\r\nTransfer-Encoding : chunked\r\n",
 		"Content-Length: %d\r\nTransfer-Encoding: xchunked\r\n", "Content-Length: %d\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", "Content-Length: %d\r\nTransfer-Encoding:\x0bchunked\r\n",
@@ -126,8 +126,8 @@ func ambiguous() (list []string) {
 	}
 	chunked := head + "Transfer-Encoding: chunked\r\n\r\n"
 	return append(list,
-		chunked+"0\n\n"+smuggled, chunked+"0;\n"+smuggled+"\r\n\r\n", chunked+"2;x\nab\r\n0\r\n\r\n"+smuggled, chunked+"0\r\nContent-Length: 5\r\n\r\n"+smuggled, chunked+"00000000000000000\r\n\r\n"+smuggled,
-		chunked+"-0\r\n\r\n"+smuggled, chunked+"0x0\r\n\r\n"+smuggled, chunked+"2\r\nab0\r\n\r\n"+smuggled, chunked+"2\r\nab\r\r0\r\n\r\n"+smuggled,
+		chunked+"0\n\n"+swallowing, chunked+"0;\n"+swallowing+"\r\n\r\n", chunked+"2;x\nab\r\n0\r\n\r\n"+swallowing, chunked+"0\r\nContent-Length: 5\r\n\r\n"+swallowing, chunked+"00000000000000000\r\n\r\n"+swallowing,
+		chunked+"-0\r\n\r\n"+swallowing, chunked+"0x0\r\n\r\n"+swallowing, chunked+"2\r\nab0\r\n\r\n"+swallowing, chunked+"2\r\nab\r\r0\r\n\r\n"+swallowing,
 	)
 }
 
