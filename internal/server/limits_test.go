@@ -44,7 +44,7 @@ func converse(t *testing.T, handler gin.HandlerFunc, f func(t *testing.T, c net.
 		here, there := net.Pipe()
 		l := lonely{make(chan net.Conn, 1), make(chan struct{})}
 		l.conn <- there
-		s := &http.Server{Handler: engine} //nolint:gosec // G112: one client, of the test
+		s := &http.Server{Handler: engine}
 		go func() { _ = s.Serve(l) }()
 		f(t, here, bufio.NewReader(here))
 		_, _ = here.Close(), s.Close()
