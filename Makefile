@@ -30,7 +30,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin test test-deps test-admin test-go lint bench chaos clean FORCE
+.PHONY: help run build admin test test-deps test-admin test-go lint fuzz bench chaos clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -65,6 +65,27 @@ lint: .cache/admin ## vet, format and lint
 	@unformatted=$$(gofmt -l cmd internal migrations web admin/*.go); \
 	  [ -z "$$unformatted" ] || { echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; }
 	$(GOLANGCI) run
+
+# Each target in turn, on one processor. Only our own code and what parses for it is
+# watched for new paths: to watch the whole standard library takes three times as long.
+FUZZ_EXECS ?= 5000000
+FUZZ ?= .
+FUZZED := dateline/... encoding/json net/url mime/multipart net/textproto image/... golang.org/x/net/html \
+  github.com/yuin/goldmark/... github.com/microcosm-cc/... github.com/golang-jwt/... github.com/google/uuid
+
+fuzz: .cache/admin ## look for inputs that break a promise: make fuzz FUZZ=Body FUZZ_EXECS=100000
+	@mkdir -p .cache/fuzz
+	@for package in $$(go list ./... | grep -v /node_modules/); do \
+	  dir=$$(go list -f '{{.Dir}}' $$package); \
+	  targets=$$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go 2>/dev/null | cut -c6- | grep -E '$(FUZZ)' || true); \
+	  [ -n "$$targets" ] || continue; \
+	  go test -c $(FUZZED:%=-gcflags=%=-d=libfuzzer) -o .cache/fuzz/test $$package; \
+	  for target in $$targets; do \
+	    echo "$$package $$target"; \
+	    (cd $$dir && $(CURDIR)/.cache/fuzz/test -test.run '^$$' -test.fuzz "^$$target$$" -test.fuzztime $(FUZZ_EXECS)x \
+	      -test.parallel 1 -test.fuzzminimizetime 1000x -test.fuzzcachedir $(CURDIR)/.cache/fuzz/corpus/$$package); \
+	  done; \
+	done
 
 bench: .cache/admin ## measure
 	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)

@@ -125,7 +125,8 @@ func (g *target) badPosts() []bad {
 		text("NUL in the external id", `{"title":"x","external_id":"a\u0000b"}`, 422, ""),
 		text("not UTF-8", "{\"title\":\"a\xffb\"}", -400, ""),
 		text("deep", strings.Repeat(`[`, 50_000), -400, ""),
-		text("a key twice", `{"title":"x","title":"y","status":"nope"}`, 422, ""),
+		text("a key twice", `{"title":"x","title":"y"}`, 400, ""),
+		text("a key in another case", `{"title":"x","status":"draft","STATUS":"removed"}`, 422, "invalid"),
 	}
 }
 

@@ -9,8 +9,11 @@ import (
 	"dateline/internal/server"
 )
 
-// startLog makes the default logger. Lines that belong to a request carry its id.
-func startLog(c Config, w io.Writer) {
+// startLog makes the default logger.
+func startLog(c Config, w io.Writer) { slog.SetDefault(newLog(c, w)) }
+
+// newLog makes a logger. Lines that belong to a request carry its id.
+func newLog(c Config, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		level = slog.LevelInfo
@@ -20,7 +23,7 @@ func startLog(c Config, w io.Writer) {
 	if c.LogFormat == "text" || c.LogFormat == "auto" && isTerminal(w) {
 		h = slog.NewTextHandler(w, options)
 	}
-	slog.SetDefault(slog.New(requestHandler{h}))
+	return slog.New(requestHandler{h})
 }
 
 // isTerminal reports whether a person reads what is written to w.

@@ -55,7 +55,7 @@ func (m *Media) Validate() error {
 func (m *Media) Normalize() {
 	m.Alt = oneLine(m.Alt)
 	m.Caption = oneLine(m.Caption)
-	m.Credit = stripBidi(oneLine(m.Credit))
+	m.Credit = oneLine(stripBidi(m.Credit))
 }
 
 // Name is what the variant is called in URLs: its width and the ending of its type.

@@ -70,7 +70,7 @@ func (p *Post) Validate() error {
 		f.add(between(tag, 1, MaxTag), "body.tags", "each must have 1 to %d characters", MaxTag)
 	}
 	f.add(between(p.ExternalID, 0, MaxExternalID) && printable(p.ExternalID), "body.external_id", "must have at most %d printable characters", MaxExternalID)
-	for location, text := range map[string]string{"body.title": p.Title, "body.body": p.Body, "body.byline": p.Byline} {
+	for location, text := range map[string]string{"body.title": p.Title, "body.body": p.Body, "body.byline": p.Byline, "body.tags": strings.Join(p.Tags, "")} {
 		f.add(utf8.ValidString(text) && !strings.ContainsRune(text, 0), location, "must be valid UTF-8 without NUL")
 	}
 	return f.err()
@@ -78,10 +78,10 @@ func (p *Post) Validate() error {
 
 // Normalize brings the fields into the form in which they are stored: one line
 // of text in title, byline and tags, no bidi controls in names, tags in lower
-// case and each once.
+// case, without the # before them, and each once. What has that form keeps it.
 func (p *Post) Normalize() {
 	p.Title = oneLine(p.Title)
-	p.Byline = stripBidi(oneLine(p.Byline))
+	p.Byline = oneLine(stripBidi(p.Byline))
 	p.ExternalID = strings.TrimSpace(p.ExternalID)
 	p.Body = strings.TrimRight(newlines.ReplaceAllString(p.Body, "\n"), " \t\n")
 	p.Tags = normalTags(p.Tags)
@@ -93,7 +93,7 @@ func normalTags(tags []string) []string {
 	seen := map[string]bool{}
 	out := []string{}
 	for _, tag := range tags {
-		tag = strings.ToLower(stripBidi(oneLine(strings.TrimPrefix(strings.TrimSpace(tag), "#"))))
+		tag = strings.ToLower(strings.TrimLeft(oneLine(stripBidi(tag)), "# "))
 		if tag != "" && !seen[tag] {
 			seen[tag] = true
 			out = append(out, tag)
@@ -121,7 +121,7 @@ func stripBidi(s string) string {
 }
 
 func printable(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 // Revision is a stored version of a post's content.

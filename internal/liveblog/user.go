@@ -62,7 +62,7 @@ func (u *User) Validate() error {
 // Normalize brings the fields into the form in which they are stored.
 func (u *User) Normalize() {
 	u.Email = NormalEmail(u.Email)
-	u.Name = stripBidi(oneLine(u.Name))
+	u.Name = oneLine(stripBidi(u.Name))
 }
 
 // NormalEmail is the form in which addresses are compared.

@@ -29,7 +29,7 @@ type Rendered struct {
 // text that is too long or too deeply nested are ErrInvalid, with the field
 // "body.body".
 func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, error) {
-	source := []byte(markdown)
+	source := validText(markdown)
 	doc, err := parse(source)
 	if err != nil {
 		return Rendered{}, err

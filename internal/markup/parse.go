@@ -62,6 +62,12 @@ func newParser() parser.Parser {
 	)
 }
 
+// validText is the source that parse takes: goldmark panics at a line that ends
+// in the middle of a character.
+func validText(markdown string) []byte {
+	return []byte(strings.ToValidUTF8(markdown, "\ufffd"))
+}
+
 // parse refuses what would take long before it parses.
 func parse(source []byte) (ast.Node, error) {
 	if len(source) > liveblog.MaxBody {

@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	webURL    = regexp.MustCompile(`(?i)^https?://[^\s/]`)
-	linkURL   = regexp.MustCompile(`(?i)^(https?://[^\s/]|mailto:[^\s/])`)
+	webURL    = regexp.MustCompile(`(?i)^https?://[^\s/?#:@\\]`)
+	linkURL   = regexp.MustCompile(`(?i)^(https?://[^\s/?#:@\\]|mailto:[^\s/#])`)
 	mediaPath = regexp.MustCompile(`^/media/[0-9a-f-]{36}/\d{1,5}\.(jpg|png)$`)
 	mediaSet  = regexp.MustCompile(`^/media/[0-9a-f-]{36}/\d{1,5}\.(jpg|png) \d{1,5}w(, /media/[0-9a-f-]{36}/\d{1,5}\.(jpg|png) \d{1,5}w)*$`)
 	number    = regexp.MustCompile(`^\d{1,9}$`)

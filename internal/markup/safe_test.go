@@ -192,16 +192,6 @@ func TestUnsafe_FindsWhatItLooksFor(t *testing.T) {
 	}
 }
 
-func FuzzRender(f *testing.F) {
-	for _, seed := range append(slices.Concat(attacks, bombs), "# a\n\n- b\n\n![x]("+ref+")", "https://youtu.be/dQw4w9WgXcQ") {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, in string) {
-		checkSafe(t, "markdown", in)
-		checkSafe(t, "html", in)
-	})
-}
-
 func FuzzToMarkdownText(f *testing.F) {
 	for _, seed := range slices.Concat(attacks, bombs, []string{"1. FC Koeln", "a\n===", "https://e.com/a_b.", "x\r\ny\rz", "a\u00a0b", "\u2003em"}) {
 		f.Add(seed)

@@ -1,15 +1,17 @@
 package markup
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"html"
 	"strings"
 
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
 	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/util"
+	renderer "github.com/yuin/goldmark/renderer/html"
 )
 
 // rel is on every link: what readers follow is not vouched for, and gets no
@@ -208,9 +210,14 @@ func resolved(n *ast.Text, source []byte) []byte {
 	return unescape(value)
 }
 
-// unescape resolves backslash escapes and entities, as the renderer would.
+// unescape resolves backslash escapes and entities as the renderer does, in one
+// go: \&amp; is the text "&amp;".
 func unescape(value []byte) []byte {
-	return util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(value)))
+	var out bytes.Buffer
+	w := bufio.NewWriter(&out)
+	renderer.DefaultWriter.Write(w, value)
+	_ = w.Flush() // into memory
+	return []byte(html.UnescapeString(out.String()))
 }
 
 func adopt(to, from ast.Node) {
@@ -250,7 +257,7 @@ func mediaID(destination []byte) (uuid.UUID, bool) {
 // Images lists the images that markdown refers to as media:ID, each once, in
 // their order. A text that Render would refuse may give none.
 func Images(markdown string) []uuid.UUID {
-	doc, err := parse([]byte(markdown))
+	doc, err := parse(validText(markdown))
 	if err != nil {
 		return nil
 	}

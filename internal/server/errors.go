@@ -140,12 +140,19 @@ func currentBody(ctx context.Context, current any) any {
 	}
 }
 
+// unreadableBody is what huma says, as an error of ours, when a body ends too
+// early or in chunks that are none.
+const unreadableBody = "cannot read request body"
+
 // newHumaError is what huma calls for errors it finds itself: bad JSON, a
 // missing field. Rejected values are not echoed: they may be passwords.
 func newHumaError(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 	std := context.Background()
 	if ctx != nil {
 		std = ctx.Context()
+	}
+	if msg == unreadableBody {
+		status = http.StatusBadRequest
 	}
 	out := newProblem(std, status, humaCode(status), msg)
 	for _, err := range errs {

@@ -87,6 +87,8 @@ type Server struct {
 // setGlobals sets what the frameworks keep for the whole process.
 var setGlobals = sync.OnceFunc(func() {
 	gin.SetMode(gin.ReleaseMode)
+	// Or {"role": ..., "ROLE": ...} would have its first role checked and its second used.
+	huma.ValidateStrictCasing = true
 	huma.NewErrorWithContext = newHumaError
 	// The OpenAPI document describes errors by what this returns.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
@@ -145,7 +147,7 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, s.observe, recovery, secure, s.authenticate, s.limitRate)
+	s.engine.Use(identify, s.observe, recovery, secure, limitRequest, s.authenticate, s.limitRate)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -145,12 +146,13 @@ func (s *Server) refused(r *http.Request, slug string) (wait time.Duration, refu
 var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)
 
 // position reads where a reader wants to go on: Last-Event-ID, which the browser
-// sends when it reconnects, wins over the URL, which is of the first connect.
+// sends when it reconnects, wins over the URL, which is of the first connect. Of
+// a query that is none the part with the place may be what was lost.
 func position(r *http.Request) stream.Position {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	text, given := r.Header.Get("Last-Event-ID"), true
 	if text == "" {
-		text, given = query.Get("after"), query.Has("after")
+		text, given = query.Get("after"), query.Has("after") || err != nil
 	}
 	p := cursor(text, given)
 	p.Epoch = query.Get("epoch")
@@ -218,21 +220,29 @@ type viewsInput struct {
 // reportViews takes beacons, which browsers send as text/plain. It answers the
 // same whether they count or not.
 func (s *Server) reportViews(ctx context.Context, in *viewsInput) (*noOutput, error) {
+	token, posts, err := readBeacon(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	if !robot(in.UserAgent) {
+		s.views.Add(views.Beacon{BlogID: blogOf(ctx).blog.ID, Token: token, Address: stream.Prefix(requestOf(ctx).Address), Posts: posts})
+	}
+	return &noOutput{}, nil
+}
+
+func readBeacon(body []byte) (token string, posts []uuid.UUID, err error) {
 	var beacon struct {
 		Token string      `json:"token"`
 		Posts []uuid.UUID `json:"posts"`
 	}
-	if err := decodeStrict(in.RawBody, &beacon); err != nil {
-		return nil, err
+	if err := decodeStrict(body, &beacon); err != nil {
+		return "", nil, err
 	}
 	if !tokenPattern.MatchString(beacon.Token) || len(beacon.Posts) > maxViewed {
-		return nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_beacon",
+		return "", nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_beacon",
 			Detail: "token must be 16 to 64 of A-Z, a-z, 0-9, _ and -, and posts at most 50 ids"}
 	}
-	if !robot(in.UserAgent) {
-		s.views.Add(views.Beacon{BlogID: blogOf(ctx).blog.ID, Token: beacon.Token, Address: stream.Prefix(requestOf(ctx).Address), Posts: beacon.Posts})
-	}
-	return &noOutput{}, nil
+	return beacon.Token, beacon.Posts, nil
 }
 
 var (

@@ -23,8 +23,10 @@ const (
 	// patience is how long a reader takes to give up a stream on which nothing
 	// comes: two heartbeats and some.
 	patience = int64(50 * time.Second)
-	// flushing is how long a view may wait in a node's memory.
-	flushing = int64(1200 * time.Millisecond)
+	// flushing is how long a view may wait before it is safe: a second in the
+	// node's memory, and three times wal_writer_delay in PostgreSQL's, since
+	// counts are committed without waiting for the disk.
+	flushing = int64(2200 * time.Millisecond)
 	// revokedWithin is how long a revoked credential may still work.
 	revokedWithin = int64(5 * time.Second)
 )
