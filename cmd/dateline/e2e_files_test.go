@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"dateline/internal/eventsource"
 	"dateline/internal/pgtest"
 )
 
@@ -123,11 +124,11 @@ func look(t *testing.T, c *http.Client, address string) *http.Response {
 func checkTurnedAway(t *testing.T, res *http.Response) {
 	t.Helper()
 	defer res.Body.Close()
-	p := newSSEParser(res.Body)
-	if e, err := p.next(); !errors.Is(err, io.EOF) {
+	p := eventsource.NewParser(res.Body)
+	if e, err := p.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("got %+v %v", e, err)
 	}
-	if res.StatusCode != http.StatusOK || p.retry < 5000 || p.retry > 15_000 {
-		t.Errorf("%s, retry %d", res.Status, p.retry)
+	if res.StatusCode != http.StatusOK || p.Retry() < 5000 || p.Retry() > 15_000 {
+		t.Errorf("%s, retry %d", res.Status, p.Retry())
 	}
 }

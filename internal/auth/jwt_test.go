@@ -128,6 +128,10 @@ func attacks(t testing.TB, k *Keys) map[string]string {
 		f.header["jwk"], f.key = map[string]string{"kty": "oct", "k": "AAAA"}, []byte{0, 0, 0}
 		f.header["jku"] = "https://evil.example/jwks.json"
 	})
+	header("critical extension", "crit", []string{"b64"})
+	header("unknown in the header", "x", "y")
+	header("another type in the header", "typ", "at+jwt")
+	forge("no type in the header", func(f *forger) { delete(f.header, "typ") })
 	for _, field := range []string{"exp", "iss", "aud", "sub", "sid", "typ"} {
 		without(field)
 	}

@@ -44,23 +44,24 @@ type argon struct {
 	salt, key    []byte
 }
 
-// Passwords hashes and checks passwords, at most one per core at a time: each
-// takes a core and 19 MiB for some hundredths of a second.
+// Passwords hashes and checks passwords, in each line on at most half of the cores
+// at a time: each takes a core and 19 MiB for some hundredths of a second, and
+// strangers who guess must not slow down those who publish or sign in.
 type Passwords struct {
-	cores chan struct{}
+	cores [2]chan struct{}
 	lines [2]chan struct{} // those at work and those who wait
 	dummy string           // the hash of a password nobody has
 }
 
-// NewPasswords makes ready to hash on all cores.
+// NewPasswords makes ready to hash.
 func NewPasswords() *Passwords {
-	cores := runtime.GOMAXPROCS(0)
-	places := func() chan struct{} { return make(chan struct{}, cores+maxWaiting) }
-	return &Passwords{
-		cores: make(chan struct{}, cores),
-		lines: [2]chan struct{}{Strangers: places(), Known: places()},
-		dummy: hash(rand.Text()),
+	half := max(1, runtime.GOMAXPROCS(0)/2)
+	p := &Passwords{dummy: hash(rand.Text())}
+	for line := range p.lines {
+		p.cores[line] = make(chan struct{}, half)
+		p.lines[line] = make(chan struct{}, half+maxWaiting)
 	}
+	return p
 }
 
 // Hash returns the Argon2id hash of a password, in PHC string format. It gives
@@ -99,14 +100,20 @@ func NeedsRehash(stored string) bool {
 	return err != nil || a.memory != argonMemory || a.time != argonTime || a.lanes != argonLanes
 }
 
+// errBusy is a line that is full.
+var errBusy = liveblog.Errorf(liveblog.ErrTooMany, "busy", "too many people sign in at the moment")
+
+// full reports whether a caller who came now would be turned away.
+func (p *Passwords) full(line Line) bool { return len(p.lines[line]) == cap(p.lines[line]) }
+
 func (p *Passwords) enter(ctx context.Context, line Line) error {
 	select {
 	case p.lines[line] <- struct{}{}:
 	default:
-		return liveblog.Errorf(liveblog.ErrTooMany, "busy", "too many people sign in at the moment")
+		return errBusy
 	}
 	select {
-	case p.cores <- struct{}{}:
+	case p.cores[line] <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		<-p.lines[line]
@@ -115,7 +122,7 @@ func (p *Passwords) enter(ctx context.Context, line Line) error {
 }
 
 func (p *Passwords) leave(line Line) {
-	<-p.cores
+	<-p.cores[line]
 	<-p.lines[line]
 }
 

@@ -84,19 +84,26 @@ func TestPasswords_FloodOfStrangersLeavesRoomForUsers(t *testing.T) {
 	for range cap(p.lines[Strangers]) {
 		p.lines[Strangers] <- struct{}{}
 	}
+	for range cap(p.cores[Strangers]) {
+		p.cores[Strangers] <- struct{}{}
+	}
 	if _, err := p.Verify(t.Context(), Strangers, "", "x"); !errors.Is(err, liveblog.ErrTooMany) {
 		t.Errorf("a stranger in a full line got %v", err)
 	}
 	if _, err := p.Verify(t.Context(), Known, "", "x"); err != nil {
 		t.Errorf("a known device got %v", err)
 	}
+	withoutStore := &Service{passwords: p}
+	if _, err := withoutStore.try(t.Context(), stranger("x", ""), &liveblog.User{}, "x"); !errors.Is(err, liveblog.ErrTooMany) {
+		t.Errorf("a stranger whose guess is not even counted got %v", err)
+	}
 }
 
 func TestPasswords_GivesUpWithTheRequest(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords()
-	for range cap(p.cores) {
-		p.cores <- struct{}{}
+	for range cap(p.cores[Known]) {
+		p.cores[Known] <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -55,8 +55,12 @@ func signedIn(user uuid.UUID) guesser {
 }
 
 // try checks a password within the guesser's budgets. Only what was wrong stays
-// counted, not what was right or could not be checked.
+// counted, not what was right or could not be checked. A flood that fills the
+// line costs the database no writes.
 func (s *Service) try(ctx context.Context, g guesser, user *liveblog.User, password string) (bool, error) {
+	if s.passwords.full(g.line) {
+		return false, errBusy
+	}
 	if err := s.spend(ctx, g.budgets); err != nil {
 		return false, err
 	}

@@ -20,15 +20,16 @@ type format struct {
 	matches func([]byte) bool
 	config  func(io.Reader) (image.Config, error)
 	decode  func(io.Reader) (image.Image, error)
-	meta    imagemeta.ImageFormat // 0: has no metadata that we read
+	memory  func(image.Config, []byte) int // bytes that decoding takes
+	meta    imagemeta.ImageFormat          // 0: has no metadata that we read
 }
 
 var formats = []format{
-	{starts("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode, imagemeta.JPEG},
-	{starts("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode, imagemeta.PNG},
-	{starts("GIF87a"), gif.DecodeConfig, gif.Decode, 0},
-	{starts("GIF89a"), gif.DecodeConfig, gif.Decode, 0},
-	{isWebP, webp.DecodeConfig, webp.Decode, imagemeta.WebP},
+	{starts("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode, jpegMemory, imagemeta.JPEG},
+	{starts("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode, pngMemory, imagemeta.PNG},
+	{starts("GIF87a"), gif.DecodeConfig, gif.Decode, gifMemory, 0},
+	{starts("GIF89a"), gif.DecodeConfig, gif.Decode, gifMemory, 0},
+	{isWebP, webp.DecodeConfig, webp.Decode, webpMemory, imagemeta.WebP},
 }
 
 func starts(magic string) func([]byte) bool {
@@ -53,15 +54,16 @@ func errType() error {
 	return liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "a picture must be JPEG, PNG, GIF or WebP")
 }
 
-// checkSize reads the declared size only.
-func (p *Processor) checkSize(f format, data []byte) error {
+// checkSize reads the declared size only. It tells how many slots the picture
+// needs to be decoded.
+func (p *Processor) checkSize(f format, data []byte) (slots int64, err error) {
 	c, err := f.config(bytes.NewReader(data))
 	if err != nil {
-		return errType()
+		return 0, errType()
 	}
 	if c.Width < 1 || c.Height < 1 || c.Width > p.maxSide || c.Height > p.maxSide || c.Width*c.Height > p.maxPixels {
-		return liveblog.Errorf(liveblog.ErrInvalid, "image_too_large",
+		return 0, liveblog.Errorf(liveblog.ErrInvalid, "image_too_large",
 			"a picture may have at most %d pixels a side and %d million in all", p.maxSide, p.maxPixels/1_000_000)
 	}
-	return nil
+	return f.checkCost(c, data)
 }

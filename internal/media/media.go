@@ -11,6 +11,8 @@ import (
 	"image"
 
 	"dateline/internal/liveblog"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // MaxUpload is how many bytes a picture may have.
@@ -21,7 +23,7 @@ const MaxUpload = 10 << 20
 const (
 	maxPixels   = 50_000_000
 	maxSide     = 12_000
-	maxDecoders = 2 // at once: each may need some 250 MB
+	maxDecoders = 2 // at once, unless one picture needs the memory of both
 )
 
 // Image is an upload made ready to be stored. Media lacks what the client
@@ -33,14 +35,14 @@ type Image struct {
 
 // Processor decodes uploads, a few at once.
 type Processor struct {
-	slots     chan struct{}
+	slots     *semaphore.Weighted
 	maxPixels int
 	maxSide   int
 }
 
 // NewProcessor makes a Processor with the product's limits.
 func NewProcessor() *Processor {
-	return &Processor{slots: make(chan struct{}, maxDecoders), maxPixels: maxPixels, maxSide: maxSide}
+	return &Processor{slots: semaphore.NewWeighted(maxDecoders), maxPixels: maxPixels, maxSide: maxSide}
 }
 
 // Process makes the variants of an uploaded JPEG, PNG, GIF (its first frame)
@@ -55,26 +57,16 @@ func (p *Processor) Process(ctx context.Context, data []byte) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkSize(f, data); err != nil {
+	slots, err := p.checkSize(f, data)
+	if err != nil {
 		return nil, err
 	}
-	if err := p.enter(ctx); err != nil {
-		return nil, err
+	if err := p.slots.Acquire(ctx, slots); err != nil {
+		return nil, liveblog.Errorf(liveblog.ErrUnavailable, "busy", "too many pictures are being processed")
 	}
-	defer p.leave()
+	defer p.slots.Release(slots)
 	return process(ctx, f, data)
 }
-
-func (p *Processor) enter(ctx context.Context) error {
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return liveblog.Errorf(liveblog.ErrUnavailable, "busy", "too many pictures are being processed")
-	}
-}
-
-func (p *Processor) leave() { <-p.slots }
 
 func process(ctx context.Context, f format, data []byte) (*Image, error) {
 	src, err := f.decode(bytes.NewReader(data))

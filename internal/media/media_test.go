@@ -19,6 +19,8 @@ import (
 	"testing"
 
 	"dateline/internal/liveblog"
+
+	"golang.org/x/sync/semaphore"
 )
 
 var (
@@ -305,10 +307,8 @@ func TestProcess_Refusals(t *testing.T) {
 func TestProcess_WaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	p := NewProcessor()
-	for range maxDecoders {
-		if err := p.enter(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	if err := p.slots.Acquire(t.Context(), maxDecoders); err != nil {
+		t.Fatal(err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -316,7 +316,7 @@ func TestProcess_WaitsForItsTurn(t *testing.T) {
 	if _, err := p.Process(gone, data); !errors.Is(err, liveblog.ErrUnavailable) {
 		t.Errorf("full: got %v", err)
 	}
-	p.leave()
+	p.slots.Release(maxDecoders)
 	if _, err := p.Process(t.Context(), data); err != nil {
 		t.Errorf("with room: %v", err)
 	}
@@ -328,7 +328,7 @@ func FuzzProcess(f *testing.F) {
 	for _, seed := range [][]byte{jpegOf(f, small), withExif(jpegOf(f, small), 6), pngOf(f, small), webp, pngHeader(60_000, 60_000), []byte("GIF89a=1;")} {
 		f.Add(seed)
 	}
-	p := &Processor{slots: make(chan struct{}, 1), maxPixels: 1 << 16, maxSide: 1 << 10}
+	p := &Processor{slots: semaphore.NewWeighted(maxDecoders), maxPixels: 1 << 16, maxSide: 1 << 10}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := p.Process(t.Context(), data)
 		if err != nil {

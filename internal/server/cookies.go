@@ -36,8 +36,8 @@ func (b browser) client() auth.Browser {
 func (s *Server) readBrowser(r *http.Request) (browser, error) {
 	b := browser{userAgent: r.UserAgent()}
 	for name, value := range map[string]*string{accessCookie: &b.access, refreshCookie: &b.refresh, deviceCookie: &b.device} {
-		for _, c := range r.CookiesNamed(s.cookieName(name)) {
-			if *value != "" && *value != c.Value {
+		for i, c := range r.CookiesNamed(s.cookieName(name)) {
+			if i > 0 && *value != c.Value {
 				return b, liveblog.Errorf(errBadRequest, "duplicate_cookie", "a session cookie came twice; clear the cookies of this site")
 			}
 			*value = c.Value

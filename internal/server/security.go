@@ -37,6 +37,7 @@ func secure(c *gin.Context) {
 	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()")
 	if privatePath(c.Request) {
 		h.Set("Content-Security-Policy", editorPolicy)
+		h.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // a handler with something public to say sets its own
 	} else {
