@@ -147,7 +147,8 @@ func (f *front) workers() (pids []int, err error) {
 }
 
 var (
-	upstreamRE = regexp.MustCompile(`(?m)(^[ \t]*server )dateline\S*:8080( [^\n]*\n)`)
+	upstreamRE = regexp.MustCompile(`(?m)(?:^[ \t]*server dateline\S*:8080 [^\n]*\n)+`) // the servers of one upstream
+	serverRE   = regexp.MustCompile(`(?m)(^[ \t]*server )\S+( [^\n]*\n)`)
 	listenRE   = regexp.MustCompile(`(?m)^([ \t]*listen )8080\b`)
 	httpRE     = regexp.MustCompile(`(?m)^http \{\n`)
 )
@@ -155,20 +156,15 @@ var (
 // adapt changes nothing of a configuration but the address that it listens on,
 // those of the nodes, and where temporary files go.
 func adapt(shipped, listen string, nodes []string) (string, error) {
-	lines := upstreamRE.FindAllStringSubmatch(shipped, -1)
-	if len(lines) == 0 || len(listenRE.FindAllString(shipped, -1)) != 1 || len(httpRE.FindAllString(shipped, -1)) != 1 {
+	if !upstreamRE.MatchString(shipped) || len(listenRE.FindAllString(shipped, -1)) != 1 || len(httpRE.FindAllString(shipped, -1)) != 1 {
 		return "", errors.New("its upstream, listen or http lines are not as the harness knows them")
 	}
-	var upstream strings.Builder
-	for _, node := range nodes {
-		upstream.WriteString(lines[0][1] + node + lines[0][2])
-	}
-	first := true
-	text := upstreamRE.ReplaceAllStringFunc(shipped, func(string) string {
-		if !first {
-			return ""
+	text := upstreamRE.ReplaceAllStringFunc(shipped, func(servers string) string {
+		first := serverRE.FindStringSubmatch(servers)
+		var upstream strings.Builder
+		for _, node := range nodes {
+			upstream.WriteString(first[1] + node + first[2])
 		}
-		first = false
 		return upstream.String()
 	})
 	text = listenRE.ReplaceAllString(text, "${1}"+listen)

@@ -20,6 +20,7 @@ func TestAdapt_ChangesAddressesOnly(t *testing.T) {
 	}
 	for _, want := range []string{
 		"    server 127.0.0.1:1 max_fails=1 fail_timeout=2s;\n    server 127.0.0.1:2 max_fails=1 fail_timeout=2s;\n    server 127.0.0.1:3 ",
+		"    server 127.0.0.1:1 max_fails=0;\n    server 127.0.0.1:2 max_fails=0;\n    server 127.0.0.1:3 ",
 		"listen 127.0.0.1:7 reuseport",
 		"proxy_next_upstream error timeout;",
 	} {
