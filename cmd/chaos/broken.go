@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -5,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -39,7 +42,7 @@ var steps = map[string][]step{
 	broken.Standby:  {loseUnconfirmed},
 	broken.Late:     {wait(6 * time.Second)},
 	broken.Revoke:   {wait(10 * time.Second)},
-	broken.Views:    {wait(2 * time.Second)},
+	broken.Views:    {wait(4 * time.Second)},
 	broken.Samples:  {wait(3 * time.Second)},
 }
 
@@ -103,7 +106,7 @@ func scenario(m broken.Mutation, binary string) act {
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
 			s.patience = 3 * time.Second
-			hold(ctx, 2*time.Second)
+			s.published(ctx, enough)
 			for _, f := range stepsOf(m) {
 				if err := f(ctx, r, s); err != nil {
 					return err
@@ -111,6 +114,21 @@ func scenario(m broken.Mutation, binary string) act {
 			}
 			return nil
 		},
+	}
+}
+
+// enough is how many posts a scenario has before its steps: many mistakes are
+// made now and then only.
+const enough = 120
+
+// published waits until so many posts were acknowledged, but not for ever: a
+// server may be too broken.
+func (s *stage) published(ctx context.Context, posts int) {
+	for ends := time.Now().Add(15 * time.Second); time.Now().Before(ends) && ctx.Err() == nil; {
+		if s.tally.Statuses()[http.StatusCreated] >= posts {
+			return
+		}
+		hold(ctx, 50*time.Millisecond)
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -33,9 +35,7 @@ func drains(dir string) (check.Figure, error) {
 	var spreads []time.Duration
 	readers := 0
 	for _, all := range nodes {
-		for _, one := range restarts(all) {
-			spreads = append(spreads, one)
-		}
+		spreads = append(spreads, restarts(all)...)
 		readers += len(all)
 	}
 	return check.Figure{Name: "reconnects of one node's readers spread over, median and longest", Value: fmt.Sprintf("%s (%d goodbyes)", spread(spreads), readers)}, nil

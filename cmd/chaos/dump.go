@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -11,7 +13,11 @@ import (
 
 // keepPruned is a table beside the log that keeps what pruning takes away: the
 // checker compares with the whole log.
-const keepPruned = `CREATE TABLE IF NOT EXISTS chaos_pruned (LIKE events)`
+const keepPruned = `
+	CREATE TABLE chaos_pruned (LIKE events);
+	CREATE FUNCTION chaos_keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+	BEGIN INSERT INTO chaos_pruned VALUES (OLD.*); RETURN NULL; END $$;
+	CREATE TRIGGER chaos_keep AFTER DELETE ON events FOR EACH ROW EXECUTE FUNCTION chaos_keep()`
 
 // dump reads what the database holds in the end, in one snapshot.
 func (s *stage) dump(ctx context.Context) (db history.Database, err error) {

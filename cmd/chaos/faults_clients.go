@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -80,7 +82,7 @@ func sip(ctx context.Context, c net.Conn, rate int) {
 	for ctx.Err() == nil {
 		if rate > 0 {
 			_ = c.SetReadDeadline(time.Now().Add(time.Second)) // fails when it is closed, which the read tells
-			if _, err := c.Read(buf); err == io.EOF {
+			if _, err := c.Read(buf); errors.Is(err, io.EOF) {
 				return
 			}
 		}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -6,10 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // random gives what a fault decides by itself.
@@ -94,22 +93,18 @@ func exhaustFiles(ctx context.Context, s *stage, f planned) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var was unix.Rlimit
-	few := unix.Rlimit{Cur: uint64(open) + 4, Max: 1 << 16}
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &was); err != nil {
-		return "", err
-	}
-	few.Max = was.Max
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
+	limit := open + 4
+	lift, err := limitFiles(pid, uint64(limit))
+	if err != nil {
 		return "", err
 	}
 	conns := s.crowd(ctx, f.Target, 40)
 	hold(ctx, f.Hold)
-	err = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &was, nil)
+	err = lift()
 	for _, c := range conns {
 		c.Close()
 	}
-	return "limit " + strconv.FormatUint(few.Cur, 10), err
+	return fmt.Sprintf("limit %d", limit), err
 }
 
 // crowd opens connections to a node that ask for nothing.

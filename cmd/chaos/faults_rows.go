@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -164,35 +166,4 @@ func fullDisk(ctx context.Context, s *stage, f planned) (string, error) {
 	ctx, cancel := lifting(ctx)
 	defer cancel()
 	return "", s.sql(ctx, `DROP FUNCTION chaos_full() CASCADE`)
-}
-
-// keepEvents is how many events of a blog pruning leaves.
-const keepEvents = 200
-
-// pruneEvents forgets the older events of one blog. The horizon moves in the
-// transaction that deletes, so no reader is told of a log with a hole.
-func pruneEvents(ctx context.Context, s *stage, f planned) (string, error) {
-	slug := s.slugs[f.random().IntN(len(s.slugs))]
-	return slug, s.prune(ctx, slug, keepEvents)
-}
-
-func (s *stage) prune(ctx context.Context, slug string, keep int) error {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE blogs SET low_seq = greatest(low_seq, last_seq - $2) WHERE slug = $1`, slug, keep)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			WITH pruned AS (
-				DELETE FROM events e USING blogs b
-				WHERE b.slug = $1 AND e.blog_id = b.id AND e.seq <= b.low_seq
-				RETURNING e.*)
-			INSERT INTO chaos_pruned SELECT * FROM pruned`, slug)
-		return err
-	})
 }

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command chaos breaks a real installation in every way that docs/reliability.md
 // lists, while clients publish and read, and judges what they saw. It is a test
 // program: `make chaos` is the full run.

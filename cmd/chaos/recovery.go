@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -41,10 +43,7 @@ func recovery(tries int) act {
 		random := rand.New(rand.NewPCG(r.seed, seedOfRecovery))
 		for _, t := range trials {
 			r.say("recovery: %s, %d times", t.name, tries)
-			for range tries {
-				if ctx.Err() != nil {
-					return nil
-				}
+			for n := 0; n < tries && ctx.Err() == nil; n++ {
 				if err := s.try(ctx, t, random); err != nil {
 					return fmt.Errorf("%s: %w", t.name, err)
 				}
