@@ -38,7 +38,7 @@ func TestBroken_EachIsCaught(t *testing.T) {
 	var missed []string
 	var sound *result
 	err = together(
-		func() (err error) { missed, err = r.catch(t.Context(), all, 3); return err },
+		func() (err error) { missed, err = r.catch(t.Context(), all, 4); return err },
 		func() (err error) { sound, err = r.perform(t.Context(), scenario(soundServer, r.variant)); return err },
 	)
 	switch {
