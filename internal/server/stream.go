@@ -99,10 +99,12 @@ func (s *Server) stream(c *gin.Context) error {
 }
 
 // recheck is how often a stream that not everybody may read asks again whether
-// its reader still may, and askAgain when there was no answer.
+// its reader still may, and askAgain when there was no answer. After unsure
+// without one it ends: who can't be known may not read on.
 const (
 	recheck  = 3 * time.Second
 	askAgain = 250 * time.Millisecond
+	unsure   = 4500 * time.Millisecond
 )
 
 // whileAllowed gives a context that ends when the sender of r may no longer see
@@ -112,35 +114,44 @@ func (s *Server) whileAllowed(r *http.Request, slug string) (allowed context.Con
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		next := time.NewTimer(recheck)
-		defer next.Stop()
-		for {
-			select {
-			case <-allowed.Done():
-				return
-			case <-next.C:
-				wait, refused := s.refused(r, slug)
-				if refused {
-					cancel()
-				}
-				next.Reset(wait)
-			}
-		}
+		giveUp := time.AfterFunc(unsure, cancel)
+		defer giveUp.Stop()
+		s.watch(r.WithContext(allowed), slug, giveUp)
+		cancel()
 	}()
 	return allowed, func() { cancel(); <-done }
 }
 
-// refused reports whether the sender of r may certainly not see the blog, and
-// when to ask again. That the database is away is no answer.
-func (s *Server) refused(r *http.Request, slug string) (wait time.Duration, refused bool) {
+// watch returns when the sender of r may no longer see the blog, or its context
+// ends. It puts giveUp off with each answer that says that the sender may.
+func (s *Server) watch(r *http.Request, slug string, giveUp *time.Timer) {
+	next := time.NewTimer(recheck)
+	defer next.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-next.C:
+		}
+		switch err := s.mayStill(r, slug); {
+		case err == nil:
+			giveUp.Reset(unsure)
+			next.Reset(recheck)
+		case errors.Is(err, liveblog.ErrUnavailable):
+			next.Reset(askAgain)
+		default:
+			return
+		}
+	}
+}
+
+// mayStill asks whether the sender of r may see the blog.
+func (s *Server) mayStill(r *http.Request, slug string) error {
 	ctx, err := s.recognize(r)
 	if err == nil {
 		_, _, err = s.visibleBlog(ctx, slug, false)
 	}
-	if errors.Is(err, liveblog.ErrUnavailable) {
-		return askAgain, false
-	}
-	return recheck, err != nil
+	return err
 }
 
 var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)

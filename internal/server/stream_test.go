@@ -56,3 +56,18 @@ func TestPatience(t *testing.T) {
 		}
 	}
 }
+
+// Who can't be known, since the database stays away, may not read on either.
+func TestStream_OfAGuardedBlogEndsWhenNobodyCanTell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &forgetful{}
+		store.away.Store(true)
+		began := time.Now()
+		allowed, stop := (&Server{blogs: store}).whileAllowed(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), "cup")
+		defer stop()
+		<-allowed.Done()
+		if took := time.Since(began); took != unsure {
+			t.Errorf("the stream ends after %s", took)
+		}
+	})
+}

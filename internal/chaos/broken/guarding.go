@@ -27,7 +27,7 @@ var guarding = []Mutation{
 	{
 		Name: "draft-open", What: "the stream of a draft goes on when its reader may see it no longer",
 		Exposes: []string{"G9"}, Needs: []string{Revoke, Drafts},
-		Edits: []Edit{{streaming, `if refused {`, `if refused && !broken("draft-open") {`}},
+		Edits: []Edit{{streaming, `case err == nil:`, `case err == nil || broken("draft-open"):`}},
 	},
 	{
 		Name: "pages-need-database", What: "pages are not kept while the database is away",
