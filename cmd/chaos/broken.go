@@ -93,7 +93,7 @@ func scenario(m broken.Mutation, binary string) act {
 			c.Nodes, c.Nginx, c.Durable = 2, false, false
 			c.Standby, c.Synchronous = needs(broken.Standby), needs(broken.Standby)
 			c.Binary = binary
-			c.NodeEnv = func(int) []string { return []string{"DATELINE_BROKEN=" + m.Name} }
+			c.NodeEnv = func(int) []string { return []string{"DATELINE_BROKEN=" + m.Name, "DATELINE_ENGINE=" + engineOf(m)} }
 		},
 		crew: func(c *crew) {
 			*c = crew{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late) || needs(broken.Backlog)}
@@ -130,6 +130,14 @@ func (s *stage) published(ctx context.Context, posts int) {
 		}
 		hold(ctx, 50*time.Millisecond)
 	}
+}
+
+// engineOf is the value of DATELINE_ENGINE with which a mistake shows.
+func engineOf(m broken.Mutation) string {
+	if m.Fast {
+		return "auto"
+	}
+	return "portable"
 }
 
 func stepsOf(m broken.Mutation) (all []step) {

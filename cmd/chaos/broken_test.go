@@ -16,7 +16,7 @@ import (
 // one for each guarantee. `chaos --broken all` plays them all.
 const quick = "ack-before-commit,removal-untold,key-ignored,key-apart,no-poll,drop-when-slow,reordered-batch," +
 	"poll-jumps,resume-inclusive,resume-skip,live-before-replay,drop-beyond-ring,mixed-texts,stale-replay,removed-body," +
-	"secret-unchecked,revoked-cached,expiry-ignored,outage-closes,stream-leak,views-forgotten"
+	"loop-deaf,loop-loses-rest,loop-no-rewind,secret-unchecked,revoked-cached,expiry-ignored,outage-closes,stream-leak,views-forgotten"
 
 // TestBroken_EachIsCaught proves the checker's worth: servers that are wrong on
 // purpose must each violate the guarantee that they break, and the same program

@@ -37,6 +37,7 @@ type Mutation struct {
 	What    string   // the mistake, in words
 	Exposes []string // the guarantees of which at least one must be violated in a run
 	Needs   []string // what must happen in that run
+	Fast    bool     // the mistake is of the fast path; the others are made on the portable one
 	Edits   []Edit
 }
 
@@ -48,7 +49,7 @@ type Edit struct {
 }
 
 // All are the mutations.
-var All = slices.Concat(writing, hearing, delivering, resuming, telling, guarding)
+var All = slices.Concat(writing, hearing, delivering, resuming, telling, guarding, looping)
 
 // Find finds a mutation by its name.
 func Find(name string) (Mutation, bool) {
