@@ -31,7 +31,7 @@ var (
 var (
 	smallCrew = crew{Blogs: 2, Publishers: 6, Rate: 12, Streams: 48, Polls: 8, Slow: 4, Stay: 15 * time.Second}
 	ciCrew    = crew{Blogs: 3, Publishers: 9, Rate: 12, Streams: 80, Polls: 12, Slow: 8, Stay: 15 * time.Second}
-	fullCrew  = crew{Blogs: 4, Publishers: 24, Rate: 0, Streams: 180, Polls: 24, Slow: 16, Stay: 15 * time.Second}
+	fullCrew  = crew{Blogs: 2, Publishers: 24, Rate: 0, Streams: 180, Polls: 24, Slow: 16, Stay: 15 * time.Second}
 	soakCrew  = crew{Blogs: 3, Publishers: 6, Rate: 4, Streams: 60, Polls: 8, Slow: 4, Stay: 15 * time.Second}
 )
 
