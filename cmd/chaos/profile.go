@@ -24,6 +24,7 @@ type profile struct {
 var (
 	briskly  = pace{Together: 3, Pause: seconds(0.1, 0.4), Scale: 0.35}
 	steadily = pace{Together: 3, Pause: seconds(0.3, 1.5), Scale: 1}
+	densely  = pace{Together: 3, Pause: seconds(0.2, 0.8), Scale: 0.5}
 	slowly   = pace{Together: 2, Pause: seconds(10, 40), Scale: 1.5}
 )
 
@@ -80,7 +81,7 @@ func named(o options) profile {
 		name: "full", crew: fullCrew, settle: time.Minute, sample: 2 * time.Second,
 		posts: 100_000, faults: 300, deliveries: 10_000_000,
 		acts: []act{
-			mixed("mixed", limits{posts: 80_000, faults: 300}, steadily),
+			mixed("mixed", limits{faults: 300}, densely), mixed("plain", limits{only: "F40", posts: 60_000}, steadily),
 			rolling(2), storm(5000, 1000, 200), recovery(30), asynchronous(), restored(), fullDisks(3),
 		},
 	}

@@ -43,7 +43,7 @@ func (s *Service) program(ctx context.Context, credential string) (*liveblog.Pri
 	if err != nil {
 		return nil, refusal(err)
 	}
-	if !usable(token, secret, s.now()) {
+	if !usable(token, secret) {
 		return nil, errBadCredential
 	}
 	return tokenPrincipal(token), s.touch(ctx, token)

@@ -232,8 +232,14 @@ func TestPrincipal_Tokens(t *testing.T) {
 		_, err := b.service.Principal(t.Context(), credential)
 		wantKind(t, name, err, liveblog.ErrUnauthorized)
 	}
-	_, err = b.node(t, func() time.Time { return time.Now().Add(2 * time.Hour) }).Principal(t.Context(), secret)
-	wantKind(t, "expired", err, liveblog.ErrUnauthorized)
+	ahead := b.node(t, func() time.Time { return time.Now().Add(2 * time.Hour) })
+	if _, err := ahead.Principal(t.Context(), secret); err != nil {
+		t.Errorf("a node whose clock is wrong ends a token's life: %v", err)
+	}
+	behind := b.node(t, func() time.Time { return time.Now().Add(-2 * time.Hour) })
+	b.exec(t, `UPDATE api_tokens SET expires_at = now()`)
+	_, err = behind.Principal(t.Context(), secret)
+	wantKind(t, "expired, by a node whose clock is wrong", err, liveblog.ErrUnauthorized)
 	if err := b.db.RevokeToken(t.Context(), liveblog.Actor{}, token.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -43,8 +43,8 @@ func parseToken(s string) (id, secret string, ok bool) {
 func isToken(credential string) bool { return strings.HasPrefix(credential, tokenPrefix) }
 
 // usable reports whether the secret is that of a token which is still good.
-func usable(t *liveblog.Token, secret string, now time.Time) bool {
+func usable(t *liveblog.Token, secret string) bool {
 	sum := sha256.Sum256([]byte(secret))
 	same := subtle.ConstantTimeCompare(sum[:], t.Hash) == 1
-	return same && t.RevokedAt == nil && now.Before(t.ExpiresAt)
+	return same && t.RevokedAt == nil && !t.Expired
 }

@@ -151,6 +151,7 @@ type Token struct {
 	CreatedBy  *uuid.UUID
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
+	Expired    bool // by the clock of the database, the one that all nodes share
 	LastUsedAt *time.Time
 	RevokedAt  *time.Time
 }

@@ -11,12 +11,12 @@ import (
 
 const selectTokens = `
 	SELECT t.id, t.name, t.hash, t.scopes, t.blog_id, coalesce(b.slug, ''), t.created_by,
-		t.created_at, t.expires_at, t.last_used_at, t.revoked_at
+		t.created_at, t.expires_at, t.expires_at <= now(), t.last_used_at, t.revoked_at
 	FROM api_tokens t LEFT JOIN blogs b ON b.id = t.blog_id`
 
 func scanToken(row pgx.CollectableRow) (t liveblog.Token, err error) {
 	err = row.Scan(&t.ID, &t.Name, &t.Hash, &t.Scopes, &t.BlogID, &t.BlogSlug, &t.CreatedBy,
-		&t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt, &t.RevokedAt)
+		&t.CreatedAt, &t.ExpiresAt, &t.Expired, &t.LastUsedAt, &t.RevokedAt)
 	return t, err
 }
 

@@ -67,3 +67,20 @@ func TestTokens_UseIsNotedOnceAMinute(t *testing.T) {
 		t.Errorf("after a minute it is still %v", third)
 	}
 }
+
+// Whether a token's time is over is the database's to say: the clocks of nodes differ.
+func TestTokens_ExpireByTheClockOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	token := &liveblog.Token{ID: "ABCDEFGHIJ", Name: "feed", Hash: make([]byte, 32), Scopes: []liveblog.Scope{liveblog.ScopeRead}, ExpiresAt: time.Now().Add(time.Hour)}
+	if err := db.CreateToken(t.Context(), nobody, token); err != nil {
+		t.Fatal(err)
+	}
+	for shift, want := range map[string]bool{"1 minute": false, "-1 second": true} {
+		mustExec(t, db, `UPDATE api_tokens SET expires_at = now() + $1::interval`, shift)
+		got, err := db.Token(t.Context(), token.ID)
+		if err != nil || got.Expired != want {
+			t.Errorf("%s from its end: expired %t, %v", shift, got.Expired, err)
+		}
+	}
+}

@@ -22,7 +22,7 @@ var guarding = []Mutation{
 	{
 		Name: "expiry-ignored", What: "API tokens are good for ever",
 		Exposes: []string{"G9"}, Needs: []string{Revoke},
-		Edits: []Edit{{apiToken, `now.Before(t.ExpiresAt)`, `(now.Before(t.ExpiresAt) || broken("expiry-ignored"))`}},
+		Edits: []Edit{{apiToken, `!t.Expired`, `(!t.Expired || broken("expiry-ignored"))`}},
 	},
 	{
 		Name: "draft-open", What: "the stream of a draft goes on when its reader may see it no longer",
