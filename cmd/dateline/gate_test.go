@@ -76,7 +76,9 @@ func TestGate_LetsOnlySoManyIn(t *testing.T) {
 func TestGate_FailedAcceptTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	g := openGate(t, 1)
-	g.Listener.Close()
+	for _, l := range g.listeners {
+		l.Close()
+	}
 	for range 3 {
 		if _, err := g.Accept(); err == nil {
 			t.Fatal("accepted")

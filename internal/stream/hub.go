@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,9 +55,10 @@ type Hub struct {
 	Compress    bool
 	compressing atomic.Bool // somebody reads a compressed stream
 
-	loops    []*loop // of the fast path, if there is one
-	draining chan struct{}
-	leave    time.Time // the end of the drain's window
+	loops      []*loop // of the fast path, if there is one
+	handedOver atomic.Int64
+	draining   chan struct{}
+	leave      time.Time // the end of the drain's window
 }
 
 // New makes a hub. It answers once Run runs.
@@ -83,7 +85,21 @@ func (h *Hub) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			h.evict()
+			h.giveBack()
 		}
+	}
+}
+
+// manyHandedOver is how many streams are worth a collection of what their
+// requests needed.
+const manyHandedOver = 500
+
+// giveBack returns memory to the system after many readers were handed over to
+// the fast path: what net/http needed for their requests is garbage then.
+func (h *Hub) giveBack() {
+	if h.handedOver.Load() >= manyHandedOver {
+		h.handedOver.Store(0)
+		debug.FreeOSMemory()
 	}
 }
 

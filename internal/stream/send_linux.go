@@ -36,6 +36,9 @@ func (l *loop) send(r *seat, buffers [][]byte) (begun int, ok bool) {
 		begun += r.take(n, buffers[begun:])
 		if n < size {
 			l.block(r, n)
+			if begun > 0 {
+				r.watch.began = l.now() // it takes whole frames: slow, but not dead
+			}
 			return begun, true
 		}
 	}
