@@ -258,8 +258,12 @@ func (c *crew) reached(head int64) bool {
 func (c *crew) report() notice {
 	n := notice{CPU: ownCPU()}
 	for i := range c.readers {
-		if c.readers[i].state == open {
+		r := &c.readers[i]
+		if r.state == open {
 			n.Open++
+		}
+		if r.sip == 0 && r.book.last < c.current.Head {
+			n.Behind[r.state]++
 		}
 	}
 	if c.current.Do != doReport {
@@ -282,13 +286,13 @@ func ownCPU() int64 {
 	return use.Utime.Nano() + use.Stime.Nano()
 }
 
-// drop resets the connections of all readers, slow and silent ones for good.
+// drop resets the connections of all readers, guests for good.
 func (c *crew) drop() {
 	kept := c.readers[:0]
 	for i := range c.readers {
 		r := c.readers[i]
 		c.hangUp(&r)
-		if r.sip == 0 {
+		if !r.guest {
 			kept = append(kept, r)
 		}
 	}

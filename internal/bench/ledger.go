@@ -124,6 +124,7 @@ type order struct {
 	Sources int   // addresses to connect from, 127.0.0.1 and on; 0 leaves it to the system
 	After   int64 // -1 is wherever the server says
 	Sip     int   // bytes a second that a slow reader takes; -1 is nothing, 0 all
+	Guest   bool  // they leave for good with the next drop, as slow and silent ones do
 	Within  int64 // ns until the crew gives up; also of await and storm
 
 	// begin, await, storm
@@ -135,7 +136,8 @@ type order struct {
 // notice is a crew's answer.
 type notice struct {
 	Err      string
-	Open     int // readers whose stream stands
+	Open     int    // readers whose stream stands
+	Behind   [4]int // after await and storm: readers who lack something, by state
 	Tally    Tally
 	Latency  *Histogram
 	Whole    *Histogram // times from the storm's break

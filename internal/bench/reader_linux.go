@@ -34,6 +34,7 @@ const (
 type reader struct {
 	fd     int32
 	state  state
+	guest  bool // it does not come back after a drop
 	whole  bool // it has reached the storm's head
 	node   uint16
 	source netip.Addr // the zero address leaves it to the system
@@ -44,7 +45,7 @@ type reader struct {
 }
 
 func newReader(o order, number int) reader {
-	r := reader{node: uint16(number % len(o.Nodes)), sip: o.Sip, book: ledger{last: o.After}, scan: newScanner()}
+	r := reader{node: uint16(number % len(o.Nodes)), sip: o.Sip, guest: o.Guest || o.Sip != 0, book: ledger{last: o.After}, scan: newScanner()}
 	if o.Sources > 0 {
 		n := 1 + (number/len(o.Nodes))%o.Sources
 		r.source = netip.AddrFrom4([4]byte{127, 0, byte(n >> 8), byte(n)})
@@ -175,7 +176,7 @@ func (c *crew) read(i int32, space []byte) {
 		c.opened(i)
 	}
 	c.take(r, events, now())
-	if r.scan.chunk.part == inTrailer {
+	if r.scan.over() {
 		c.lost(i)
 	}
 }

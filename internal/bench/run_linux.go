@@ -23,6 +23,8 @@ const (
 	// perAddress is how many readers come from one address: fewer than a node with
 	// its default limits lets in.
 	perAddress = 200
+	// warmRounds times warmReaders come and go before memory is measured.
+	warmRounds, warmReaders = 20, 200
 	// calm is the time between the readers' leaving and a storm: the servers shall
 	// have closed what was open.
 	calm = 2 * time.Second
@@ -170,6 +172,9 @@ func (r *run) connection(after int64) order {
 
 // idle lets the readers come and looks what it costs that they are there.
 func (r *run) idle(ctx context.Context) (*Result, error) {
+	if err := r.warm(); err != nil {
+		return nil, err
+	}
 	before, err := rest(ctx, r.pids, r.Settle)
 	if err != nil {
 		return nil, err
@@ -192,6 +197,22 @@ func (r *run) idle(ctx context.Context) (*Result, error) {
 		return nil, sleep(ctx, idleTime)
 	})
 	return result, err
+}
+
+// warm lets some readers come and go, so that what a server needs once is there
+// and what it needed to start is freed before its memory is measured.
+func (r *run) warm() error {
+	o := r.connection(-1)
+	o.Guest = true
+	for range warmRounds {
+		if err := r.crews.connect(o, 0, min(r.Readers, warmReaders)); err != nil {
+			return err
+		}
+		if _, err := r.crews.same(order{Do: doDrop}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -232,6 +253,7 @@ func (r *run) siege(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	result.PerOne = 0 // slow readers' bytes cost as well
 	size, err := sumOver(r.pids, memoryOf)
 	result.RSS = float64(size) / (1 << 20)
 	return result, err
@@ -250,8 +272,7 @@ func (r *run) publishing(ctx context.Context, n int, interval time.Duration) (*R
 			return nil, err
 		}
 		result.PostsASecond = pace(answers)
-		_, err = r.crews.same(order{Do: doAwait, Head: head + int64(n), Within: within(r.Readers)})
-		return answers, err
+		return answers, r.await(order{Do: doAwait, Head: head + int64(n), Within: within(r.Readers)})
 	})
 	if err != nil {
 		return nil, err
@@ -260,6 +281,23 @@ func (r *run) publishing(ctx context.Context, n int, interval time.Duration) (*R
 		result.Seconds, result.PerSecond = float64(took)/1e9, float64(s.tally.Deliveries)*1e9/float64(took)
 	}
 	return result, nil
+}
+
+// await gives an order that ends when all readers have everything, and says where
+// those are who don't when its time is over.
+func (r *run) await(o order) error {
+	notices, err := r.crews.same(o)
+	var behind [4]int
+	for _, n := range notices {
+		for state, count := range n.Behind {
+			behind[state] += count
+		}
+	}
+	if behind != [4]int{} {
+		r.say("after %s these readers lack something: %d away, %d connecting, %d without an answer, %d with a stream",
+			time.Duration(o.Within), behind[away], behind[connecting], behind[asked], behind[open])
+	}
+	return err
 }
 
 // pace is how many messages a second were sent.
@@ -326,15 +364,14 @@ func (r *run) storm(ctx context.Context) (*Result, error) {
 	}
 	result := &Result{Messages: r.Behind}
 	s, err := r.window(ctx, result, head, r.Behind, func() ([]answer, error) {
-		_, err := r.crews.same(order{
+		return nil, r.await(order{
 			Do: doStorm, After: head, Head: head + int64(r.Behind), At: now() + int64(gathering), Within: int64(gathering) + within(r.Readers),
 		})
-		return nil, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	result.Latency, result.First, result.Last, result.Nodes = nil, nil, nil, nil // the posts were older than the storm
+	result.Latency, result.First, result.Last, result.Nodes, result.Over = nil, nil, nil, nil, nil // the posts were older than the storm
 	if result.Whole != nil {
 		result.Seconds = result.Whole.Max / 1e3
 		result.PerSecond = float64(s.tally.Deliveries) / result.Seconds

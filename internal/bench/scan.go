@@ -36,9 +36,10 @@ type event struct {
 // lines just what a reader compares. It keeps no bytes: what is not a whole line
 // yet is given back and comes again before the next bytes.
 type scanner struct {
-	status  int  // of the answer, 0 until its head is there
-	retry   int  // ms, as last told; -1 before
-	greeted bool // there was an event
+	status  int   // of the answer, 0 until its head is there
+	retry   int   // ms, as last told; -1 before
+	greeted bool  // there was an event
+	left    int64 // bytes of the answer, if its head told; else -1
 	chunked bool
 	chunk   chunk
 
@@ -46,7 +47,7 @@ type scanner struct {
 	data bool  // it has a data line
 }
 
-func newScanner() scanner { return scanner{retry: -1, now: event{id: -1}} }
+func newScanner() scanner { return scanner{retry: -1, left: -1, now: event{id: -1}} }
 
 var errAnswer = errors.New("not an answer of a stream")
 
@@ -65,6 +66,8 @@ func (s *scanner) feed(data []byte, kept int, events []event) (rest []byte, _ []
 			return nil, events, err
 		}
 		data = data[:kept+n]
+	} else if s.left >= 0 {
+		s.left = max(0, s.left-int64(len(data)-kept))
 	}
 	for {
 		end := bytes.IndexByte(data, '\n')
@@ -95,8 +98,17 @@ func (s *scanner) head(data []byte) (body []byte, err error) {
 	if s.status, err = strconv.Atoi(string(head[9:12])); err != nil {
 		return nil, fmt.Errorf("%w: status %.40q", errAnswer, head)
 	}
-	s.chunked = bytes.Contains(bytes.ToLower(head), []byte("transfer-encoding: chunked"))
+	head = bytes.ToLower(head)
+	s.chunked = bytes.Contains(head, []byte("transfer-encoding: chunked"))
+	if _, length, told := bytes.Cut(head, []byte("\r\ncontent-length:")); told {
+		s.left = digits(bytes.TrimLeft(length, " "))
+	}
 	return body, nil
+}
+
+// over is whether the answer has ended, though the connection may stay.
+func (s *scanner) over() bool {
+	return s.chunked && s.chunk.part == inTrailer || !s.chunked && s.left == 0
 }
 
 // line reads one line of the stream and reports whether it ends an event that
