@@ -41,7 +41,7 @@ type Config struct {
 	Silent   int // readers who never read
 
 	PIDs   []int         // of the servers' processes, for CPU and memory
-	Settle time.Duration // how long memory may take to come to rest
+	Settle time.Duration // how long servers may take to come to rest before they are measured
 	Floor  bool
 
 	Command  []string  // starts this program for one of its roles, which is appended

@@ -62,6 +62,10 @@ const (
 	nameServer = "server"
 )
 
+// answer is one published message: when it was sent and when the server said
+// that it is committed, in ns of the monotonic clock.
+type answer struct{ sent, answered int64 }
+
 // sum adds up what the crews report.
 type sum struct {
 	tally          Tally

@@ -172,6 +172,9 @@ func (r *run) connection(after int64) order {
 
 // idle lets the readers come and looks what it costs that they are there.
 func (r *run) idle(ctx context.Context) (*Result, error) {
+	if len(r.pids) == 0 { // nothing can be seen of it
+		return &Result{}, r.come(ctx)
+	}
 	if err := r.warm(); err != nil {
 		return nil, err
 	}
@@ -179,13 +182,7 @@ func (r *run) idle(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	after := int64(-1)
-	if !r.NoPublish {
-		if after, err = r.head(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.crews.connect(r.connection(after), 0, r.Readers); err != nil {
+	if err := r.come(ctx); err != nil {
 		return nil, err
 	}
 	with, err := rest(ctx, r.pids, r.Settle)
@@ -193,10 +190,20 @@ func (r *run) idle(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{RSS: float64(with) / (1 << 20), Memory: float64(with-before) / 1024 / float64(r.Readers)}
-	_, err = r.window(ctx, result, max(after, 0), 0, func() ([]answer, error) {
-		return nil, sleep(ctx, idleTime)
-	})
+	_, err = r.window(ctx, result, 0, 0, func() ([]answer, error) { return nil, sleep(ctx, min(idleTime, r.Settle)) })
 	return result, err
+}
+
+// come connects all readers, from the newest event on.
+func (r *run) come(ctx context.Context) error {
+	after := int64(-1) // wherever the server says
+	if !r.NoPublish {
+		var err error
+		if after, err = r.head(ctx); err != nil {
+			return err
+		}
+	}
+	return r.crews.connect(r.connection(after), 0, r.Readers)
 }
 
 // warm lets some readers come and go, so that what a server needs once is there
@@ -359,7 +366,7 @@ func (r *run) storm(ctx context.Context) (*Result, error) {
 	if _, err := publishAll(ctx, r, r.Behind, 0); err != nil {
 		return nil, err
 	}
-	if err := sleep(ctx, calm); err != nil {
+	if err := sleep(ctx, min(calm, r.Settle)); err != nil {
 		return nil, err
 	}
 	result := &Result{Messages: r.Behind}

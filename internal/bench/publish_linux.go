@@ -16,10 +16,6 @@ import (
 // stream of posts keeps its pace while commits take their time.
 const posters = 8
 
-// answer is one published message: when it was sent and when the server said
-// that it is committed, in ns of the monotonic clock.
-type answer struct{ sent, answered int64 }
-
 // publisher makes messages that readers get.
 type publisher interface {
 	// head is the number of the newest event.
