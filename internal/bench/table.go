@@ -45,6 +45,7 @@ var rows = []row{
 	{"posts per second", notZero(func(r *Result) float64 { return r.PostsASecond })},
 	{"deliveries", notZero(func(r *Result) float64 { return float64(r.Deliveries) })},
 	{"deliveries per second", notZero(func(r *Result) float64 { return r.PerSecond })},
+	{"first post to last delivery, s", notZero(func(r *Result) float64 { return r.Seconds })},
 	{"delivery p50, ms", times(func(r *Result) *Quantiles { return r.Latency }, p50)},
 	{"delivery p99, ms", times(func(r *Result) *Quantiles { return r.Latency }, p99)},
 	{"delivery, slowest, ms", times(func(r *Result) *Quantiles { return r.Latency }, most)},
