@@ -72,7 +72,7 @@ func (s *self) startNode(ctx context.Context, b *benchCommand, term console) err
 	node := exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	node.Env = append(withoutPublicURL(os.Environ()), "DATELINE_DATABASE_URL="+s.db.dsn)
 	node.Stderr = term.err
-	node.SysProcAttr = newGroup() // Ctrl-C is for the bench, which stops its node last
+	node.SysProcAttr = newGroup()               // Ctrl-C is for the bench, which stops its node last
 	if _, err := node.StdinPipe(); err != nil { // stays open as long as this process
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -43,9 +44,15 @@ func Floor(ctx context.Context, in io.Reader, out io.Writer) error {
 		f.loops, address = append(f.loops, l), l.address
 		f.running.Go(l.run)
 	}
-	defer context.AfterFunc(ctx, f.halt)()
 	fmt.Fprintln(out, address)
-	return f.listen(bufio.NewReaderSize(in, 1<<20))
+	ended := make(chan error, 1)
+	go func() { ended <- f.listen(bufio.NewReaderSize(in, 1<<20)) }() // ends with in, which the process has to itself
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // floor is what its loops share: the log only grows, and count says how far it
@@ -83,8 +90,11 @@ func (f *floor) ring() {
 func (f *floor) listen(in *bufio.Reader) error {
 	for {
 		line, err := in.ReadString('\n')
-		if err != nil || f.halted.Load() {
+		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("floor: %w", err)
 		}
 		n := f.count.Load()
 		size, err := strconv.Atoi(line[:len(line)-1])
@@ -312,6 +322,7 @@ func (l *floorLoop) drop(i int) {
 func transmit(fd int32, b []byte) (n int, errno syscall.Errno) {
 	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
 	for {
+		//nolint:gosec // the bytes stay where they are during the call
 		sent, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
 		switch errno {
 		case 0:

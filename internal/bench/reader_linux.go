@@ -117,7 +117,8 @@ func (c *crew) listenFor(i int32, what uint32) {
 // ask sends the request, which an empty socket always takes as a whole.
 func (c *crew) ask(i int32) {
 	r := &c.readers[i]
-	b := append(c.buffer[:0], "GET "...)
+	b := c.buffer[:0]
+	b = append(b, "GET "...)
 	b = append(b, c.plan.Path...)
 	if r.book.last >= 0 {
 		b = append(b, "?after="...)
@@ -157,6 +158,7 @@ func (c *crew) hear(ev unix.EpollEvent) {
 func (c *crew) read(i int32, space []byte) {
 	r := &c.readers[i]
 	kept := copy(c.buffer, r.carry)
+	//nolint:gosec // the buffer stays where it is during the call
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(r.fd), uintptr(unsafe.Pointer(unsafe.SliceData(space[kept:]))), uintptr(len(space)-kept), unix.MSG_DONTWAIT, 0, 0)
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:

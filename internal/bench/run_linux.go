@@ -190,7 +190,7 @@ func (r *run) idle(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{RSS: float64(with) / (1 << 20), Memory: float64(with-before) / 1024 / float64(r.Readers)}
-	_, err = r.window(ctx, result, 0, 0, func() ([]answer, error) { return nil, sleep(ctx, min(idleTime, r.Settle)) })
+	_, err = r.window(result, 0, 0, func() ([]answer, error) { return nil, sleep(ctx, min(idleTime, r.Settle)) })
 	return result, err
 }
 
@@ -237,7 +237,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (r *run) steady(ctx context.Context) (*Result, error) {
 	if r.NoPublish {
 		result := &Result{}
-		_, err := r.window(ctx, result, 0, 0, func() ([]answer, error) { return nil, sleep(ctx, r.Duration) })
+		_, err := r.window(result, 0, 0, func() ([]answer, error) { return nil, sleep(ctx, r.Duration) })
 		return result, err
 	}
 	n := max(1, int(r.Rate*r.Duration.Seconds()))
@@ -273,7 +273,7 @@ func (r *run) publishing(ctx context.Context, n int, interval time.Duration) (*R
 		return nil, err
 	}
 	result := &Result{Messages: n}
-	s, err := r.window(ctx, result, head, n, func() ([]answer, error) {
+	s, err := r.window(result, head, n, func() ([]answer, error) {
 		answers, err := publishAll(ctx, r, n, interval)
 		if err != nil {
 			return nil, err
@@ -321,7 +321,7 @@ func pace(answers []answer) float64 {
 
 // window has the crews and the processes watched while do runs, and describes
 // in result what came of it. Messages are those after the number after.
-func (r *run) window(ctx context.Context, result *Result, after int64, messages int, do func() ([]answer, error)) (*sum, error) {
+func (r *run) window(result *Result, after int64, messages int, do func() ([]answer, error)) (*sum, error) {
 	begun, err := r.crews.same(order{Do: doBegin, After: after, Messages: messages})
 	if err != nil {
 		return nil, err
@@ -370,7 +370,7 @@ func (r *run) storm(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{Messages: r.Behind}
-	s, err := r.window(ctx, result, head, r.Behind, func() ([]answer, error) {
+	s, err := r.window(result, head, r.Behind, func() ([]answer, error) {
 		return nil, r.await(order{
 			Do: doStorm, After: head, Head: head + int64(r.Behind), At: now() + int64(gathering), Within: int64(gathering) + within(r.Readers),
 		})
