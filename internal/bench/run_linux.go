@@ -13,7 +13,7 @@ import (
 const (
 	// patience is how long readers get to have everything, beside the time that
 	// their number needs.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	// slowest is how many readers a second a server lets in, at least.
 	slowest = 500
 	// idleTime is how long an idle server is watched.
