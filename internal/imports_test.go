@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/browsertest":   {},
 	"internal/demo":          {"internal/liveblog"},
 	"internal/eventsource":   {},
+	"internal/bench":         {},
 
 	"internal/eventsource/conformance": {},
 
@@ -53,7 +54,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
-		"internal/server", "internal/localpg", "internal/demo", "migrations", "web", "admin",
+		"internal/server", "internal/localpg", "internal/demo", "internal/bench", "migrations", "web", "admin",
 	},
 }
 

@@ -31,6 +31,10 @@ type program struct {
 	Prune   pruneCommand   `cmd:"" help:"Let go of old events, where disk is short. Posts stay."`
 	Doctor  doctorCommand  `cmd:"" help:"Check this installation and say what to do."`
 	Health  healthCommand  `cmd:"" help:"Ask the running server whether it is ready; for container health checks."`
+	Bench   benchCommand   `cmd:"" help:"Measure what nodes deliver to many readers, and what it costs."`
+
+	BenchCrew  benchCrew  `cmd:"" hidden:""`
+	BenchFloor benchFloor `cmd:"" hidden:""`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
