@@ -14,7 +14,7 @@ RACE ?= $(shell [ "$$(go env CGO_ENABLED 2>/dev/null)" = 1 ] && command -v "$$(g
 # Packages that compute for long (password hashes, pictures, hostile Markdown) and
 # share little: the race detector makes them ten times slower and finds nothing.
 # Of the whole program's tests, those with many at a time run once more under it.
-PLAIN := /(internal/(auth|markup|media|demo)|cmd/dateline)$$
+PLAIN := /(internal/(auth|markup|media|demo|chaos/testbed)|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
 HARNESS := /cmd/chaos$$
@@ -22,7 +22,7 @@ HARNESS := /cmd/chaos$$
 PKG ?= ./...
 RUN ?= .
 # Tests wait more than they compute, but two cores do not start many browsers at a time.
-TESTFLAGS ?= -p 2 -timeout 4m
+TESTFLAGS ?= -p 2 -timeout 8m
 
 # A test database cluster for the command that follows.
 TESTPG := go run $(RACE) ./internal/pgtest/testpg --
@@ -53,7 +53,7 @@ test-admin: .cache/admin
 test-go: .cache/admin
 	go vet $(RACE) $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
-	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -run '$(RUN)' $$plain
+	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $$plain
 	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)|$(HARNESS)' || true); \
 	  [ -z "$$raced" ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RUN)' $$raced
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \

@@ -25,9 +25,9 @@ import (
 )
 
 const (
-	// streamsPerSecond is how many new streams a node lets in. Two cores open
-	// more, but then nothing else gets its turn.
-	streamsPerSecond = 2000
+	// streamsPerSecond is how many new streams a node lets in, a quarter of them
+	// at once: about as many as two cores open.
+	streamsPerSecond = 20_000
 	// tidyInterval is how often what has expired is deleted.
 	tidyInterval = 10 * time.Minute
 )

@@ -122,6 +122,7 @@ func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, noDatabase) }
 
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
+	w.Header().Set("Connection", "close") // it would hold a place until it is idle for a minute
 	writeHead(w)
 	_, _ = w.Write(retryLine(milliseconds(h.comeBack(reason)))) // the reader may be gone
 	h.metrics.Closed(reason)
