@@ -309,7 +309,7 @@ func (l *loop) close(i int32, reason string) {
 	fd := int(r.fd)
 	defer unix.Close(fd) // last: whoever hears of it finds the books closed
 	l.wheel.remove(i)
-	l.unseat(r, i)
+	l.unseat(r)
 	t, prefix, closed := r.sub.topic, r.prefix, r.closed
 	*r = seat{tag: r.tag}
 	l.free = append(l.free, i)
@@ -321,7 +321,7 @@ func (l *loop) close(i int32, reason string) {
 }
 
 // unseat takes a reader off the list of its topic's.
-func (l *loop) unseat(r *seat, i int32) {
+func (l *loop) unseat(r *seat) {
 	t := r.sub.topic
 	g := l.groups[t]
 	last := g.readers[len(g.readers)-1]
