@@ -61,6 +61,14 @@ func mixed(name string, l limits, p pace) act {
 	}}
 }
 
+// plain publishes without a fault, on many blogs at once: the posts of one wait
+// for each other's commits.
+func plain(posts int) act {
+	a := mixed("plain", limits{only: "F40", posts: posts}, steadily)
+	a.crew = func(c *crew) { c.Blogs, c.Publishers, c.Streams, c.Polls = 8, 40, 400, 40 }
+	return a
+}
+
 // warm waits until all readers follow and every node has shown its pages once:
 // what a node never had, it can't keep showing.
 func (s *stage) warm(ctx context.Context) {
