@@ -15,6 +15,8 @@ const (
 	recentLife = time.Second
 	// staleLife is how long that goes on while the database is away.
 	staleLife = 10 * time.Minute
+	// slow is how long a reader waits for a newer answer where there is an older one.
+	slow = 1500 * time.Millisecond
 )
 
 // recent keeps what many readers ask for at once, so that it costs one read a
@@ -41,7 +43,8 @@ func newRecent[T any](most int, size func(T) int, outdated func(T) bool) *recent
 	return &recent[T]{most: most, size: size, outdated: outdated, entries: map[string]entry[T]{}}
 }
 
-// get gives the entry of a key, read anew by load where it must be.
+// get gives the entry of a key, read anew by load where it must be. load must end
+// by itself: it may go on after get has given an older answer.
 func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 	r.mu.Lock()
 	kept, known := r.entries[key]
@@ -49,21 +52,38 @@ func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 	if known && r.good(kept) {
 		return kept.value, nil
 	}
-	value, err, _ := r.loads.Do(key, func() (any, error) {
+	loading := r.loads.DoChan(key, func() (any, error) {
 		value, err := load()
 		if err == nil {
 			r.put(key, entry[T]{value: value, read: time.Now()})
 		}
 		return value, err
 	})
-	if errors.Is(err, liveblog.ErrUnavailable) && known && time.Since(kept.read) < staleLife {
+	usable := known && time.Since(kept.read) < staleLife
+	loaded, answered := await(loading, usable)
+	if usable && (!answered || errors.Is(loaded.Err, liveblog.ErrUnavailable)) {
 		r.spare(key, kept)
 		return kept.value, nil
 	}
-	if err != nil {
+	if loaded.Err != nil {
 		r.forget(key)
 	}
-	return value.(T), err
+	return loaded.Val.(T), loaded.Err
+}
+
+// await gives what is loaded, or up, if it may and that takes long.
+func await(loading <-chan singleflight.Result, mayGiveUp bool) (loaded singleflight.Result, answered bool) {
+	if !mayGiveUp {
+		return <-loading, true
+	}
+	late := time.NewTimer(slow)
+	defer late.Stop()
+	select {
+	case loaded = <-loading:
+		return loaded, true
+	case <-late.C:
+		return loaded, false
+	}
 }
 
 // forget keeps what was taken back from being given while the database is away.

@@ -100,3 +100,31 @@ func TestRecent_LateFailureKeepsTheNewerEntry(t *testing.T) {
 		t.Error("an entry that was dropped is back")
 	}
 }
+
+// A database that hangs keeps nobody waiting for long who can have what was there,
+// and what it answers in the end is kept.
+func TestRecent_HangingDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache := newRecent(2, one, func(int) bool { return false })
+		hangs := time.Duration(0)
+		get := func(value int) (int, time.Duration) {
+			began := time.Now()
+			got, err := cache.get("a", func() (int, error) { time.Sleep(hangs); return value, nil })
+			if err != nil {
+				t.Error(err)
+			}
+			return got, time.Since(began)
+		}
+		get(1)
+		time.Sleep(recentLife)
+		hangs = 3 * time.Second
+		if got, took := get(2); got != 1 || took != slow {
+			t.Errorf("%d after %s", got, took)
+		}
+		time.Sleep(hangs - slow)
+		synctest.Wait()
+		if got, took := get(3); got != 2 || took != 0 {
+			t.Errorf("in the end %d after %s", got, took)
+		}
+	})
+}

@@ -32,6 +32,6 @@ var guarding = []Mutation{
 	{
 		Name: "pages-need-database", What: "pages are not kept while the database is away",
 		Exposes: []string{"G10"}, Needs: []string{Outage, Pages},
-		Edits: []Edit{{recent, `if errors.Is(err, liveblog.ErrUnavailable) && known &&`, `if !broken("pages-need-database") && errors.Is(err, liveblog.ErrUnavailable) && known &&`}},
+		Edits: []Edit{{recent, `usable := known &&`, `usable := !broken("pages-need-database") && known &&`}},
 	},
 }
