@@ -27,6 +27,20 @@ func (b *Bed) Dump(ctx context.Context, file string) error {
 // Restore replaces the product's database by what a Dump holds. Nodes that run
 // lose their connections.
 func (b *Bed) Restore(ctx context.Context, file string) error {
+	var err error
+	for range restoreTries {
+		if err = b.restore(ctx, file); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+// restoreTries is how often a restore is begun: nodes that are running look at
+// the tables as soon as these are there, and may win a deadlock.
+const restoreTries = 5
+
+func (b *Bed) restore(ctx context.Context, file string) error {
 	in, err := os.Open(file)
 	if err != nil {
 		return err
