@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -33,12 +34,16 @@ func TestE2E_PrunedBelowReaders(t *testing.T) {
 
 func runPrune(t *testing.T, dsn string, args ...string) string {
 	t.Helper()
-	var out bytes.Buffer
-	all := append([]string{"prune", "--database-url=" + dsn, "--data-dir=" + t.TempDir()}, args...)
-	if err := run(t.Context(), all, console{out: &out, err: &out}); err != nil {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"prune", "--database-url=" + dsn, "--data-dir=" + t.TempDir()}, args...)...)
+	cmd.Env = append(foreign(os.Environ()), asProgram+"=1")
+	if _, err := cmd.StdinPipe(); err != nil { // stays open as long as this process
 		t.Fatal(err)
 	}
-	return out.String()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 // firstEvent is what follows the hello of a stream.
