@@ -21,7 +21,11 @@ func (j *judge) judgeCredentials() error {
 	})
 }
 
+// judgeRevoked passes over revocations that a restored backup does not know of.
 func (j *judge) judgeRevoked(c *history.Credential, good bool) {
+	if j.faults.allow(c.Since, c.Since, func(f *history.Fault) bool { return f.Allows.Lost }) {
+		return
+	}
 	if good && c.At > c.Since+revokedWithin {
 		j.closed.violation("node %d answered %d to a credential at %s that was %s at %s", c.Node, c.Status, j.when(c.At), c.Standing, j.when(c.Since))
 	}
