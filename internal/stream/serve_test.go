@@ -160,8 +160,27 @@ func TestServe_DatabaseAway(t *testing.T) {
 	h.Wake(blogA, 1)
 	log.breakDown(nil)
 	log.publish(1)
-	h.Heads([]liveblog.Head{log.now()})
+	defer look(h, log)()
 	c.expect("post", "1")
+}
+
+// look tells the hub of the heads again and again, as the poll does, until it is stopped.
+func look(h *Hub, log *memoryLog) (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			h.Heads([]liveblog.Head{log.now()})
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() { close(ended); <-done }
 }
 
 // A storm of readers whose events are in the ring costs the database nothing.
