@@ -12,26 +12,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"dateline/internal/eventsource/conformance"
 )
-
-// pieces reads as a network does: as much at a time as the cuts say.
-type pieces struct {
-	rest []byte
-	cuts []byte
-}
-
-func (p *pieces) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 {
-		return 0, io.EOF
-	}
-	n := len(p.rest)
-	if len(p.cuts) > 0 {
-		n, p.cuts = min(int(p.cuts[0])+1, n), p.cuts[1:]
-	}
-	n = copy(b, p.rest[:n])
-	p.rest = p.rest[n:]
-	return n, nil
-}
 
 // all are the events of a stream, and where it can be resumed.
 func all(t *testing.T, r io.Reader) (told []string) {
@@ -113,7 +96,7 @@ func FuzzCuts(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, stream, cuts []byte) {
 		whole := all(t, bytes.NewReader(stream))
-		if cut := all(t, &pieces{stream, cuts}); !slices.Equal(whole, cut) {
+		if cut := all(t, &conformance.Pieces{Rest: stream, Cuts: cuts}); !slices.Equal(whole, cut) {
 			t.Errorf("%q whole is %q, cut at %v %q", stream, whole, cuts, cut)
 		}
 		if want := plainly(string(stream)); utf8.Valid(stream) && !slices.Equal(whole, want) {

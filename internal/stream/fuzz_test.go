@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"dateline/internal/eventsource"
+	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
 )
 
@@ -132,7 +133,7 @@ func FuzzFrame(f *testing.F) {
 		id := strconv.FormatInt(seq, 10)
 		sent := [][]byte{retryLine(1500), resetFrame(reset{reasonEpoch, epoch, seq}), pingFrame(seq), frame.plain, byeFrame(), endFrame(seq)}
 		want := []eventsource.Event{{Name: "reset", ID: id, HasID: true}, {Name: "ping", ID: id}, {Name: "post", ID: id, HasID: true, Data: frame.Data}, {Name: "bye", ID: id}, {Name: "end", ID: id}}
-		p := eventsource.NewParser(&pieces{bytes.Join(sent, nil), cuts})
+		p := eventsource.NewParser(&conformance.Pieces{Rest: bytes.Join(sent, nil), Cuts: cuts})
 		for _, w := range want {
 			e, err := p.Next()
 			if err != nil || e.Name != w.Name || e.ID != w.ID || e.HasID != w.HasID || e.Retry < 0 || !json.Valid(e.Data) || w.Data != nil && !bytes.Equal(e.Data, w.Data) {
@@ -147,23 +148,4 @@ func FuzzFrame(f *testing.F) {
 			t.Errorf("%q became %q: %v", text, told.Text, err)
 		}
 	})
-}
-
-// pieces reads as a network does: as much at a time as the cuts say.
-type pieces struct {
-	rest []byte
-	cuts []byte
-}
-
-func (p *pieces) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 {
-		return 0, io.EOF
-	}
-	n := len(p.rest)
-	if len(p.cuts) > 0 {
-		n, p.cuts = min(int(p.cuts[0])+1, n), p.cuts[1:]
-	}
-	n = copy(b, p.rest[:n])
-	p.rest = p.rest[n:]
-	return n, nil
 }

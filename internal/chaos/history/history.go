@@ -126,7 +126,7 @@ type Allows struct {
 	Reset []string `json:"reset,omitempty"` // reasons that readers may be told: epoch, ahead, pruned
 	Lost  bool     `json:"lost,omitempty"`  // acknowledged writes, as after an asynchronous fail-over
 	Close bool     `json:"close,omitempty"` // healthy streams may be cut
-	Views bool     `json:"views,omitempty"` // counted views may be lost, at most LostViews of a flush interval
+	Views bool     `json:"views,omitempty"` // views that were counted shortly before may be lost
 	Down  bool     `json:"down,omitempty"`  // publishing may fail with 503
 	// Stale says that a node can't hear of corrections meanwhile, as when it is
 	// frozen or cut off from the database: it may tell texts that were replaced.
