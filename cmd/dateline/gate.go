@@ -23,6 +23,7 @@ type gate struct {
 	places    chan struct{} // one in it per open connection
 	accepted  chan accepted
 	closed    chan struct{}
+	leave     func() // gives the place of a closed connection back
 	close     func() error
 	accepting sync.WaitGroup
 }
@@ -39,6 +40,7 @@ func newGate(ctx context.Context, address string, connections int) (*gate, error
 	}
 	g := &gate{listeners: listeners, places: make(chan struct{}, connections), accepted: make(chan accepted), closed: make(chan struct{})}
 	g.close = sync.OnceValue(g.shut)
+	g.leave = func() { <-g.places } // one for all connections
 	for _, l := range listeners {
 		g.accepting.Go(func() { g.accept(l) })
 	}
@@ -100,9 +102,6 @@ func (g *gate) Addr() net.Addr { return g.listeners[0].Addr() }
 
 // Close implements net.Listener.
 func (g *gate) Close() error { return g.close() }
-
-// leave gives the place of a closed connection back.
-func (g *gate) leave() { <-g.places }
 
 // open is how many connections there are.
 func (g *gate) open() int { return len(g.places) }

@@ -59,11 +59,6 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 		Streams: streams, PerBlog: c.StreamsPerBlog, PerAddress: c.StreamsPerAddress, PerSecond: streamsPerSecond,
 	})
 	n.hub.Compress = c.Compress
-	if c.Engine == "auto" {
-		if err := n.hub.UseFastPath(runtime.GOMAXPROCS(0)); err != nil {
-			slog.InfoContext(ctx, "streams take the portable path", "reason", err)
-		}
-	}
 	n.bell = postgres.NewBell(db.DB)
 	n.listener = postgres.NewListener(db.DB, n.hub)
 	n.batcher = views.New(db, n.hub, uuid.New())
@@ -72,7 +67,26 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 		n.bell.Ring(blogID, seq)
 	})
 	watch(n.registry, n.hub, n.listener, db)
-	return n, n.route(ctx, c, renderer)
+	if err := n.route(ctx, c, renderer); err != nil {
+		return nil, err
+	}
+	if c.Engine == "auto" {
+		n.useFastPath(ctx)
+	}
+	return n, nil
+}
+
+// useFastPath gives readers a loop per core. A loop that walks its readers makes
+// one short system call after the other and holds on to its place in Go's
+// scheduler meanwhile, so those who publish get as many places besides: the
+// kernel, which is fairer, shares the cores out.
+func (n *node) useFastPath(ctx context.Context) {
+	loops := runtime.GOMAXPROCS(0)
+	if err := n.hub.UseFastPath(loops); err != nil {
+		slog.InfoContext(ctx, "streams take the portable path", "reason", err)
+		return
+	}
+	runtime.GOMAXPROCS(2 * loops)
 }
 
 // route makes the handler of all requests.

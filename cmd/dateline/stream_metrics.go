@@ -13,7 +13,7 @@ import (
 type streamMetrics struct {
 	fetched   prometheus.Counter
 	delivered prometheus.Counter
-	latency   prometheus.Histogram
+	latency   *histogram
 	resets    *prometheus.CounterVec
 	closed    *prometheus.CounterVec
 }
@@ -22,10 +22,9 @@ func newStreamMetrics(r prometheus.Registerer) *streamMetrics {
 	m := &streamMetrics{
 		fetched:   prometheus.NewCounter(prometheus.CounterOpts{Name: "dateline_events_total", Help: "Events that this node read from the log."}),
 		delivered: prometheus.NewCounter(prometheus.CounterOpts{Name: "dateline_deliveries_total", Help: "Events written to readers."}),
-		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "dateline_delivery_seconds", Help: "From the commit of an event to the end of its write to a reader. The clocks of PostgreSQL and this node must agree.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}),
+		latency: newHistogram("dateline_delivery_seconds",
+			"From the commit of an event to the end of its write to a reader. The clocks of PostgreSQL and this node must agree.",
+			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10),
 		resets: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dateline_resets_total", Help: "Readers told to start again, by reason."}, []string{"reason"}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dateline_streams_closed_total", Help: "Streams that ended, by reason."}, []string{"reason"}),
 	}
@@ -40,7 +39,9 @@ func (m *streamMetrics) Fetched(events int) { m.fetched.Add(float64(events)) }
 func (m *streamMetrics) Delivered(events int) { m.delivered.Add(float64(events)) }
 
 // Latency implements stream.Metrics.
-func (m *streamMetrics) Latency(sinceCommit time.Duration) { m.latency.Observe(sinceCommit.Seconds()) }
+func (m *streamMetrics) Latency(sinceCommit time.Duration, readers int) {
+	m.latency.observe(sinceCommit, readers)
+}
 
 // Reset implements stream.Metrics.
 func (m *streamMetrics) Reset(reason string) { m.resets.WithLabelValues(reason).Inc() }

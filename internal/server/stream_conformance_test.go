@@ -49,11 +49,11 @@ func (l *pastLog) EventsAfter(_ context.Context, _ uuid.UUID, after int64, limit
 
 type noMetrics struct{}
 
-func (noMetrics) Fetched(int)           {}
-func (noMetrics) Delivered(int)         {}
-func (noMetrics) Latency(time.Duration) {}
-func (noMetrics) Reset(string)          {}
-func (noMetrics) Closed(string)         {}
+func (noMetrics) Fetched(int)                {}
+func (noMetrics) Delivered(int)              {}
+func (noMetrics) Latency(time.Duration, int) {}
+func (noMetrics) Reset(string)               {}
+func (noMetrics) Closed(string)              {}
 
 // serveLog serves the stream of a log as the product does.
 func serveLog(t *testing.T, log stream.Log) *httptest.Server {

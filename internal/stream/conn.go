@@ -42,6 +42,15 @@ func (c *Conn) release() {
 	}
 }
 
+// retire returns what must be called in the place of Close when somebody else
+// owns the socket from now on.
+func (c *Conn) retire() (leave func()) {
+	if c.left.CompareAndSwap(false, true) {
+		return c.leave
+	}
+	return func() {}
+}
+
 type connKey struct{}
 
 // WithConn gives the requests of a connection to Serve with what it needs to

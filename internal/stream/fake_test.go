@@ -190,10 +190,10 @@ type noMetrics struct {
 	closed []string
 }
 
-func (*noMetrics) Fetched(int)           {}
-func (*noMetrics) Delivered(int)         {}
-func (*noMetrics) Latency(time.Duration) {}
-func (*noMetrics) Reset(string)          {}
+func (*noMetrics) Fetched(int)                {}
+func (*noMetrics) Delivered(int)              {}
+func (*noMetrics) Latency(time.Duration, int) {}
+func (*noMetrics) Reset(string)               {}
 func (m *noMetrics) Closed(reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

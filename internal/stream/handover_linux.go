@@ -48,19 +48,20 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refus
 	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
 		return false
 	}
+	leave := conn.retire()
 	fd, err := conn.detach()
 	if err != nil {
-		h.letGo(s.topic, prefix, conn.release, "gone")
+		h.letGo(s.topic, prefix, leave, "gone")
 		return true
 	}
 	l := h.emptiest()
 	l.count.Add(1)
 	h.handedOver.Add(1)
-	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: conn.release, first: first}
+	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: leave, first: first}
 	if !l.ring(func() { l.arrived = append(l.arrived, a) }) {
 		l.count.Add(-1)
 		unix.Close(fd)
-		h.letGo(s.topic, prefix, conn.release, nameBye)
+		h.letGo(s.topic, prefix, leave, nameBye)
 	}
 	return true
 }

@@ -23,11 +23,11 @@ type Log interface {
 
 // Metrics is told what the hub does.
 type Metrics interface {
-	Fetched(events int)                // new events came into a ring
-	Delivered(events int)              // events were written to one reader
-	Latency(sinceCommit time.Duration) // of the newest event of a delivery
-	Reset(reason string)               // a reader was told to start again
-	Closed(reason string)              // a stream ended, and why
+	Fetched(events int)                             // new events came into a ring
+	Delivered(events int)                           // events were written to one reader
+	Latency(sinceCommit time.Duration, readers int) // of the newest event that so many readers got
+	Reset(reason string)                            // a reader was told to start again
+	Closed(reason string)                           // a stream ended, and why
 }
 
 // idleLife is how long a topic without readers stays.

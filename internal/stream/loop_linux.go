@@ -18,9 +18,9 @@ const tick = 100 * time.Millisecond
 func ticks(d time.Duration) uint32 { return uint32(max(0, d) / tick) }
 
 const (
-	// courtesy is how many readers a loop serves before it lets others run: those
-	// who publish must not wait for all readers.
-	courtesy = 128
+	// glance is how many readers a loop serves before it looks at its clock: that
+	// takes as long as a fiftieth of a write.
+	glance = 64
 	// stallCheck is how often a blocked reader is looked at.
 	stallCheck = 2 * time.Second
 )
@@ -85,6 +85,8 @@ type loop struct {
 	message unix.Msghdr
 	events  []unix.EpollEvent
 	served  int
+	clock   uint32 // ticks, at the last glance
+	tally   tally
 	leaving bool
 	count   atomic.Int64 // of readers
 }
@@ -149,17 +151,23 @@ func (l *loop) run(ctx context.Context) {
 			slog.Error("stream loop", "error", err)
 			break
 		}
+		l.look()
 		for _, ev := range l.events[:max(0, n)] {
 			l.handle(ev)
 		}
 		l.takeIn()
-		l.wheel.turn(l.now(), l.wake)
+		l.look()
+		l.wheel.turn(l.clock, l.wake)
 	}
 	l.abandon()
 }
 
-// now is the loop's clock, in ticks.
-func (l *loop) now() uint32 { return uint32(time.Since(l.began) / tick) }
+// look reads the clock, and tells the hub what was delivered since it last did.
+func (l *loop) look() {
+	now := time.Now()
+	l.clock = uint32(now.Sub(l.began) / tick)
+	l.tally.report(l.hub.metrics, now)
+}
 
 // untilTick is how long the loop may sleep, in milliseconds; without readers
 // until it is woken.

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,12 +16,12 @@ func (l *loop) seat(a arrival) {
 	i := l.freeSeat()
 	r := &l.seats[i]
 	l.tags++
-	*r = seat{sub: a.sub, prefix: a.prefix, closed: a.closed, rest: a.first, fd: int32(a.fd), index: i, tag: l.tags, sent: l.now()}
+	*r = seat{sub: a.sub, prefix: a.prefix, closed: a.closed, rest: a.first, fd: int32(a.fd), index: i, tag: l.tags, sent: l.clock}
 	g := l.groupOf(a.sub.topic)
 	r.silence = ticks(jittered(heartbeat))
 	r.place = int32(len(g.readers))
 	g.readers = append(g.readers, i)
-	l.schedule(i, l.now())
+	l.schedule(i, l.clock)
 	ev := unix.EpollEvent{Events: watched, Fd: i, Pad: int32(r.tag)}
 	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, a.fd, &ev); err != nil {
 		l.close(i, "gone")
@@ -76,8 +75,8 @@ func (l *loop) handle(ev unix.EpollEvent) {
 
 // serve writes to a reader what it is owed, as far as its socket takes it.
 func (l *loop) serve(i int32) {
-	if l.served++; l.served%courtesy == 0 {
-		runtime.Gosched()
+	if l.served++; l.served%glance == 0 {
+		l.look()
 	}
 	for {
 		r := &l.seats[i]
@@ -141,9 +140,32 @@ func (l *loop) rewind(r *seat, before Subscriber, d due, n int) {
 // delivered counts what a reader got of the log.
 func (l *loop) delivered(events int, newest int64) {
 	if events > 0 {
-		l.hub.metrics.Delivered(events)
-		l.hub.metrics.Latency(time.Since(time.Unix(0, newest)))
+		l.tally.add(l.hub.metrics, events, newest)
 	}
+}
+
+// tally gathers what a loop delivered: to count each delivery by itself, and to
+// read the clock for it, would cost a tenth of it.
+type tally struct {
+	events  int
+	readers int
+	newest  int64 // event of all these readers: when it was committed, Unix nanoseconds
+}
+
+func (t *tally) add(m Metrics, events int, newest int64) {
+	if newest != t.newest {
+		t.report(m, time.Now())
+	}
+	t.events, t.readers, t.newest = t.events+events, t.readers+1, newest
+}
+
+// report tells what was gathered, as of now, and begins anew.
+func (t *tally) report(m Metrics, now time.Time) {
+	if t.readers > 0 {
+		m.Delivered(t.events)
+		m.Latency(now.Sub(time.Unix(0, t.newest)), t.readers)
+	}
+	*t = tally{}
 }
 
 // writePage writes what is left of a page of the log. A reader who waits for one,
@@ -209,7 +231,7 @@ func (l *loop) takePage(d delivery) {
 // wake is what a reader's turn of the wheel is for.
 func (l *loop) wake(i int32) {
 	r := &l.seats[i]
-	now := l.now()
+	now := l.clock
 	switch {
 	case r.closed == nil:
 		return
@@ -258,7 +280,7 @@ func (l *loop) stalled(r *seat, now uint32) bool {
 
 // block notes that a socket is full after it took n bytes.
 func (l *loop) block(r *seat, n int) {
-	now := l.now()
+	now := l.clock
 	if !r.watch.watching {
 		r.watch = patience{watching: true, began: now, progress: now}
 	}
@@ -280,7 +302,7 @@ func (l *loop) leave() {
 }
 
 func (l *loop) dismiss(i int32) {
-	now := l.now()
+	now := l.clock
 	l.seats[i].leaveAt = now + ticks(l.hub.leaveIn())
 	l.schedule(i, now)
 }

@@ -32,12 +32,12 @@ func (l *loop) send(r *seat, buffers [][]byte) (begun int, ok bool) {
 		case errno != 0:
 			return begun, false
 		}
-		r.sent = l.now()
+		r.sent = l.clock
 		begun += r.take(n, buffers[begun:])
 		if n < size {
 			l.block(r, n)
 			if begun > 0 {
-				r.watch.began = l.now() // it takes whole frames: slow, but not dead
+				r.watch.began = l.clock // it takes whole frames: slow, but not dead
 			}
 			return begun, true
 		}

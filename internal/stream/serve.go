@@ -305,7 +305,7 @@ func (c *connection) deliver(ctx context.Context, d due) error {
 		return err
 	}
 	if d.events > 0 {
-		c.hub.metrics.Latency(time.Since(time.Unix(0, d.newest)))
+		c.hub.metrics.Latency(time.Since(time.Unix(0, d.newest)), 1)
 	}
 	c.hub.metrics.Delivered(d.events)
 	return nil

@@ -24,11 +24,11 @@ import (
 // deaf hears of what a hub does and forgets it.
 type deaf struct{}
 
-func (deaf) Fetched(int)           {}
-func (deaf) Delivered(int)         {}
-func (deaf) Latency(time.Duration) {}
-func (deaf) Reset(string)          {}
-func (deaf) Closed(string)         {}
+func (deaf) Fetched(int)                {}
+func (deaf) Delivered(int)              {}
+func (deaf) Latency(time.Duration, int) {}
+func (deaf) Reset(string)               {}
+func (deaf) Closed(string)              {}
 
 // node is the product in this process, on a database of its own.
 type node struct {
