@@ -27,7 +27,7 @@ type crew struct {
 	// Stay is how long every third reader stays at a place on average before it
 	// leaves for another; 0 is until the end.
 	Stay time.Duration
-	Late bool // every third reader comes seconds later, and begins at the log's beginning
+	Late bool // every third reader comes when the act lets it in, and begins at the log's beginning
 }
 
 // readers is how many log what they see.
@@ -107,10 +107,13 @@ func (c *clients) look(ctx context.Context) {
 	}
 }
 
+// watchTime is how long a revoked token is tried: longer than it may work.
+const watchTime = 7 * time.Second
+
 // credentials tries tokens that are good, revoked, expired and made up.
 func (c *clients) credentials(ctx context.Context) {
 	config := load.CredentialConfig{
-		Name: "c", Seed: c.seed, Target: c.target, Draft: draftSlug, Log: c.credits, Watch: 7 * time.Second,
+		Name: "c", Seed: c.seed, Target: c.target, Draft: draftSlug, Log: c.credits, Watch: watchTime,
 		Mint: c.stage.mint, Revoke: c.stage.revoke,
 		Dead: []load.DeadCredential{{Standing: load.Expired, Token: c.stage.expired, Since: time.Now()}},
 	}
@@ -119,9 +122,6 @@ func (c *clients) credentials(ctx context.Context) {
 	}
 	c.publishers.Go(func() error { return load.Credentials(ctx, config) })
 }
-
-// lateness is when late readers come: texts were replaced long before.
-const lateness = 4500 * time.Millisecond
 
 func (c *clients) read(ctx context.Context) {
 	crew := c.stage.crew
@@ -147,10 +147,18 @@ func (c *clients) read(ctx context.Context) {
 		}
 		c.readers.Go(func() error {
 			if late {
-				hold(ctx, lateness)
+				c.stage.awaitDoor(ctx)
 			}
 			return load.Read(ctx, config)
 		})
+	}
+}
+
+// awaitDoor waits until late readers are let in, or the act is over.
+func (s *stage) awaitDoor(ctx context.Context) {
+	select {
+	case <-s.door:
+	case <-ctx.Done():
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 // open starts the bed of an act, with its blogs and its token.
 func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error) {
 	s = &stage{
-		dir: dir, crew: r.profile.crew, patience: 30 * time.Second, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally),
+		dir: dir, crew: r.profile.crew, patience: 30 * time.Second, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally), door: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 		config: testbed.Config{
 			Dir: filepath.Join(dir, "bed"), Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
@@ -69,7 +69,21 @@ func (s *stage) furnish(ctx context.Context) error {
 		}
 		s.slugs = append(s.slugs, slug)
 	}
-	return s.expire(ctx)
+	return errors.Join(s.expire(ctx), s.attend(ctx))
+}
+
+// attend makes every node follow the blogs from the log's beginning, where late
+// readers begin.
+func (s *stage) attend(ctx context.Context) error {
+	if !s.crew.Late {
+		return nil
+	}
+	for i := range len(s.bed.Nodes()) * len(s.slugs) {
+		if err := s.greeted(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // draftSlug is the blog that only those with a credential may read.

@@ -44,13 +44,15 @@ type stage struct {
 	// patience is how long a round waits for its readers, at most; whether that
 	// was too long, the checker says.
 	patience time.Duration
-	variant  string // the program with the broken servers and the clock, or empty
-	next     string // the program of the next version, or empty
+	door     chan struct{} // closed when late readers may come
+	variant  string        // the program with the broken servers and the clock, or empty
+	next     string        // the program of the next version, or empty
 
 	writes, faults *history.Log
 	mu             sync.Mutex
 	told           []history.Fault
-	wrongs         []string // violations that the stage itself saw
+	revoked        time.Time // when the first token was
+	wrongs         []string  // violations that the stage itself saw
 	figures        []check.Figure
 	recoveries     map[string][]time.Duration // by kind
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // mint makes a token as an operator does.
@@ -20,7 +21,22 @@ func (s *stage) revoke(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	return s.sql(ctx, `UPDATE api_tokens SET revoked_at = now() WHERE id = $1`, id)
+	if err := s.sql(ctx, `UPDATE api_tokens SET revoked_at = now() WHERE id = $1`, id); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.revoked.IsZero() {
+		s.revoked = time.Now()
+	}
+	return nil
+}
+
+// revocation is when the first token was revoked; zero before.
+func (s *stage) revocation() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.revoked
 }
 
 // expire makes a token whose time is over.

@@ -6,12 +6,12 @@ const poll = "internal/stream/poll.go"
 var delivering = []Mutation{
 	{
 		Name: "drop-when-slow", What: "of a burst a reader gets the last events only",
-		Exposes: []string{"G4"}, Needs: []string{Reconnects},
+		Exposes: []string{"G4"}, Needs: []string{Late},
 		Edits: []Edit{{subscriber, `range s.pending() {`, `range newest(s.pending()) {`}},
 	},
 	{
 		Name: "reordered-batch", What: "the first two events of a burst change places",
-		Exposes: []string{"G3"}, Needs: []string{Reconnects},
+		Exposes: []string{"G3"}, Needs: []string{Late},
 		Edits: []Edit{{subscriber, `
 		d.newest = f.at
 `, `
@@ -23,7 +23,7 @@ var delivering = []Mutation{
 	},
 	{
 		Name: "poll-jumps", What: "a long poll goes on from the head, not from its last event",
-		Exposes: []string{"G4"}, Needs: []string{Backlog},
+		Exposes: []string{"G4"}, Needs: []string{Late},
 		Edits: []Edit{{poll, `
 		b.Next = f.Seq
 `, `

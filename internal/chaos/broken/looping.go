@@ -17,7 +17,7 @@ var looping = []Mutation{
 	},
 	{
 		Name: "loop-loses-rest", What: "the rest of a frame that a socket took in part is forgotten", Fast: true,
-		Exposes: []string{"G3", "G4"}, Needs: []string{Backlog},
+		Exposes: []string{"G3", "G4"}, Needs: []string{Full, Late},
 		Edits: []Edit{{sends, `
 			r.rest = b[n:len(b):len(b)]`, `
 			if broken("loop-loses-rest") {
@@ -27,7 +27,7 @@ var looping = []Mutation{
 	},
 	{
 		Name: "loop-no-rewind", What: "what a full socket did not take counts as sent", Fast: true,
-		Exposes: []string{"G4"}, Needs: []string{Backlog},
+		Exposes: []string{"G4"}, Needs: []string{Full, Late},
 		Edits: []Edit{{seats, `
 		l.rewind(r, before, d, n)
 `, `
@@ -38,7 +38,7 @@ var looping = []Mutation{
 	},
 	{
 		Name: "loop-skips-page", What: "a reader behind the ring goes on after the page that it waits for", Fast: true,
-		Exposes: []string{"G4"}, Needs: []string{Late, Restart},
+		Exposes: []string{"G4"}, Needs: []string{Restart, Late},
 		Edits: []Edit{{seats, `
 		r.page = d.frames
 `, `

@@ -6,14 +6,14 @@ import "slices"
 // and remove, and healthy readers, are always there.
 const (
 	Reconnects = "reconnects" // readers come back with their cursors while posts are published
-	Backlog    = "backlog"    // readers come back after more than a hundred events
-	Late       = "late"       // readers begin at the log's beginning, more than two seconds after posts were edited and removed
+	Late       = "late"       // readers begin at the log's beginning, more than two seconds after a hundred posts and their edits and removals
+	Full       = "full"       // what is due to a reader at once is more than its socket takes
 	Stay       = "stay"       // readers stay where they are until the end: one that moves wakes the node it comes to
 	Nodes      = "nodes"      // readers and publishers use different nodes
 	Lag        = "lag"        // a reader moves from a fast node to one with a slow link to the database
 	Retries    = "retries"    // requests are sent again with the same key while the first is under way
 	Kill       = "kill"       // a node is killed while it publishes
-	Restart    = "restart"    // a node starts anew and readers resume there
+	Restart    = "restart"    // a node starts anew under readers
 	Drain      = "drain"      // a node is asked to stop while readers come to it
 	Crash      = "crash"      // PostgreSQL is killed under load, several times
 	Standby    = "standby"    // the standby is frozen for more than 5 s, commits that wait for it are cancelled, the primary is killed, the standby promoted

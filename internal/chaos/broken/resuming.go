@@ -29,7 +29,7 @@ var resuming = []Mutation{
 	},
 	{
 		Name: "live-before-replay", What: "the newest event is sent before what was missed",
-		Exposes: []string{"G3"}, Needs: []string{Reconnects},
+		Exposes: []string{"G3"}, Needs: []string{Late},
 		Edits: []Edit{{serve, `
 	leave := c.hub.draining
 `, `
@@ -41,7 +41,7 @@ var resuming = []Mutation{
 	},
 	{
 		Name: "drop-beyond-ring", What: "what the ring has let go of is not replayed",
-		Exposes: []string{"G4"}, Needs: []string{Restart, Reconnects},
+		Exposes: []string{"G4"}, Needs: []string{Restart, Late},
 		Edits: []Edit{{subscriber, `
 	if s.cursor < t.ring.low {
 		d.behind = true

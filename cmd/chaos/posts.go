@@ -23,27 +23,50 @@ const twins = 20
 // careless proxy does, and again later.
 func sendTwins(ctx context.Context, _ *run, s *stage) error {
 	for i := range twins {
-		w := history.Write{Op: history.Create, Blog: s.slugs[0], Attempts: 1, Began: time.Now().UnixNano()}
-		w.Key = fmt.Sprintf("twins-of-chaos-%d-%d", i, w.Began)
-		w.Text = "twin " + w.Key
+		w := s.newWrite("twin", i)
 		var g errgroup.Group
 		for n := range s.bed.Nodes() {
-			g.Go(func() error { return s.twin(ctx, n+1, w) })
+			g.Go(func() error { return s.post(ctx, n+1, w, "one of two") })
 		}
 		if err := g.Wait(); err != nil {
 			return err
 		}
-		if err := s.twin(ctx, 1, w); err != nil {
+		if err := s.post(ctx, 1, w, "one of two"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// twin sends one request and writes down what it was told. Without an answer
-// nothing was told, and the others' answers stand.
-func (s *stage) twin(ctx context.Context, number int, w history.Write) error {
-	body := fmt.Sprintf(`{"title":%q,"body":"one of two"}`, w.Text)
+// long is how many posts of longBody bytes are more than the buffers of a socket
+// and less than a node's ring.
+const (
+	long     = 24
+	longBody = 60 << 10
+)
+
+// sendLong publishes posts that together are more than a socket takes.
+func sendLong(ctx context.Context, _ *run, s *stage) error {
+	for i := range long {
+		if err := s.post(ctx, 1, s.newWrite("long", i), strings.Repeat("and ", longBody/4)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newWrite is a post that the act itself sends.
+func (s *stage) newWrite(what string, i int) history.Write {
+	w := history.Write{Op: history.Create, Blog: s.slugs[0], Attempts: 1, Began: time.Now().UnixNano()}
+	w.Key = fmt.Sprintf("%s-of-chaos-%d-%d", what, i, w.Began)
+	w.Text = what + " " + w.Key
+	return w
+}
+
+// post sends one request and writes down what it was told. Without an answer
+// nothing was told, and what else was answered stands.
+func (s *stage) post(ctx context.Context, number int, w history.Write, text string) error {
+	body := fmt.Sprintf(`{"title":%q,"body":%q}`, w.Text, text)
 	url := s.node(number).URL() + "/api/v1/blogs/" + w.Blog + "/posts"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
@@ -57,7 +80,7 @@ func (s *stage) twin(ctx context.Context, number int, w history.Write) error {
 		return nil
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusCreated {
 		return nil
 	}
@@ -66,8 +89,8 @@ func (s *stage) twin(ctx context.Context, number int, w history.Write) error {
 		Seq     int64
 		Version int64
 	}
-	if err := json.Unmarshal(text, &told); err != nil {
-		return fmt.Errorf("answer to a twin: %w", err)
+	if err := json.Unmarshal(answer, &told); err != nil {
+		return fmt.Errorf("answer to %q: %w", w.Text, err)
 	}
 	w.Post, w.Seq, w.Version, w.Status = told.ID, told.Seq, told.Version, resp.StatusCode
 	w.Replayed = resp.Header.Get("Idempotent-Replayed") == "true"
