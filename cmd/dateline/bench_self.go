@@ -69,7 +69,7 @@ func (s *self) startNode(ctx context.Context, b *benchCommand, term console) err
 	if err != nil {
 		return err
 	}
-	metrics, err := metricsAddress()
+	metrics, err := metricsAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,11 +105,11 @@ func (s *self) startNode(ctx context.Context, b *benchCommand, term console) err
 const lowestPort, highestPort = 10_000, 32_000
 
 // metricsAddress finds an address of this machine that nobody listens on.
-func metricsAddress() (address string, err error) {
+func metricsAddress(ctx context.Context) (address string, err error) {
 	for range 100 {
 		address = fmt.Sprint("127.0.0.1:", lowestPort+rand.IntN(highestPort-lowestPort))
 		var l net.Listener
-		if l, err = net.Listen("tcp", address); err == nil {
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
 			return address, l.Close()
 		}
 	}
