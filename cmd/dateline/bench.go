@@ -31,12 +31,14 @@ type benchCommand struct {
 	Silent   int           `placeholder:"N" help:"And among so many who never read."`
 	Storm    bool          `help:"Then all readers reconnect at once."`
 	Behind   int           `default:"50" placeholder:"N" help:"How many posts they are behind then."`
-	All      bool          `help:"All of these: a burst of 200, 1,000 silent readers, 200 at 100 bytes a second, a storm."`
+	Churn    bool          `help:"Last, all readers go: what do memory, open files and goroutines say, --settle later?"`
+	All      bool          `help:"All of these: a burst of 200, 1,000 silent readers, 200 at 100 bytes a second, a storm, the readers' leaving."`
 
-	Pid    []int         `placeholder:"PID" help:"A process of the servers, to measure its CPU and memory; may be repeated."`
-	Floor  bool          `help:"Measure a bare loop of writes on this machine first, to compare with."`
-	Settle time.Duration `default:"20s" help:"How long servers may take to come to rest before they are measured."`
-	JSON   bool          `name:"json" help:"Print the report as JSON."`
+	Pid     []int         `placeholder:"PID" help:"A process of the servers, to measure its CPU and memory; may be repeated."`
+	Metrics []string      `placeholder:"URL" help:"A node's page of metrics, http://127.0.0.1:9090/metrics, for SQL statements and goroutines; may be repeated."`
+	Floor   bool          `help:"Measure a bare loop of writes on this machine first, to compare with."`
+	Settle  time.Duration `default:"20s" help:"How long servers may take to come to rest before they are measured."`
+	JSON    bool          `name:"json" help:"Print the report as JSON."`
 
 	Self  bool     `help:"Start a node for the run, with its own PostgreSQL unless --database-url tells one."`
 	Nodes int      `default:"1" help:"How many nodes --self starts."`
@@ -55,7 +57,7 @@ func (b *benchCommand) Run(ctx context.Context, c *Config, term console) (err er
 			return err
 		}
 		defer func() { err = errors.Join(err, s.close()) }()
-		config.URLs, config.PIDs, config.Token = s.urls, s.pids, s.token
+		config.URLs, config.PIDs, config.Metrics, config.Token = s.urls, s.pids, s.metrics, s.token
 	}
 	report, err := bench.Run(ctx, config)
 	if report == nil {
@@ -91,7 +93,7 @@ func (b *benchCommand) config(term console) (bench.Config, error) {
 	return bench.Config{
 		URLs: b.URL, AllowRemote: b.AllowRemote, Token: b.Token, Slug: b.Blog, NoPublish: b.NoPublish,
 		Readers: b.Readers, Rate: b.Rate, Duration: b.Duration, Payload: b.Payload, Burst: b.Burst, Storm: b.Storm, Behind: b.Behind,
-		Slow: slow, SlowRate: pace, Silent: b.Silent, PIDs: b.Pid, Settle: b.Settle, Floor: b.Floor,
+		Slow: slow, SlowRate: pace, Silent: b.Silent, Churn: b.Churn, PIDs: b.Pid, Metrics: b.Metrics, Settle: b.Settle, Floor: b.Floor,
 		Command: []string{program}, Progress: term.err,
 	}, err
 }
@@ -107,7 +109,7 @@ func (b *benchCommand) all() {
 	if b.Slow == "" {
 		b.Slow = "200@100"
 	}
-	b.Storm = true
+	b.Storm, b.Churn = true, true
 }
 
 // parseSlow reads "200@100": readers, and bytes a second of each.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +25,8 @@ type self struct {
 	urls  []string
 	pids  []int
 	token string
+
+	metrics []string // pages
 }
 
 // startSelf starts it all. Whoever called it must close it.
@@ -65,9 +69,13 @@ func (s *self) startNode(ctx context.Context, b *benchCommand, term console) err
 	if err != nil {
 		return err
 	}
+	metrics, err := metricsAddress(ctx)
+	if err != nil {
+		return err
+	}
 	dir := filepath.Join(s.dir, fmt.Sprint("node", len(s.nodes)+1))
 	streams := fmt.Sprint("--streams=", b.Readers+slow+b.Silent+100)
-	args := append([]string{"serve", "--listen=127.0.0.1:0", "--metrics-listen=", "--data-dir=" + dir, streams,
+	args := append([]string{"serve", "--listen=127.0.0.1:0", "--metrics-listen=" + metrics, "--data-dir=" + dir, streams,
 		"--streams-per-address=0", "--rate-limit=6000000", "--log-level=warn"}, b.Serve...)
 	node := exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	node.Env = append(withoutPublicURL(os.Environ()), "DATELINE_DATABASE_URL="+s.db.dsn)
@@ -88,8 +96,24 @@ func (s *self) startNode(ctx context.Context, b *benchCommand, term console) err
 	if err != nil {
 		return err
 	}
-	s.urls = append(s.urls, url)
+	s.urls, s.metrics = append(s.urls, url), append(s.metrics, "http://"+metrics+"/metrics")
 	return untilReady(ctx, url)
+}
+
+// Ports below those that the system gives to outgoing connections: what is free
+// now is so a moment later.
+const lowestPort, highestPort = 10_000, 32_000
+
+// metricsAddress finds an address of this machine that nobody listens on.
+func metricsAddress(ctx context.Context) (address string, err error) {
+	for range 100 {
+		address = fmt.Sprint("127.0.0.1:", lowestPort+rand.IntN(highestPort-lowestPort))
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
+			return address, l.Close()
+		}
+	}
+	return "", fmt.Errorf("find a free port: %w", err)
 }
 
 // withoutPublicURL leaves out what would hide a node's own address.

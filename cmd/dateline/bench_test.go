@@ -18,8 +18,8 @@ import (
 // there is, whatever happens.
 func TestBench_Self(t *testing.T) {
 	t.Parallel()
-	report := benchSelf(t, "--floor", "--burst=20", "--storm", "--behind=20", "--silent=5", "--slow=5@100")
-	if len(report.Results) != 10 || !report.Sound() {
+	report := benchSelf(t, "--floor", "--burst=20", "--storm", "--behind=20", "--silent=5", "--slow=5@100", "--churn")
+	if len(report.Results) != 11 || !report.Sound() {
 		t.Errorf("%d results, sound: %v", len(report.Results), report.Sound())
 	}
 	for _, r := range report.Results {
@@ -28,6 +28,12 @@ func TestBench_Self(t *testing.T) {
 		}
 		if r.Scenario == "steady" && (r.Last == nil || r.CPU <= 0 || r.Latency.P50 <= 0) {
 			t.Errorf("steady of %s: %+v", r.Server, r)
+		}
+		if r.Scenario == "storm" && r.Server != "floor" && (r.Statements == nil || *r.Statements > 10) {
+			t.Errorf("storm: %v SQL statements", r.Statements)
+		}
+		if r.Scenario == "churn" && (r.Before.Files == 0 || r.After.Goroutines == 0 || r.After.Memory == 0) {
+			t.Errorf("churn: %+v, %+v", r.Before, r.After)
 		}
 	}
 }

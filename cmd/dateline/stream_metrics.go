@@ -70,4 +70,12 @@ func watch(r prometheus.Registerer, hub *stream.Hub, listener *postgres.Listener
 		_, busy := db.Connections()
 		return float64(busy)
 	})
+	statements := func(pool string, read func() float64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "dateline_database_statements_total", Help: "Statements sent to PostgreSQL outside of transactions, by pool of connections.",
+			ConstLabels: prometheus.Labels{"pool": pool},
+		}, read))
+	}
+	statements("reads", func() float64 { reads, _ := db.Statements(); return float64(reads) })
+	statements("log", func() float64 { _, log := db.Statements(); return float64(log) })
 }

@@ -40,9 +40,12 @@ type Config struct {
 	SlowRate int
 	Silent   int // readers who never read
 
-	PIDs   []int         // of the servers' processes, for CPU and memory
-	Settle time.Duration // how long servers may take to come to rest before they are measured
-	Floor  bool
+	Churn bool // last, all readers go: what is left of them?
+
+	PIDs    []int         // of the servers' processes, for CPU and memory
+	Metrics []string      // pages of the nodes' metrics, for SQL statements and goroutines
+	Settle  time.Duration // how long servers may take to come to rest before they are measured
+	Floor   bool
 
 	Command  []string  // starts this program for one of its roles, which is appended
 	Progress io.Writer // gets a line for each step

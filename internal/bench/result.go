@@ -2,7 +2,7 @@ package bench
 
 // Result is what one scenario showed of one server.
 type Result struct {
-	Scenario string `json:"scenario"` // idle, steady, siege, burst or storm
+	Scenario string `json:"scenario"` // idle, steady, siege, burst, storm or churn
 	Server   string `json:"server"`   // floor or server
 	Readers  int    `json:"readers"`
 	Messages int    `json:"messages"`
@@ -25,6 +25,17 @@ type Result struct {
 	Client  float64    `json:"client_cores"`            // that the readers kept busy
 	Memory  float64    `json:"memory_kb_per_stream"`    // RSS with all streams less RSS before, in 1,024 bytes
 	RSS     float64    `json:"memory_mb"`               // RSS of the servers' processes, in 1,024 x 1,024 bytes
+
+	Statements *int64 `json:"sql_statements,omitempty"` // that the nodes sent to PostgreSQL in the storm
+	Before     *Usage `json:"before,omitempty"`         // what the servers held before the readers came
+	After      *Usage `json:"after,omitempty"`          // and after they had gone
+}
+
+// Usage is what the servers' processes hold.
+type Usage struct {
+	Memory     float64 `json:"memory_mb"` // RSS, in 1,024 x 1,024 bytes
+	Files      int64   `json:"open_files"`
+	Goroutines int64   `json:"goroutines,omitempty"` // where the metrics are known
 }
 
 // Report is a whole run.

@@ -101,7 +101,7 @@ func (l *leader) all(ctx context.Context) error {
 		}
 	}
 	return l.measure(ctx, &system{
-		name: nameServer, publisher: l.api, nodes: l.targets, path: "/api/v1/blogs/" + l.api.slug + "/stream", pids: l.PIDs,
+		name: nameServer, publisher: l.api, nodes: l.targets, path: "/api/v1/blogs/" + l.api.slug + "/stream", pids: l.PIDs, metrics: l.Metrics,
 	})
 }
 
@@ -109,7 +109,8 @@ func (l *leader) all(ctx context.Context) error {
 type run struct {
 	*leader
 	*system
-	crews *crews
+	crews  *crews
+	before *Usage // the readers came
 }
 
 func (l *leader) measure(ctx context.Context, s *system) error {
@@ -123,7 +124,7 @@ func (l *leader) measure(ctx context.Context, s *system) error {
 		return err
 	}
 	defer c.close()
-	r := &run{l, s, c}
+	r := &run{leader: l, system: s, crews: c}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) (*Result, error)
@@ -134,6 +135,7 @@ func (l *leader) measure(ctx context.Context, s *system) error {
 		{"burst", r.burst, l.Burst > 0},
 		{"siege", r.siege, l.Slow+l.Silent > 0 && l.Duration > 0 && !l.NoPublish},
 		{"storm", r.storm, l.Storm && !l.NoPublish},
+		{"churn", r.churn, l.Churn && len(s.pids) > 0 && s.name == nameServer},
 	} {
 		if !step.want {
 			continue
@@ -180,6 +182,9 @@ func (r *run) idle(ctx context.Context) (*Result, error) {
 	}
 	before, err := rest(ctx, r.pids, r.Settle)
 	if err != nil {
+		return nil, err
+	}
+	if r.before, err = r.usage(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.come(ctx); err != nil {
@@ -369,6 +374,10 @@ func (r *run) storm(ctx context.Context) (*Result, error) {
 	if err := sleep(ctx, min(calm, r.Settle)); err != nil {
 		return nil, err
 	}
+	asked, err := sumOfMetric(ctx, r.metrics, statements)
+	if err != nil {
+		return nil, err
+	}
 	result := &Result{Messages: r.Behind}
 	s, err := r.window(result, head, r.Behind, func() ([]answer, error) {
 		return nil, r.await(order{
@@ -378,10 +387,39 @@ func (r *run) storm(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if result.Statements, err = r.statementsSince(ctx, asked); err != nil {
+		return nil, err
+	}
 	result.Latency, result.First, result.Last, result.Nodes, result.Over = nil, nil, nil, nil, nil // the posts were older than the storm
 	if result.Whole != nil {
 		result.Seconds = result.Whole.Max / 1e3
 		result.PerSecond = float64(s.tally.Deliveries) / result.Seconds
 	}
 	return result, nil
+}
+
+// statements is the nodes' count of what they sent to PostgreSQL, publishing aside.
+const statements = "dateline_database_statements_total"
+
+// statementsSince is nil where the metrics are not known.
+func (r *run) statementsSince(ctx context.Context, earlier int64) (*int64, error) {
+	if len(r.metrics) == 0 {
+		return nil, nil
+	}
+	n, err := sumOfMetric(ctx, r.metrics, statements)
+	n -= earlier
+	return &n, err
+}
+
+// churn lets all readers go and looks what is left of them. Memory goes back to
+// the system now and then only, so the servers get all the time there is.
+func (r *run) churn(ctx context.Context) (*Result, error) {
+	if _, err := r.crews.same(order{Do: doDrop}); err != nil {
+		return nil, err
+	}
+	if err := sleep(ctx, r.Settle); err != nil {
+		return nil, err
+	}
+	after, err := r.usage(ctx)
+	return &Result{Before: r.before, After: after}, err
 }

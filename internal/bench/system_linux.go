@@ -18,6 +18,8 @@ type system struct {
 	nodes []target
 	path  string // of the stream
 	pids  []int
+
+	metrics []string // pages
 }
 
 // bare is the floor as its publisher sees it.

@@ -31,6 +31,31 @@ func times(which func(*Result) *Quantiles, part func(*Quantiles) float64) func(*
 	}
 }
 
+func told(which func(*Result) *int64) func(*Result) (float64, bool) {
+	return func(r *Result) (float64, bool) {
+		n := which(r)
+		if n == nil {
+			return 0, false
+		}
+		return float64(*n), true
+	}
+}
+
+func held(which func(*Result) *Usage, part func(*Usage) float64) func(*Result) (float64, bool) {
+	return func(r *Result) (float64, bool) {
+		u := which(r)
+		if u == nil {
+			return 0, false
+		}
+		n := part(u)
+		return n, n != 0
+	}
+}
+
+func memory(u *Usage) float64     { return u.Memory }
+func files(u *Usage) float64      { return float64(u.Files) }
+func goroutines(u *Usage) float64 { return float64(u.Goroutines) }
+
 func p50(q *Quantiles) float64  { return q.P50 }
 func p99(q *Quantiles) float64  { return q.P99 }
 func most(q *Quantiles) float64 { return q.Max }
@@ -59,7 +84,8 @@ var rows = []row{
 	{"whole p50, ms", times(func(r *Result) *Quantiles { return r.Whole }, p50)},
 	{"whole p99, ms", times(func(r *Result) *Quantiles { return r.Whole }, p99)},
 	{"last one whole, ms", times(func(r *Result) *Quantiles { return r.Whole }, most)},
-	{"accept queue overflows", notZero(func(r *Result) float64 { return float64(r.Queue) })},
+	{"SQL statements", told(func(r *Result) *int64 { return r.Statements })},
+	{"accept queue overflows", func(r *Result) (float64, bool) { return float64(r.Queue), r.Queue != 0 || r.Scenario == "storm" }},
 	{"missing", always(func(r *Result) float64 { return float64(r.Missing) })},
 	{"doubled", always(func(r *Result) float64 { return float64(r.Doubled) })},
 	{"reordered", always(func(r *Result) float64 { return float64(r.Reordered) })},
@@ -69,19 +95,36 @@ var rows = []row{
 	{"slow or silent, closed", notZero(func(r *Result) float64 { return float64(r.Siege) })},
 }
 
+// churnRows are what the table has of readers who came and went.
+var churnRows = []row{
+	{"memory before, MB", held(func(r *Result) *Usage { return r.Before }, memory)},
+	{"memory after, MB", held(func(r *Result) *Usage { return r.After }, memory)},
+	{"open files before", held(func(r *Result) *Usage { return r.Before }, files)},
+	{"open files after", held(func(r *Result) *Usage { return r.After }, files)},
+	{"goroutines before", held(func(r *Result) *Usage { return r.Before }, goroutines)},
+	{"goroutines after", held(func(r *Result) *Usage { return r.After }, goroutines)},
+}
+
 // Print writes the report as a table for people.
 func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "%d cores, Linux %s, %s; load before %s\n", r.Host.Cores, r.Host.Kernel, r.Host.Go, r.Host.Load)
 	if r.Frame > 0 {
 		fmt.Fprintf(w, "posts of %d bytes, %d on the wire\n", r.Payload, r.Frame)
 	}
-	for _, scenario := range []string{"idle", "steady", "burst", "siege", "storm"} {
+	for _, scenario := range []string{"idle", "steady", "burst", "siege", "storm", "churn"} {
 		floor, server := r.find(scenario, nameFloor), r.find(scenario, nameServer)
 		if known := firstOf(server, floor); known != nil {
 			fmt.Fprintf(w, "\n%-34s %12s %12s %8s\n", title(known), "floor", "server", "ratio")
-			printRows(w, floor, server)
+			printRows(w, rowsOf(scenario), floor, server)
 		}
 	}
+}
+
+func rowsOf(scenario string) []row {
+	if scenario == "churn" {
+		return churnRows
+	}
+	return rows
 }
 
 func (r *Report) find(scenario, server string) *Result {
@@ -110,7 +153,7 @@ func title(r *Result) string {
 	return text
 }
 
-func printRows(w io.Writer, floor, server *Result) {
+func printRows(w io.Writer, rows []row, floor, server *Result) {
 	for _, row := range rows {
 		low, isLow := figure(row, floor)
 		own, isOwn := figure(row, server)

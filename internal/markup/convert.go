@@ -11,6 +11,7 @@ import (
 	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
 	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/commonmark"
 	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/strikethrough"
+	"golang.org/x/net/html"
 )
 
 // ToMarkdown converts a body as a client sends it. format is "markdown" (also
@@ -41,6 +42,7 @@ func fromHTML(body string) (string, error) {
 	}
 	c := converter.NewConverter(converter.WithPlugins(
 		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), strikethrough.NewStrikethroughPlugin()))
+	c.Register.PreRenderer(func(_ converter.Context, doc *html.Node) { keepReferences(doc) }, converter.PriorityStandard)
 	out, err := c.ConvertString(sourcePolicy.Sanitize(body))
 	if err != nil {
 		return "", invalid("is not HTML that can be converted")

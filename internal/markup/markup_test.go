@@ -240,6 +240,11 @@ func TestToMarkdown_HTML(t *testing.T) {
 		{`<a href="https://e.com">e</a>`, `<p><a href="https://e.com" ` + link + `>e</a></p>`},
 		{`<img src="https://e.com/x.png" alt="pic">`, `<p><a href="https://e.com/x.png" ` + link + `>pic</a></p>`},
 		{`<iframe src="https://e.com"></iframe>x`, "<p>x</p>"},
+		{"<p>write &amp;amp; or &amp;#38; for &amp;, &amp;copy; AT&amp;T</p>", "<p>write &amp;amp; or &amp;#38; for &amp;, &amp;copy; AT&amp;T</p>"},
+		{"<p>&amp;lt; <b>&amp;lt;</b> &lt;</p>", "<p>&amp;lt; <strong>&amp;lt;</strong> &lt;</p>"},
+		{"<p><code>&amp;amp;</code></p>", "<p><code>&amp;amp;</code></p>"},
+		{`<img src="https://e.com/x.png" alt="&amp;amp;">`, `<p><a href="https://e.com/x.png" ` + link + `>&amp;amp;</a></p>`},
+		{"<p>see https://e.com/?a=1&amp;b=2 &amp;amp;</p>", `<p>see <a href="https://e.com/?a=1&amp;b=2" ` + link + `>https://e.com/?a=1&amp;b=2</a> &amp;amp;</p>`},
 	} {
 		markdown, err := markup.ToMarkdown("html", tt.in)
 		if err != nil {

@@ -40,7 +40,7 @@ func blogWhere(ctx context.Context, q querier, condition string, args ...any) (*
 func (db *DB) Blog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	blog, err := blogWhere(ctx, db.pool, `slug = $1`, slug)
+	blog, err := blogWhere(ctx, &db.pool, `slug = $1`, slug)
 	if errors.Is(err, liveblog.ErrNotFound) {
 		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
 	}

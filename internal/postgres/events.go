@@ -127,7 +127,7 @@ func (db *DB) addBlogs(ctx context.Context, blogID uuid.UUID, events []liveblog.
 		}
 		if blog == nil {
 			var err error
-			if blog, pinned, err = blogAndPinned(ctx, db.logPool, blogID); err != nil {
+			if blog, pinned, err = blogAndPinned(ctx, &db.logPool, blogID); err != nil {
 				return err
 			}
 		}

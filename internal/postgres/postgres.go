@@ -44,8 +44,8 @@ const (
 // connections of theirs, and sign-ins and pages go on.
 type DB struct {
 	writePool   *pgxpool.Pool
-	pool        *pgxpool.Pool // reads
-	logPool     *pgxpool.Pool // the stream's
+	pool        counted // reads
+	logPool     counted // the stream's
 	dsn         string
 	synchronous bool
 	fence       fence
@@ -64,7 +64,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		pool  **pgxpool.Pool
 		name  string
 		conns int32
-	}{{&db.writePool, "dateline", c.MaxConns}, {&db.pool, "dateline reads", readConns}, {&db.logPool, "dateline log", logConns}} {
+	}{{&db.writePool, "dateline", c.MaxConns}, {&db.pool.Pool, "dateline reads", readConns}, {&db.logPool.Pool, "dateline log", logConns}} {
 		var err error
 		if *p.pool, err = db.newPool(ctx, p.name, p.conns); err != nil {
 			db.Close()
@@ -76,7 +76,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 
 // Close ends all connections of the pools.
 func (db *DB) Close() {
-	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool, db.logPool} {
+	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool.Pool, db.logPool.Pool} {
 		if pool != nil {
 			pool.Close()
 		}
@@ -84,11 +84,11 @@ func (db *DB) Close() {
 }
 
 // Pool gives the pool of reads, to tests.
-func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+func (db *DB) Pool() *pgxpool.Pool { return db.pool.Pool }
 
 // Connections tells how many connections the pools have open and in use.
 func (db *DB) Connections() (open, busy int32) {
-	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool, db.logPool} {
+	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool.Pool, db.logPool.Pool} {
 		open, busy = open+pool.Stat().TotalConns(), busy+pool.Stat().AcquiredConns()
 	}
 	return open, busy

@@ -49,7 +49,7 @@ func postWhere(ctx context.Context, q querier, condition string, args ...any) (*
 func (db *DB) Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	p, err := postWhere(ctx, db.pool, `p.id = $1 AND p.blog_id = $2`, id, blogID)
+	p, err := postWhere(ctx, &db.pool, `p.id = $1 AND p.blog_id = $2`, id, blogID)
 	if err != nil {
 		return nil, err
 	}

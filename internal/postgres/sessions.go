@@ -157,7 +157,7 @@ func reuse(ctx context.Context, tx pgx.Tx, a liveblog.Actor, s *liveblog.Session
 func (db *DB) SessionUser(ctx context.Context, session, user uuid.UUID) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, whoTimeout)
 	defer cancel()
-	return sessionUser(ctx, db.pool, session, user)
+	return sessionUser(ctx, &db.pool, session, user)
 }
 
 func sessionUser(ctx context.Context, q querier, session, user uuid.UUID) (*liveblog.User, error) {

@@ -133,7 +133,7 @@ var errUnsettled = fmt.Errorf("%w: the standby does not confirm", liveblog.ErrUn
 func (db *DB) confirm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), barrierTimeout)
 	defer cancel()
-	conn, err := acquire(ctx, db.logPool)
+	conn, err := acquire(ctx, db.logPool.Pool)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,16 +159,23 @@ var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)
 
 // position reads where a reader wants to go on: Last-Event-ID, which the browser
 // sends when it reconnects, wins over the URL, which is of the first connect. Of
-// a query that is none the part with the place may be what was lost.
+// a query that is none the part with the place may be what was lost. Who names
+// several places is not believed any of them: the first one could skip events.
 func position(r *http.Request) stream.Position {
 	query, err := url.ParseQuery(r.URL.RawQuery)
-	text, given := r.Header.Get("Last-Event-ID"), true
+	text, given := oneOf(r.Header.Values("Last-Event-ID")), true
 	if text == "" {
-		text, given = query.Get("after"), query.Has("after") || err != nil
+		text, given = oneOf(query["after"]), query.Has("after") || err != nil
 	}
 	p := cursor(text, given)
 	p.Epoch = query.Get("epoch")
 	return p
+}
+
+// oneOf is the value that was given, however often; different ones make a list,
+// as RFC 9110 reads a repeated header, which is no cursor.
+func oneOf(values []string) string {
+	return strings.Join(slices.Compact(slices.Clone(values)), ", ")
 }
 
 func cursor(text string, given bool) (p stream.Position) {

@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// counted is a pool that counts the statements it sends. Those of transactions,
+// which go over a connection that was taken out, are not among them.
+type counted struct {
+	*pgxpool.Pool
+	statements atomic.Int64
+}
+
+// Statements tells how many statements were sent outside of transactions: those
+// that read, and those of the log, which are the stream's and the bells.
+func (db *DB) Statements() (reads, log int64) {
+	return db.pool.statements.Load(), db.logPool.statements.Load()
+}
+
+// Exec counts and sends one.
+func (c *counted) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	c.statements.Add(1)
+	return c.Pool.Exec(ctx, sql, args...)
+}
+
+// Query counts and sends one.
+func (c *counted) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	c.statements.Add(1)
+	return c.Pool.Query(ctx, sql, args...)
+}
+
+// QueryRow counts and sends one.
+func (c *counted) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	c.statements.Add(1)
+	return c.Pool.QueryRow(ctx, sql, args...)
+}
+
+// SendBatch counts and sends several.
+func (c *counted) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	c.statements.Add(int64(b.Len()))
+	return c.Pool.SendBatch(ctx, b)
+}
