@@ -12,15 +12,21 @@ import (
 // audit notes who does what, in the transaction that does it. The detail is
 // stored as JSON; nil is none.
 func audit(ctx context.Context, tx pgx.Tx, a liveblog.Actor, action, object string, detail any) error {
-	if detail == nil {
-		detail = struct{}{}
-	}
-	_, err := tx.Exec(ctx, `
-		INSERT INTO audit (principal, action, object, detail, request_id, address)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		a.Key(), action, object, detail, a.RequestID, a.Address)
-	if err != nil {
+	batch := &pgx.Batch{}
+	queueAudit(batch, a, action, object, detail)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("audit %s: %w", action, err)
 	}
 	return nil
+}
+
+// queueAudit is audit as one of several statements.
+func queueAudit(batch *pgx.Batch, a liveblog.Actor, action, object string, detail any) {
+	if detail == nil {
+		detail = struct{}{}
+	}
+	batch.Queue(`
+		INSERT INTO audit (principal, action, object, detail, request_id, address)
+		VALUES ($1, $2, $3, $4, $5, $6)`,
+		a.Key(), action, object, detail, a.RequestID, a.Address)
 }

@@ -26,15 +26,11 @@ func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, statu
 
 // appendEvent writes the event that nextSeq took a number for. Nothing else
 // writes events.
-func appendEvent(ctx context.Context, tx pgx.Tx, ev liveblog.Event) error {
-	_, err := tx.Exec(ctx, `
+func appendEvent(batch *pgx.Batch, ev liveblog.Event) {
+	batch.Queue(`
 		INSERT INTO events (blog_id, seq, type, post_id, version)
 		VALUES ($1, $2, $3, $4, $5)`,
 		ev.BlogID, ev.Seq, ev.Type, ev.PostID, ev.Version)
-	if err != nil {
-		return fmt.Errorf("append %s %d: %w", ev.Type, ev.Seq, err)
-	}
-	return nil
 }
 
 // announceBlog counts a visible change of the blog itself and appends its event.
@@ -51,7 +47,9 @@ func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, erro
 	if err != nil {
 		return 0, fmt.Errorf("blog version: %w", err)
 	}
-	return seq, appendEvent(ctx, tx, liveblog.Event{BlogID: blogID, Seq: seq, Type: liveblog.EventBlog, Version: version})
+	batch := &pgx.Batch{}
+	appendEvent(batch, liveblog.Event{BlogID: blogID, Seq: seq, Type: liveblog.EventBlog, Version: version})
+	return seq, tx.SendBatch(ctx, batch).Close()
 }
 
 // EventsAfter returns up to limit events of a blog with seq > after, in order,

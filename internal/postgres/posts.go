@@ -45,6 +45,17 @@ func postWhere(ctx context.Context, q querier, condition string, args ...any) (*
 	return p, readErr(err, "post")
 }
 
+// queuePost reads a post that is there.
+func queuePost(batch *pgx.Batch, into *liveblog.Post, id uuid.UUID) {
+	batch.Queue(`SELECT `+postColumns+postTables+` WHERE p.id = $1`, id).Query(func(rows pgx.Rows) error {
+		p, err := pgx.CollectExactlyOneRow(rows, scanPost)
+		if err == nil {
+			*into = *p
+		}
+		return err
+	})
+}
+
 // Post finds a post of a blog, in whatever status it is.
 func (db *DB) Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -207,20 +207,24 @@ func eventFor(before, after liveblog.PostStatus) liveblog.EventType {
 }
 
 // store writes a post, its revision and, where readers see the change, its
-// event. The event's number comes first: it is a new post's place in the timeline.
-func (k work) store(ctx context.Context, p *liveblog.Post, event liveblog.EventType, write func(context.Context, pgx.Tx, *liveblog.Post) error) (seq int64, err error) {
+// event, in one round trip: all others who publish in the blog wait for it. The
+// event's number comes first: it is a new post's place in the timeline.
+func (k work) store(ctx context.Context, p *liveblog.Post, event liveblog.EventType, write func(*pgx.Batch, *liveblog.Post)) (seq int64, err error) {
+	batch := &pgx.Batch{}
 	if event != "" {
 		if seq, err = k.place(ctx, p); err != nil {
 			return 0, err
 		}
 	}
-	if err := write(ctx, k.tx, p); err != nil {
-		return 0, err
+	write(batch, p)
+	k.insertRevision(batch, p)
+	if event != "" {
+		appendEvent(batch, liveblog.Event{BlogID: p.BlogID, Seq: seq, Type: event, PostID: &p.ID, Version: p.Version})
 	}
-	if err := k.insertRevision(ctx, p); err != nil || event == "" {
-		return 0, err
+	if err := k.tx.SendBatch(ctx, batch).Close(); err != nil {
+		return 0, fmt.Errorf("store post %s: %w", p.ID, err)
 	}
-	return seq, appendEvent(ctx, k.tx, liveblog.Event{BlogID: p.BlogID, Seq: seq, Type: event, PostID: &p.ID, Version: p.Version})
+	return seq, nil
 }
 
 // place takes the event's number. A blog that has ended takes no new posts;
@@ -237,22 +241,18 @@ func (k work) place(ctx context.Context, p *liveblog.Post) (int64, error) {
 	return seq, nil
 }
 
-func insertPost(ctx context.Context, tx pgx.Tx, p *liveblog.Post) error {
-	_, err := tx.Exec(ctx, `
+func insertPost(batch *pgx.Batch, p *liveblog.Post) {
+	batch.Queue(`
 		INSERT INTO posts (id, blog_id, status, version, position, title, body, html, text, byline, tags,
 			key_event, external_id, author_id, published_at)
 		VALUES ($1, $2, $3, $4, nullif($5, 0), $6, $7, $8, $9, $10, $11, $12, nullif($13, ''), $14,
 			CASE WHEN $3 = 'published' THEN now() END)`,
 		p.ID, p.BlogID, p.Status, p.Version, p.Position, p.Title, p.Body, p.HTML, p.Text, p.Byline, p.Tags,
 		p.KeyEvent, p.ExternalID, p.AuthorID)
-	if err != nil {
-		return fmt.Errorf("insert post: %w", err)
-	}
-	return nil
 }
 
-func updatePost(ctx context.Context, tx pgx.Tx, p *liveblog.Post) error {
-	_, err := tx.Exec(ctx, `
+func updatePost(batch *pgx.Batch, p *liveblog.Post) {
+	batch.Queue(`
 		UPDATE posts SET status = $2, version = $3, position = nullif($4, 0), title = $5, body = $6, html = $7,
 			text = $8, byline = $9, tags = $10, key_event = $11, updated_at = now(),
 			published_at = CASE WHEN $2 = 'published' THEN coalesce(published_at, now()) ELSE published_at END,
@@ -260,10 +260,6 @@ func updatePost(ctx context.Context, tx pgx.Tx, p *liveblog.Post) error {
 		WHERE id = $1`,
 		p.ID, p.Status, p.Version, p.Position, p.Title, p.Body, p.HTML,
 		p.Text, p.Byline, p.Tags, p.KeyEvent)
-	if err != nil {
-		return fmt.Errorf("update post %s: %w", p.ID, err)
-	}
-	return nil
 }
 
 // finish ends a change: the pin, the audit row, and the post as it is now.
@@ -273,17 +269,15 @@ func (k work) finish(ctx context.Context, w liveblog.Written, p *liveblog.Post, 
 		return w, err
 	}
 	w.Head = max(w.Head, pinSeq)
+	batch := &pgx.Batch{}
 	if w.Created || w.Changed {
 		detail := map[string]any{"version": p.Version, "status": p.Status, "seq": w.Seq}
-		if err := audit(ctx, k.tx, k.by, action, p.ID.String(), detail); err != nil {
-			return w, err
-		}
+		queueAudit(batch, k.by, action, p.ID.String(), detail)
 	}
-	stored, err := postWhere(ctx, k.tx, `p.id = $1`, p.ID)
-	if err != nil {
-		return w, err
+	queuePost(batch, &w.Post, p.ID)
+	if err := k.tx.SendBatch(ctx, batch).Close(); err != nil {
+		return w, fmt.Errorf("finish post %s: %w", p.ID, err)
 	}
-	w.Post = *stored
 	return w, nil
 }
 

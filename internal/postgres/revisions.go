@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"dateline/internal/liveblog"
 
@@ -11,15 +10,11 @@ import (
 )
 
 // insertRevision keeps what the post is now, for editors.
-func (k work) insertRevision(ctx context.Context, p *liveblog.Post) error {
-	_, err := k.tx.Exec(ctx, `
+func (k work) insertRevision(batch *pgx.Batch, p *liveblog.Post) {
+	batch.Queue(`
 		INSERT INTO revisions (post_id, version, status, title, body, html, byline, tags, key_event, editor_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		p.ID, p.Version, p.Status, p.Title, p.Body, p.HTML, p.Byline, p.Tags, p.KeyEvent, k.by.Principal.AuthorID())
-	if err != nil {
-		return fmt.Errorf("insert revision %d: %w", p.Version, err)
-	}
-	return nil
 }
 
 // Revisions lists the versions of a post, newest first, at most limit.

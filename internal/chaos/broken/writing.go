@@ -83,12 +83,12 @@ var writing = []Mutation{
 		Name: "event-apart", What: "the event is stored after the post, in a transaction of its own",
 		Exposes: []string{"G1", "D5", "G5"}, Needs: []string{Kill},
 		Edits: []Edit{{publish, `
-	return seq, appendEvent(ctx, k.tx, liveblog.Event{`, `
-	if broken("event-apart") {
+	if event != "" {
+		appendEvent(`, `
+	if event != "" && broken("event-apart") {
 		appendLater(liveblog.Event{BlogID: p.BlogID, Seq: seq, Type: event, PostID: &p.ID, Version: p.Version})
-		return seq, nil
-	}
-	return seq, appendEvent(ctx, k.tx, liveblog.Event{`}},
+	} else if event != "" {
+		appendEvent(`}},
 	},
 	{
 		Name: "key-ignored", What: "a repeated Idempotency-Key does the work again",
