@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -144,6 +146,34 @@ func (p *process) terminate() error {
 	case <-time.After(stopLimit):
 		return errors.New("the node did not leave in time")
 	}
+}
+
+var metricsLine = regexp.MustCompile(`"msg":"metrics","url":"([^"]+)"`)
+
+// metric reads one of the node's own figures; it was started with an address for them.
+func (p *process) metric(name string) float64 {
+	p.t.Helper()
+	m := metricsLine.FindStringSubmatch(p.log.String())
+	if m == nil {
+		p.t.Fatalf("the node serves no metrics\n%s", p.log)
+	}
+	res, err := http.Get(m[1])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if value, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	p.t.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 // noPanic fails the test when the node logged a panic or an error of no known kind.

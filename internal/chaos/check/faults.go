@@ -23,10 +23,13 @@ const (
 	// patience is how long a reader takes to give up a stream on which nothing
 	// comes: two heartbeats and some.
 	patience = int64(50 * time.Second)
-	// flushing is how long a view may wait before it is safe: a second in the
-	// node's memory, and three times wal_writer_delay in PostgreSQL's, since
+	// gathering is how long a view may wait in its node's memory: a second, and
+	// the time that its flush takes.
+	gathering = int64(1500 * time.Millisecond)
+	// flushing is how long a view may wait before it is safe from everything: as
+	// long again as three times wal_writer_delay in PostgreSQL's memory, since
 	// counts are committed without waiting for the disk.
-	flushing = int64(2200 * time.Millisecond)
+	flushing = gathering + int64(700*time.Millisecond)
 	// revokedWithin is how long a revoked credential may still work.
 	revokedWithin = int64(5 * time.Second)
 )
@@ -84,9 +87,12 @@ func (f faults) frozen(node int, from, to int64) bool {
 	return f.allow(from, to, func(f *history.Fault) bool { return f.Allows.Close && concerns(f, node) })
 }
 
-// fewerViews reports whether a view that was counted at a time may be lost.
+// fewerViews reports whether a view that was counted at a time may be lost: a
+// node takes those that it gathered with it, PostgreSQL also those it was given.
 func (f faults) fewerViews(node int, at int64) bool {
-	return f.allow(at-flushing, at+flushing, func(f *history.Fault) bool { return f.Allows.Views && concerns(f, node) })
+	views := func(f *history.Fault) bool { return f.Allows.Views && concerns(f, node) }
+	return f.allow(at-gathering, at+gathering, views) ||
+		f.allow(at-flushing, at+flushing, func(f *history.Fault) bool { return f.Allows.Down && views(f) })
 }
 
 // fallenViews reports whether counts may have fallen by a time.
