@@ -28,6 +28,8 @@ type crew struct {
 	// leaves for another; 0 is until the end.
 	Stay time.Duration
 	Late bool // every third reader comes when the act lets it in, and begins at the log's beginning
+	Wild bool // every third reader begins beyond the log's end
+	Home bool // every third reader comes to the last node only
 }
 
 // readers is how many log what they see.
@@ -142,8 +144,13 @@ func (c *clients) read(ctx context.Context) {
 			config.Leave = crew.Stay
 		}
 		late := crew.Late && i%3 == 1
-		if late {
+		switch {
+		case late:
 			config.Start = load.FromZero
+		case crew.Wild && i%3 == 2:
+			config.Start = load.FromBeyond
+		case crew.Home && i%3 == 2:
+			config.Via = []int{len(c.stage.bed.Nodes())}
 		}
 		c.readers.Go(func() error {
 			if late {

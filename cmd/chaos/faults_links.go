@@ -105,7 +105,7 @@ func blackHoleHost(ctx context.Context, s *stage, f planned) (string, error) {
 // halfOpenListener makes the connection that brings a node its notifications
 // silent, and no other.
 func halfOpenListener(ctx context.Context, s *stage, f planned) (string, error) {
-	lift, err := s.silenceListener(ctx, f.Target)
+	lift, err := s.silence(ctx, f.Target, ofListeners)
 	if err != nil {
 		return "", err
 	}
@@ -114,15 +114,19 @@ func halfOpenListener(ctx context.Context, s *stage, f planned) (string, error) 
 	return "", nil
 }
 
-// silenceListener finds the listener's connection among those of a node's link
-// to the primary: PostgreSQL knows which ports listeners come from.
-func (s *stage) silenceListener(ctx context.Context, number int) (lift func(), err error) {
+// ofListeners is the condition on pg_stat_activity for listeners' connections.
+const ofListeners = `application_name = 'dateline listener'`
+
+// silence finds connections among those of a node's link to the primary, by a
+// condition on pg_stat_activity, and lets them hang: PostgreSQL knows which ports
+// they come from.
+func (s *stage) silence(ctx context.Context, number int, where string) (lift func(), err error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	rows, err := conn.Query(ctx, `SELECT client_port FROM pg_stat_activity WHERE application_name = 'dateline listener'`)
+	rows, err := conn.Query(ctx, `SELECT client_port FROM pg_stat_activity WHERE client_port > 0 AND `+where)
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +137,12 @@ func (s *stage) silenceListener(ctx context.Context, number int) (lift func(), e
 	for _, link := range s.links(number) {
 		for _, port := range ports {
 			if link.SetOn(port, netfault.Conditions{Up: lost, Down: lost}) {
-				return link.Clear, nil
+				lift = link.Clear
 			}
 		}
 	}
-	return nil, errMixed
+	if lift == nil {
+		return nil, errMixed
+	}
+	return lift, nil
 }

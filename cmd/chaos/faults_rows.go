@@ -22,7 +22,7 @@ func (s *stage) terminate(ctx context.Context, where string) error {
 func terminateListeners(ctx context.Context, s *stage, f planned) (string, error) {
 	times := 0
 	for ends := time.Now().Add(f.Hold); ctx.Err() == nil; {
-		if err := s.terminate(ctx, `application_name = 'dateline listener'`); err != nil {
+		if err := s.terminate(ctx, ofListeners); err != nil {
 			return "", err
 		}
 		times++

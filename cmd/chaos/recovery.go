@@ -99,14 +99,14 @@ func failNode(_ context.Context, s *stage, random *rand.Rand) (time.Time, func(c
 
 func failListeners(ctx context.Context, s *stage, _ *rand.Rand) (time.Time, func(context.Context) error, error) {
 	from := time.Now()
-	return from, nil, s.terminate(ctx, `application_name = 'dateline listener'`)
+	return from, nil, s.terminate(ctx, ofListeners)
 }
 
 // silenceListeners takes all nodes at once, so that no bell is heard anywhere.
 func silenceListeners(ctx context.Context, s *stage, _ *rand.Rand) (from time.Time, mend func(context.Context) error, err error) {
 	var lifts []func()
 	for _, n := range s.bed.Nodes() {
-		lift, err := s.silenceListener(ctx, n.Number)
+		lift, err := s.silence(ctx, n.Number, ofListeners)
 		if err != nil {
 			return from, nil, err
 		}

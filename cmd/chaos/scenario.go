@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dateline/internal/chaos/broken"
+	"dateline/internal/chaos/history"
 	"dateline/internal/chaos/netfault"
 	"dateline/internal/chaos/testbed"
 )
@@ -21,8 +22,10 @@ type step func(ctx context.Context, r *run, s *stage) error
 // on machines of any speed. What is not listed needs nothing but publishers and
 // readers, who are always at work.
 var steps = map[string][]step{
-	broken.Reconnects: {cutStreams},
-	broken.Lag:        {fault("F15"), fault("F15")},
+	broken.Reconnects: {made(streamsCut)},
+	broken.Lag:        {made(lag)},
+	broken.SlowLink:   {fault("F15"), fault("F15")},
+	broken.HalfOpen:   {made(halfOpen)},
 	broken.Kill:       {fault("F1"), fault("F1"), fault("F1")},
 	broken.Retries:    {sendTwins, fault("F17")},
 	broken.Answers:    {fault("F42"), fault("F17"), fault("F42")},
@@ -31,10 +34,12 @@ var steps = map[string][]step{
 	broken.Late:       {letIn},
 	broken.Drain:      {fault("F3")},
 	broken.Crash:      {fault("F5"), fault("F5"), fault("F5"), fault("F5")},
+	broken.Undecided:  {made(undecided)},
 	broken.Outage:     {fault("F16"), fault("F5")},
-	broken.Listener:   {fault("F11")},
-	broken.Prune:      {fault("F33"), fault("F2"), fault("F33")},
+	broken.Listener:   {endListeners},
+	broken.Prune:      {made(mostPruned)},
 	broken.Restore:    {restored().play},
+	broken.Away:       {restoredBehind},
 	broken.Standby:    {loseUnconfirmed},
 	broken.Revoke:     {watchRevoked},
 	broken.Views:      {wait(4 * time.Second)},
@@ -51,29 +56,20 @@ func wait(d time.Duration) step {
 	}
 }
 
-// fault makes one of the catalogue, on one node after the other.
-func fault(id string) step {
+// fault makes one of the catalogue.
+func fault(id string) step { return made(kindOf(catalogue(), id)) }
+
+// made is a step that makes one fault, on one node after the other.
+func made(k kind) step {
 	return func(ctx context.Context, r *run, s *stage) error {
-		return s.once(ctx, r, kindOf(catalogue(), id))
-	}
-}
-
-func (s *stage) once(ctx context.Context, r *run, k kind) error {
-	n := len(s.told)
-	f := planned{Kind: k.id, Target: 1 + n%len(s.bed.Nodes()), Hold: 1500 * time.Millisecond, Seed: r.seed + uint64(n)}
-	s.play(ctx, []kind{k}, round{Faults: []planned{f}})
-	return nil
-}
-
-// cutStreams breaks all connections of clients, who come back a moment later with
-// their cursors.
-func cutStreams(ctx context.Context, r *run, s *stage) error {
-	return s.once(ctx, r, kind{id: "F29", name: "all streams cut", allows: allowsClose, inject: func(_ context.Context, s *stage, _ planned) (string, error) {
-		for _, n := range s.bed.Nodes() {
-			n.Client.Cut()
+		n := len(s.told)
+		f := planned{Kind: k.id, Target: 1 + n%len(s.bed.Nodes()), Hold: 1500 * time.Millisecond, Seed: r.seed + uint64(n)}
+		s.play(ctx, []kind{k}, round{Faults: []planned{f}})
+		if told := s.told[n:]; len(told) > 0 && told[0].Error != "" {
+			r.say("    %s was not made: %s", k.id, told[0].Error)
 		}
-		return "", nil
-	}})
+		return nil
+	}
 }
 
 // letIn brings the late readers, when the texts that were corrected and removed
@@ -104,15 +100,22 @@ func watchRevoked(ctx context.Context, _ *run, s *stage) error {
 func loseUnconfirmed(ctx context.Context, _ *run, s *stage) error {
 	lift, cancel := lifting(ctx)
 	defer cancel()
+	fault := history.Fault{Kind: "F10", Name: "waits for the standby cancelled, and it promoted", Began: time.Now().UnixNano(), Allows: allowsDBGone}
 	s.bed.Primary().Replication.Set(netfault.Conditions{Up: lost, Down: lost})
 	for range 12 {
 		hold(ctx, 500*time.Millisecond)
-		err := s.sql(ctx, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+		err := s.sql(ctx, `
+			SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+			WHERE wait_event = 'SyncRep' AND application_name LIKE 'dateline%'`)
 		if err != nil {
 			return err
 		}
 	}
-	return errors.Join(s.bed.Failover(lift), s.bed.Rejoin(lift))
+	err := errors.Join(s.bed.Failover(lift), s.bed.Rejoin(lift))
+	fault.Ended = time.Now().UnixNano()
+	fault.Recovered = s.recovered(ctx, fault.Ended)
+	s.tell(fault)
+	return err
 }
 
 // scenario is an act with a broken server that shows its mistake. With no
@@ -129,11 +132,12 @@ func scenario(m broken.Mutation, binary string) act {
 		},
 		crew: func(c *crew) {
 			*c = crew{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late)}
+			c.Wild, c.Home = needs(broken.Wild), needs(broken.Away)
 			switch {
 			case needs(broken.Stay):
 				c.Stay = 0
-			case needs(broken.Samples):
-				c.Stay = 100 * time.Millisecond // what one stream leaves behind must add up
+			case needs(broken.Samples), needs(broken.Drain):
+				c.Stay = 100 * time.Millisecond // what one stream leaves behind must add up, and a drain is short
 			}
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
@@ -156,13 +160,12 @@ const enough = 120
 // published waits until so many posts were acknowledged, but not for ever: a
 // server may be too broken.
 func (s *stage) published(ctx context.Context, posts int) {
-	for ends := time.Now().Add(30 * time.Second); time.Now().Before(ends) && ctx.Err() == nil; {
-		if s.tally.Statuses()[http.StatusCreated] >= posts {
-			return
-		}
+	for ends := time.Now().Add(30 * time.Second); time.Now().Before(ends) && ctx.Err() == nil && s.created() < posts; {
 		hold(ctx, 50*time.Millisecond)
 	}
 }
+
+func (s *stage) created() int { return s.tally.Statuses()[http.StatusCreated] }
 
 // engineOf is the value of DATELINE_ENGINE with which a mistake shows.
 func engineOf(m broken.Mutation) string {

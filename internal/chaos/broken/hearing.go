@@ -44,7 +44,9 @@ var hearing = []Mutation{
 		if err := l.look(ctx); err != nil {
 			return err
 		}
-		sleep(ctx, 1500*time.Millisecond)
+		if len(l.audience.Watched()) > 0 {
+			sleep(ctx, 8*time.Second)
+		}
 	}
 	conn, err := l.connect(ctx)
 `}, {listener, `
@@ -65,7 +67,7 @@ var hearing = []Mutation{
 	},
 	{
 		Name: "fetch-given-up", What: "after a fetch that failed the blog is never fetched again",
-		Exposes: []string{"G5"}, Needs: []string{Nodes, Stay, Outage},
+		Exposes: []string{"G5"}, Needs: []string{Nodes, Stay, HalfOpen},
 		Edits: []Edit{{topic, `t.fetching, t.target = false, t.ring.head`, `t.fetching, t.target = broken("fetch-given-up"), t.ring.head`}},
 	},
 	{
@@ -90,7 +92,7 @@ var hearing = []Mutation{
 	},
 	{
 		Name: "identity-ignored", What: "a restored database keeps its epochs",
-		Exposes: []string{"G4", "G5", "G6"}, Needs: []string{Restore, Away},
+		Exposes: []string{"G4", "G5", "G6"}, Needs: []string{Away},
 		Edits: []Edit{{identity, `if err != nil || was == is {`, `if err != nil || was == is || broken("identity-ignored") {`}},
 	},
 	{

@@ -55,7 +55,7 @@ var resuming = []Mutation{
 	},
 	{
 		Name: "epoch-ignored", What: "a cursor of another history is believed",
-		Exposes: []string{"G4", "G6"}, Needs: []string{Restore, Away},
+		Exposes: []string{"G4", "G6"}, Needs: []string{Away},
 		Edits: []Edit{{subscriber, `case p.Epoch != "" && p.Epoch != t.epoch:`, `case p.Epoch != "" && p.Epoch != t.epoch && !broken("epoch-ignored"):`}},
 	},
 	{
@@ -65,13 +65,16 @@ var resuming = []Mutation{
 	},
 	{
 		Name: "lag-is-ahead", What: "a node that lags does not ask the database before it calls a reader ahead",
-		Exposes: []string{"G4"}, Needs: []string{Lag, Reconnects},
+		Exposes: []string{"G4"}, Needs: []string{Lag},
 		Edits: []Edit{{subscriber, `if t.knows(p) {`, `if broken("lag-is-ahead") || t.knows(p) {`}},
 	},
 	{
 		Name: "pruned-served", What: "a cursor below the log's beginning is served from there",
-		Exposes: []string{"G4"}, Needs: []string{Prune},
-		Edits: []Edit{{subscriber, `case p.HasAfter && p.After < t.lowSeq:`, `case p.HasAfter && p.After < t.lowSeq && !broken("pruned-served"):`}},
+		Exposes: []string{"G4"}, Needs: []string{Prune, Restart, Late},
+		Edits: []Edit{
+			{subscriber, `case p.HasAfter && p.After < t.lowSeq:`, `case p.HasAfter && p.After < t.lowSeq && !broken("pruned-served"):`},
+			{subscriber, `events = unbroken(events, after)`, `events = whatever(events, after)`},
+		},
 	},
 	{
 		Name: "drain-204", What: "a node that leaves tells readers that the blog is over",

@@ -26,7 +26,7 @@ var telling = []Mutation{
 	},
 	{
 		Name: "views-doubled", What: "views whose flush took long are taken for lost and counted again",
-		Exposes: []string{"G8"}, Needs: []string{Views},
+		Exposes: []string{"G8"}, Needs: []string{SlowLink, Views},
 		Edits: []Edit{{batcher, `
 	err := b.store.AddViews(ctx, b.nodeID, blogID, counts, now.readers)
 `, `

@@ -29,7 +29,7 @@ var writing = []Mutation{
 	},
 	{
 		Name: "ack-unknown", What: "a COMMIT without an answer is taken for done",
-		Exposes: []string{"G1"}, Needs: []string{Standby},
+		Exposes: []string{"G1"}, Needs: []string{Undecided},
 		Edits: []Edit{{transaction, `
 	if err == nil || certain(err) {
 `, `

@@ -114,6 +114,15 @@ var broken = []struct {
 	{name: "a reset without a cause", want: "G4", damage: func(p *past) {
 		p.readers["live"].insert(9, history.Seen{At: p.clock, Kind: history.Reset, Why: "ahead", Seq: 8, Epoch: "e1"})
 	}},
+	{name: "a reset of a reader who begins at the log's end", want: "G4", damage: func(p *past) {
+		r := p.readers["late"]
+		r.lines[0].Seq, r.lines[1].Seq = p.db.Blogs[0].Head, 0
+		r.insert(3, history.Seen{At: p.clock, Kind: history.Reset, Why: "ahead", Seq: 2, Epoch: "e1"})
+	}},
+	{name: "a reset of a reader who was led beyond the log's end", want: "G4", damage: func(p *past) {
+		p.readers["live"].insert(9, history.Seen{At: p.clock, Kind: history.Reset, Why: "epoch", Seq: 1000, Epoch: "e2"},
+			history.Seen{At: p.clock, Kind: history.Reset, Why: "ahead", Seq: 8, Epoch: "e1"})
+	}},
 	{name: "a reset before the fault that allows it", want: "G4", damage: func(p *past) {
 		p.faults[0].Allows.Reset = []string{"ahead"}
 		p.readers["live"].insert(4, history.Seen{At: began + 4*second, Kind: history.Reset, Why: "ahead", Seq: 3, Epoch: "e1"})

@@ -51,6 +51,11 @@ var sound = []struct {
 			history.Seen{Kind: history.Closed, Why: history.Broken, At: p.faults[0].Began},
 			history.Seen{Kind: history.Open, Seq: 2, Epoch: "e1"}, history.Seen{Kind: history.Hello, Seq: 2, Epoch: "e1"})
 	}},
+	{name: "a reader who came from nowhere and was told", damage: func(p *past) {
+		r := p.readers["late"]
+		r.lines[0].Seq, r.lines[1].Seq = 1000, 0
+		r.insert(3, history.Seen{At: p.clock, Kind: history.Reset, Why: "ahead", Seq: 2, Epoch: "e1"})
+	}},
 	{name: "a reader who was turned away", damage: func(p *past) {
 		p.readers["live"].insert(3, history.Seen{At: began, Kind: history.Open, Seq: 2, Epoch: "e1"},
 			history.Seen{At: began, Kind: history.Closed, Why: history.ByServer}, history.Seen{At: began, Kind: history.Open, Seq: 2, Epoch: "e1"})

@@ -173,11 +173,19 @@ func (r *reader) groundless(s *history.Seen) string {
 		return ""
 	case s.Why == "epoch" && r.known && s.Epoch == r.epoch:
 		return "the epoch is the same"
+	case s.Why == "ahead" && r.strayed(s):
+		return ""
 	case !allowed:
 		return "no fault before it allows that"
 	default:
 		return ""
 	}
+}
+
+// strayed reports whether a reader began where no event ever was: it came from
+// nowhere in this log, and is its own cause.
+func (r *reader) strayed(s *history.Seen) bool {
+	return r.known && r.judged == 0 && s.Epoch == r.epoch && r.pos > r.blog.Head
 }
 
 // judgeClosed judges the end of a connection. Only a fault that may cut streams may end a

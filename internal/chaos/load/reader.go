@@ -31,6 +31,7 @@ const (
 	FromZero                  // at the beginning of the log
 	FromAnywhere              // at random between the two
 	FromNow                   // without a cursor: where the node is
+	FromBeyond                // far beyond the end of the log, where it has never been
 )
 
 // ReaderConfig says how a reader reads.
@@ -72,6 +73,10 @@ const (
 	// headTimeout bounds the request that tells where the log ends.
 	headTimeout = 5 * time.Second
 )
+
+// beyond is how far beyond the log a reader begins that begins there: the log
+// does not get so far in a run.
+const beyond = 1_000_000_000
 
 // none is the cursor of a reader that has none.
 const none = -1
@@ -173,8 +178,11 @@ func (r *reader) begin(ctx context.Context) bool {
 		head, ok := r.head(ctx)
 		if ok {
 			r.epoch, r.cursor = head.Epoch, head.LastSeq
-			if r.Start == FromAnywhere {
+			switch r.Start {
+			case FromAnywhere:
 				r.cursor = r.rnd.Int64N(head.LastSeq + 1)
+			case FromBeyond:
+				r.cursor += beyond
 			}
 			return true
 		}

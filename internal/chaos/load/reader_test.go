@@ -124,6 +124,20 @@ func TestRead_ReconnectsAsEventSourceDoes(t *testing.T) {
 	}
 }
 
+func TestRead_BeginsBeyondTheLog(t *testing.T) {
+	t.Parallel()
+	f := newFakeNode(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		switch n {
+		case 0: // the list of posts
+			answerJSON(w, 200, `{"items":[],"next_cursor":"","epoch":"e1","last_seq":5}`)
+		default:
+			told(w, event("hello", -1, `{"epoch":"e1","head":5,"from":5}`), event("reset", 5, `{"reason":"ahead","epoch":"e1","head":5}`), aPost(6), ended)
+		}
+	})
+	_, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromBeyond})
+	wantLines(t, lines, "open 1000000005 e1", "hello 0 e1", "reset 5 e1ahead", "post 6", "end 0", "closed 0 reader")
+}
+
 // Where a hello goes on elsewhere, only the reset after it moves the reader: the
 // stream may be cut between the two.
 func TestRead_AHelloElsewhereMovesNothing(t *testing.T) {
