@@ -17,6 +17,21 @@ import (
 	"dateline/internal/chaos/testbed"
 )
 
+// mixedEngines makes readers who move between nodes move between both paths.
+const mixedEngines = "mixed"
+
+// engine is how a node serves streams.
+func engine(option string, node int) string {
+	switch {
+	case option != mixedEngines:
+		return option
+	case node%2 == 0:
+		return "portable"
+	default:
+		return "auto"
+	}
+}
+
 // open starts the bed of an act, with its blogs and its token.
 func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error) {
 	s = &stage{
@@ -24,6 +39,7 @@ func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error)
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 		config: testbed.Config{
 			Dir: filepath.Join(dir, "bed"), Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
+			NodeEnv: func(node int) []string { return []string{"DATELINE_ENGINE=" + engine(r.engine, node)} },
 		},
 	}
 	if a.bed != nil {

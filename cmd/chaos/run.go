@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 type run struct {
 	seed     uint64
 	profile  profile
+	engine   string // how nodes serve streams
 	dir      string
 	binary   string // the real program
 	variant  string // the program with the broken servers and the clock
@@ -76,7 +78,7 @@ func newRun(ctx context.Context, o options, out io.Writer) (r *run, err error) {
 
 // beginRun makes the directory and the programs.
 func beginRun(ctx context.Context, o options, p profile, out io.Writer) (r *run, err error) {
-	r = &run{seed: o.Seed, profile: p, out: out, began: time.Now(), versions: versions(ctx)}
+	r = &run{seed: o.Seed, profile: p, engine: cmp.Or(o.Engine, mixedEngines), out: out, began: time.Now(), versions: versions(ctx)}
 	if r.dir, err = runDir(o.Dir); err != nil {
 		return nil, err
 	}
