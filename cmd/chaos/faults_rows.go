@@ -37,21 +37,25 @@ func terminateListeners(ctx context.Context, s *stage, f planned) (string, error
 // loseBells replaces the function that rings by one that does not, but for a
 // listener's test of itself.
 func loseBells(ctx context.Context, s *stage, f planned) (string, error) {
-	err := s.sql(ctx, `
+	return "", s.altered(ctx, f, `
 		ALTER FUNCTION pg_catalog.pg_notify(text, text) RENAME TO pg_notify_in_truth;
 		CREATE FUNCTION pg_catalog.pg_notify(channel text, payload text) RETURNS void LANGUAGE plpgsql AS $$
 		BEGIN
 			IF payload LIKE 'self-test:%' THEN PERFORM pg_catalog.pg_notify_in_truth(channel, payload); END IF;
-		END $$`)
-	if err != nil {
-		return "", err
+		END $$`, `
+		DROP FUNCTION pg_catalog.pg_notify(text, text);
+		ALTER FUNCTION pg_catalog.pg_notify_in_truth(text, text) RENAME TO pg_notify`)
+}
+
+// altered changes the database for as long as a fault holds.
+func (s *stage) altered(ctx context.Context, f planned, change, back string) error {
+	if err := s.sql(ctx, change); err != nil {
+		return err
 	}
 	hold(ctx, f.Hold)
 	ctx, cancel := lifting(ctx)
 	defer cancel()
-	return "", s.sql(ctx, `
-		DROP FUNCTION pg_catalog.pg_notify(text, text);
-		ALTER FUNCTION pg_catalog.pg_notify_in_truth(text, text) RENAME TO pg_notify`)
+	return s.sql(ctx, back)
 }
 
 // lockBlog holds the row of one blog, as a stuck transaction does.
@@ -155,15 +159,9 @@ func (s *stage) deadlock(ctx context.Context) error {
 
 // fullDisk makes inserts fail as they do on a full disk.
 func fullDisk(ctx context.Context, s *stage, f planned) (string, error) {
-	err := s.sql(ctx, `
+	return "", s.altered(ctx, f, `
 		CREATE FUNCTION chaos_full() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
-		CREATE TRIGGER chaos_full BEFORE INSERT ON revisions EXECUTE FUNCTION chaos_full()`)
-	if err != nil {
-		return "", err
-	}
-	hold(ctx, f.Hold)
-	ctx, cancel := lifting(ctx)
-	defer cancel()
-	return "", s.sql(ctx, `DROP FUNCTION chaos_full() CASCADE`)
+		CREATE TRIGGER chaos_full BEFORE INSERT ON revisions EXECUTE FUNCTION chaos_full()`,
+		`DROP FUNCTION chaos_full() CASCADE`)
 }

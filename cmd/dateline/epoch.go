@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/google/uuid"
 )
 
 // epochCommand makes readers start again, for restores that the program can't
@@ -14,22 +16,38 @@ type epochCommand struct {
 
 // Run is called by kong.
 func (e *epochCommand) Run(ctx context.Context, c *Config, term console) error {
-	db, err := openMigrated(ctx, c)
-	if err != nil {
-		return err
+	n, err := onBlogs(ctx, c, e.Blog, func(db *database, only *uuid.UUID) (int64, error) {
+		return db.NewEpoch(ctx, operator(), only)
+	})
+	if err == nil {
+		fmt.Fprintf(term.out, "Readers of %d blogs will start again within a second.\n", n)
 	}
-	n, err := e.renew(ctx, db)
-	if err := errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	fmt.Fprintf(term.out, "Readers of %d blogs will start again within a second.\n", n)
-	return nil
+	return err
 }
 
-func (e *epochCommand) renew(ctx context.Context, db *database) (int64, error) {
-	only, err := blogNamed(ctx, db, e.Blog)
+// onBlogs does something with the blog of a --blog flag, or with all blogs, and
+// returns what came of it.
+func onBlogs(ctx context.Context, c *Config, slug string, do func(db *database, only *uuid.UUID) (int64, error)) (n int64, err error) {
+	db, err := openMigrated(ctx, c)
 	if err != nil {
 		return 0, err
 	}
-	return db.NewEpoch(ctx, operator(), only)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	only, err := blogNamed(ctx, db, slug)
+	if err != nil {
+		return 0, err
+	}
+	return do(db, only)
+}
+
+// blogNamed finds the blog of a --blog flag; without one it is all blogs, nil.
+func blogNamed(ctx context.Context, db *database, slug string) (*uuid.UUID, error) {
+	if slug == "" {
+		return nil, nil
+	}
+	blog, err := db.Blog(ctx, slug)
+	if err != nil {
+		return nil, fmt.Errorf("--blog %s: %w", slug, err)
+	}
+	return &blog.ID, nil
 }

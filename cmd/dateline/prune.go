@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -27,34 +26,11 @@ func checkKeep(flag string, n int64) error {
 
 // Run is called by kong.
 func (p *pruneCommand) Run(ctx context.Context, c *Config, term console) error {
-	db, err := openMigrated(ctx, c)
-	if err != nil {
-		return err
+	n, err := onBlogs(ctx, c, p.Blog, func(db *database, only *uuid.UUID) (int64, error) {
+		return db.PruneEvents(ctx, operator(), only, p.Keep)
+	})
+	if err == nil {
+		fmt.Fprintf(term.out, "%d events are gone. Readers who were further behind start again.\n", n)
 	}
-	n, err := p.prune(ctx, db)
-	if err := errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	fmt.Fprintf(term.out, "%d events are gone. Readers who were further behind start again.\n", n)
-	return nil
-}
-
-func (p *pruneCommand) prune(ctx context.Context, db *database) (int64, error) {
-	only, err := blogNamed(ctx, db, p.Blog)
-	if err != nil {
-		return 0, err
-	}
-	return db.PruneEvents(ctx, operator(), only, p.Keep)
-}
-
-// blogNamed finds the blog of a --blog flag; without one it is all blogs, nil.
-func blogNamed(ctx context.Context, db *database, slug string) (*uuid.UUID, error) {
-	if slug == "" {
-		return nil, nil
-	}
-	blog, err := db.Blog(ctx, slug)
-	if err != nil {
-		return nil, fmt.Errorf("--blog %s: %w", slug, err)
-	}
-	return &blog.ID, nil
+	return err
 }
