@@ -44,7 +44,7 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refus
 	if len(h.loops) == 0 || conn == nil || r.ProtoMajor != 1 {
 		return false
 	}
-	first := append(s.responseHead(w.Header()), greeting(s, refused)...)
+	first := s.opening(w.Header(), refused)
 	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
 		return false
 	}
@@ -84,17 +84,21 @@ func (h *Hub) emptiest() *loop {
 	return best
 }
 
-// responseHead is the head of an answer that ends with its connection (RFC 9112,
-// section 6.3, item 8): frames need no framing of their own, so that all readers
-// can share them.
-func (s *Subscriber) responseHead(header http.Header) []byte {
+// openingSize is more than a stream's head and greeting take, in bytes.
+const openingSize = 2 << 10
+
+// opening is what a stream begins with. Its head is that of an answer that ends
+// with its connection (RFC 9112, section 6.3, item 8): frames need no framing of
+// their own, so that all readers can share them.
+func (s *Subscriber) opening(header http.Header, refused *reset) []byte {
 	s.setHead(header)
 	header.Set("Connection", "close")
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", http.StatusOK, http.StatusText(http.StatusOK))
-	_ = header.Write(&b) // a buffer takes everything
+	b := bytes.NewBuffer(make([]byte, 0, openingSize))
+	b.WriteString("HTTP/1.1 200 OK\r\n")
+	_ = header.Write(b) // a buffer takes everything
 	b.WriteString("\r\n")
+	b.Write(greeting(s, refused))
 	return b.Bytes()
 }
 
