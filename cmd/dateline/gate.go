@@ -15,93 +15,67 @@ import (
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}
 
 // gate is where clients connect. It lets only so many in, so that a crowd can't
-// take the files that the database's connections need; the others, but for one of
-// each queue, wait in the kernel. There are several of these: one overflows when ten thousand
-// readers come back at once, and who is dropped there waits for seconds.
+// take the files that the database's connections need; the others, but for one at
+// each door, wait in the kernel. There are several doors, each with a queue of its
+// own: one overflows when ten thousand readers come back at once, and who is
+// dropped there waits for seconds.
 type gate struct {
-	listeners []net.Listener
-	places    chan struct{} // one in it per open connection
-	accepted  chan accepted
-	closed    chan struct{}
-	leave     func() // gives the place of a closed connection back
-	close     func() error
-	accepting sync.WaitGroup
+	doors  []net.Listener
+	places chan struct{} // one in it per open connection
+	leave  func()        // gives the place of a closed connection back
+	closed chan struct{}
+	close  func() error
 }
 
-type accepted struct {
-	conn net.Conn
-	err  error
+// door is a listener that asks the gate for a place.
+type door struct {
+	net.Listener
+	gate *gate
 }
 
 func newGate(ctx context.Context, address string, connections int) (*gate, error) {
-	listeners, err := listen(ctx, address)
+	queues, err := listen(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	g := &gate{listeners: listeners, places: make(chan struct{}, connections), accepted: make(chan accepted), closed: make(chan struct{})}
-	g.close = sync.OnceValue(g.shut)
-	g.leave = func() { <-g.places } // one for all connections
-	for _, l := range listeners {
-		g.accepting.Go(func() { g.accept(l) })
+	g := &gate{places: make(chan struct{}, connections), closed: make(chan struct{})}
+	g.close = sync.OnceValue(func() error { return g.shut(queues) })
+	g.leave = func() { <-g.places }
+	for _, q := range queues {
+		g.doors = append(g.doors, &door{q, g})
 	}
 	return g, nil
 }
 
-// accept takes connections of one queue until the gate is closed.
-func (g *gate) accept(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err == nil {
-			c, err = g.admit(c)
-		}
-		select {
-		case g.accepted <- accepted{c, err}:
-		case <-g.closed:
-			if err == nil {
-				c.Close()
-			}
-			return
-		}
+// Accept implements net.Listener. Who was taken from the queue waits here until
+// there is a place.
+func (d *door) Accept() (net.Conn, error) {
+	c, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
-}
-
-// admit gives a connection its place when there is one.
-func (g *gate) admit(c net.Conn) (net.Conn, error) {
 	select {
-	case g.places <- struct{}{}:
-		return stream.NewConn(c, g.leave), nil
-	case <-g.closed:
+	case d.gate.places <- struct{}{}:
+		return stream.NewConn(c, d.gate.leave), nil
+	case <-d.gate.closed:
 		c.Close()
 		return nil, net.ErrClosed
 	}
 }
 
-// shut closes the queues and waits for those who accept.
-func (g *gate) shut() error {
+// Close implements net.Listener: all doors close together.
+func (d *door) Close() error { return d.gate.close() }
+
+func (g *gate) shut(queues []net.Listener) error {
 	close(g.closed)
 	var errs []error
-	for _, l := range g.listeners {
-		errs = append(errs, l.Close())
+	for _, q := range queues {
+		errs = append(errs, q.Close())
 	}
-	g.accepting.Wait()
 	return errors.Join(errs...)
 }
 
-// Accept implements net.Listener.
-func (g *gate) Accept() (net.Conn, error) {
-	select {
-	case a := <-g.accepted:
-		return a.conn, a.err
-	case <-g.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Addr implements net.Listener.
-func (g *gate) Addr() net.Addr { return g.listeners[0].Addr() }
-
-// Close implements net.Listener.
-func (g *gate) Close() error { return g.close() }
+func (g *gate) address() string { return g.doors[0].Addr().String() }
 
 // open is how many connections there are.
 func (g *gate) open() int { return len(g.places) }

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"dateline/internal/stream"
 	"net"
 	"syscall"
 	"testing"
+
+	"dateline/internal/stream"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,10 +16,7 @@ func TestGate_MissesThePeersThatAreGone(t *testing.T) {
 	t.Parallel()
 	g := openGate(t, 10)
 	dial(t, g)
-	c, err := g.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := first(g)
 	defer c.Close()
 	raw, err := c.(*stream.Conn).Conn.(*net.TCPConn).SyscallConn()
 	if err != nil {

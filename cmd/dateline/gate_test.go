@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 )
@@ -18,13 +19,13 @@ func openGate(t *testing.T, connections int) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { g.Close() })
+	t.Cleanup(func() { g.close() })
 	return g
 }
 
 func dial(t *testing.T, g *gate) net.Conn {
 	t.Helper()
-	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", g.Addr().String())
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", g.address())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +39,12 @@ func TestGate_LetsOnlySoManyIn(t *testing.T) {
 	g := openGate(t, 2)
 	accepted := make(chan net.Conn)
 	go func() {
-		for {
-			c, err := g.Accept()
-			if err != nil {
-				close(accepted)
-				return
-			}
-			accepted <- c
+		defer close(accepted)
+		var atDoors sync.WaitGroup
+		for _, d := range g.doors {
+			atDoors.Go(func() { letIn(d, accepted) })
 		}
+		atDoors.Wait()
 	}()
 	for range 3 {
 		dial(t, g)
@@ -62,7 +61,7 @@ func TestGate_LetsOnlySoManyIn(t *testing.T) {
 	if n := g.open(); n != 2 {
 		t.Errorf("%d connections are open, want 2", n)
 	}
-	if err := g.Close(); err != nil {
+	if err := g.close(); err != nil {
 		t.Error(err)
 	}
 	if _, open := <-accepted; open {
@@ -72,15 +71,33 @@ func TestGate_LetsOnlySoManyIn(t *testing.T) {
 	third.Close()
 }
 
-// A connection that is accepted in vain gives its place back.
+// letIn accepts whoever comes to a door until it closes.
+func letIn(d net.Listener, in chan<- net.Conn) {
+	for {
+		c, err := d.Accept()
+		if err != nil {
+			return
+		}
+		in <- c
+	}
+}
+
+// first is the first connection that comes to any door.
+func first(g *gate) net.Conn {
+	in := make(chan net.Conn)
+	for _, d := range g.doors {
+		go letIn(d, in)
+	}
+	return <-in
+}
+
+// An accept that fails takes no place.
 func TestGate_FailedAcceptTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	g := openGate(t, 1)
-	for _, l := range g.listeners {
-		l.Close()
-	}
-	for range 3 {
-		if _, err := g.Accept(); err == nil {
+	g.close()
+	for _, d := range g.doors {
+		if _, err := d.Accept(); err == nil {
 			t.Fatal("accepted")
 		}
 	}
@@ -94,10 +111,7 @@ func TestGate_IntroducesConnections(t *testing.T) {
 	t.Parallel()
 	g := openGate(t, 10)
 	c := dial(t, g)
-	accepted, err := g.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	accepted := first(g)
 	if introduce(t.Context(), accepted) == t.Context() {
 		t.Error("a stream would not know its connection")
 	}
@@ -130,7 +144,7 @@ func TestGate_FullServerStops(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- serveHTTP(ctx, g, newHTTPServer(http.NotFoundHandler()), func(context.Context) {})
+		done <- serveHTTP(ctx, newHTTPServer(http.NotFoundHandler()), func(context.Context) {}, g.doors...)
 	}()
 	c := dial(t, g)
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {

@@ -34,5 +34,5 @@ func serveMetrics(ctx context.Context, address string, registry *prometheus.Regi
 	slog.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return serveHTTP(ctx, l, newHTTPServer(mux), func(context.Context) {})
+	return serveHTTP(ctx, newHTTPServer(mux), func(context.Context) {}, l)
 }

@@ -164,7 +164,8 @@ func (n *node) serve(ctx context.Context, c *Config, main *gate) error {
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return serveHTTP(ctx, main, newHTTPServer(sendOff(n.handler, n.hub.Draining)), func(ctx context.Context) { n.leave(ctx, main) })
+		s := newHTTPServer(sendOff(n.handler, n.hub.Draining))
+		return serveHTTP(ctx, s, func(ctx context.Context) { n.leave(ctx, main) }, main.doors...)
 	})
 	if c.MetricsListen != "" {
 		g.Go(func() error { return serveMetrics(ctx, c.MetricsListen, n.registry) })

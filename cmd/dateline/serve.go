@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Time limits of starting and stopping.
@@ -31,8 +33,8 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; stop the other program or choose another --listen", c.Listen, err)
 	}
-	defer func() { _ = main.Close() }() // the server has closed it, unless it never began
-	c.Listen = main.Addr().String()     // tells the port when it was left to the system
+	defer func() { _ = main.close() }() // the server has closed it, unless it never began
+	c.Listen = main.address()           // tells the port when it was left to the system
 	db, err := openMigrated(ctx, c)
 	if err != nil {
 		return err
@@ -70,13 +72,15 @@ func newHTTPServer(handler http.Handler) *http.Server {
 
 // serveHTTP serves until ctx ends; then it calls drain, takes no new connection,
 // waits for running requests and closes what is left.
-func serveHTTP(ctx context.Context, l net.Listener, s *http.Server, drain func(context.Context)) error {
-	failed := make(chan error, 1)
-	go func() { failed <- s.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
+func serveHTTP(ctx context.Context, s *http.Server, drain func(context.Context), listeners ...net.Listener) error {
+	serving, ended := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		serving.Go(func() error { return s.Serve(l) })
+	}
+	<-ended.Done()
+	if ctx.Err() == nil {
+		_ = s.Close() // one failed; the others end with it
+		return serving.Wait()
 	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestsLimit)
 	defer cancel()
@@ -85,7 +89,7 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server, drain func(c
 		slog.Warn("requests were still running", "error", err)
 		_ = s.Close() // closes the connections that Shutdown waited for
 	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+	if err := serving.Wait(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
