@@ -57,6 +57,11 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 	if refused != nil {
 		return resetBatch(*refused), nil
 	}
+	return s.await(ctx, wait, limit)
+}
+
+// await is Poll for a subscriber: it looks, and waits while there is nothing.
+func (s *Subscriber) await(ctx context.Context, wait time.Duration, limit int) (*Batch, error) {
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for {
@@ -67,14 +72,14 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 		if err != nil {
 			return nil, err
 		}
-		if len(frames) > 0 || s.generation != t.generationNow() || s.done() || wait == 0 {
+		if len(frames) > 0 || s.generation != s.topic.generationNow() || s.done() || wait == 0 {
 			return s.batch(frames, limit), nil
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-changed:
-		case <-h.draining:
+		case <-s.topic.hub.draining:
 			return s.batch(nil, limit), nil
 		case <-timeout.C:
 			return s.batch(nil, limit), nil
