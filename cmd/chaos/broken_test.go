@@ -14,9 +14,10 @@ import (
 
 // quick are the broken servers that show their mistake within seconds, at least
 // one for each guarantee. `chaos --broken all` plays them all.
-const quick = "ack-before-commit,removal-untold,key-ignored,key-apart,no-poll,drop-when-slow,reordered-batch," +
-	"poll-jumps,resume-inclusive,resume-skip,live-before-replay,drop-beyond-ring,mixed-texts,stale-replay,removed-body," +
-	"loop-deaf,loop-loses-rest,loop-no-rewind,secret-unchecked,revoked-cached,expiry-ignored,outage-closes,stream-leak,views-forgotten"
+const quick = "ack-before-commit,ack-unknown,removal-untold,key-ignored,key-apart,no-poll,listen-late,drop-when-slow,reordered-batch,poll-jumps," +
+	"resume-inclusive,resume-skip,live-before-replay,drop-beyond-ring,epoch-ignored,ahead-believed,pruned-served,lag-is-ahead," +
+	"mixed-texts,stale-replay,removed-body,loop-deaf,loop-loses-rest,loop-no-rewind," +
+	"secret-unchecked,revoked-cached,expiry-ignored,outage-closes,stream-leak,views-forgotten"
 
 // TestBroken_EachIsCaught proves the checker's worth: servers that are wrong on
 // purpose must each violate the guarantee that they break, and the same program
@@ -28,8 +29,8 @@ func TestBroken_EachIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) < 20 {
-		t.Fatalf("%d broken servers, want 20", len(all))
+	if len(all) < 30 {
+		t.Fatalf("%d broken servers, want 30", len(all))
 	}
 	r, err := beginRun(t.Context(), options{Seed: testSeed}, brokenProfile, &out)
 	if err != nil {
@@ -37,7 +38,7 @@ func TestBroken_EachIsCaught(t *testing.T) {
 	}
 	var missed, unsound []string
 	err = together(
-		func() (err error) { missed, err = r.catch(t.Context(), all, 4); return err },
+		func() (err error) { missed, err = r.catch(t.Context(), all, 6); return err },
 		func() (err error) { unsound, err = r.clear(t.Context(), soundServers[:2]); return err },
 	)
 	switch {

@@ -209,7 +209,7 @@ func (c *clients) converge(ctx context.Context) error {
 	if err := last.Wait(); err != nil {
 		return err
 	}
-	if _, err := c.stage.tracker.Await(ctx, began, c.stage.slugs...); err != nil {
+	if err := c.stage.tracker.AwaitNewest(ctx, began, c.stage.slugs...); err != nil {
 		c.stage.wrong("readers did not have all events %v after the last fault", 2*c.stage.patience)
 	}
 	return nil

@@ -26,14 +26,14 @@ var steps = map[string][]step{
 	broken.Lag:        {made(lag)},
 	broken.SlowLink:   {fault("F15"), fault("F15")},
 	broken.HalfOpen:   {made(halfOpen)},
-	broken.Kill:       {fault("F1"), fault("F1"), fault("F1")},
-	broken.Retries:    {sendTwins, fault("F17")},
-	broken.Answers:    {fault("F42"), fault("F17"), fault("F42")},
+	broken.Kill:       {fault("F1")},
+	broken.Retries:    {sendTwins},
+	broken.Answers:    {fault("F17"), fault("F42")},
 	broken.Restart:    {fault("F2")},
 	broken.Full:       {sendLong},
 	broken.Late:       {letIn},
 	broken.Drain:      {fault("F3")},
-	broken.Crash:      {fault("F5"), fault("F5"), fault("F5"), fault("F5")},
+	broken.Crash:      {fault("F5"), fault("F5"), fault("F5")},
 	broken.Undecided:  {made(undecided)},
 	broken.Outage:     {fault("F16"), fault("F5")},
 	broken.Listener:   {endListeners},
@@ -45,9 +45,6 @@ var steps = map[string][]step{
 	broken.Views:      {wait(4 * time.Second)},
 	broken.Samples:    {wait(3 * time.Second)},
 }
-
-// mostSteps bounds a scenario.
-const mostSteps = 5
 
 func wait(d time.Duration) step {
 	return func(ctx context.Context, _ *run, _ *stage) error {
@@ -179,5 +176,5 @@ func stepsOf(m broken.Mutation) (all []step) {
 	for _, need := range m.Needs {
 		all = append(all, steps[need]...)
 	}
-	return all[:min(len(all), mostSteps)]
+	return all
 }

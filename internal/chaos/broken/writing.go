@@ -70,7 +70,7 @@ var writing = []Mutation{
 	},
 	{
 		Name: "number-apart", What: "an event's number is taken in a transaction of its own, as from a sequence",
-		Exposes: []string{"D5", "G4", "G5"}, Needs: []string{Retries, Kill},
+		Exposes: []string{"D5", "G4", "G5"}, Needs: []string{Retries},
 		Edits: []Edit{{eventLog, `
 	err = tx.QueryRow(ctx, ` + "`" + `
 		UPDATE blogs SET last_seq = last_seq + 1
@@ -92,7 +92,7 @@ var writing = []Mutation{
 	},
 	{
 		Name: "key-ignored", What: "a repeated Idempotency-Key does the work again",
-		Exposes: []string{"G2"}, Needs: []string{Retries, Answers, Kill},
+		Exposes: []string{"G2"}, Needs: []string{Retries, Answers},
 		Edits: []Edit{{idempotency, `
 	if errors.Is(err, pgx.ErrNoRows) {
 `, `
@@ -108,7 +108,7 @@ var writing = []Mutation{
 	},
 	{
 		Name: "key-apart", What: "the key is stored after the post, in a transaction of its own",
-		Exposes: []string{"G2", "G1"}, Needs: []string{Retries, Kill},
+		Exposes: []string{"G2", "G1"}, Needs: []string{Retries},
 		Edits: []Edit{{idempotency, `
 	_, err := tx.Exec(ctx, ` + "`" + `
 		INSERT INTO idempotency_keys`, `

@@ -149,12 +149,6 @@ func awaitHead(t *testing.T, tracker *Tracker, head int64) {
 	}
 }
 
-func (f *Follower) position() int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.last
-}
-
 // compare finds every write in a reader's log, in order.
 func compare(t *testing.T, name, dir string, log []history.Write) {
 	t.Helper()

@@ -191,6 +191,48 @@ func (t *Tracker) Await(ctx context.Context, after time.Time, blogs ...string) (
 	}
 }
 
+// AwaitNewest returns when every healthy reader of these blogs has come to the
+// newest event whose write began after a moment. Unlike Await it also counts what
+// is old news for a reader who was away of its own will.
+func (t *Tracker) AwaitNewest(ctx context.Context, after time.Time, blogs ...string) error {
+	for !t.arrived(t.stamp(after), blogs) {
+		if !sleep(ctx, awaitStep) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (t *Tracker) arrived(after stamp, blogs []string) bool {
+	readers := t.healthy(blogs)
+	for _, f := range readers {
+		newest, known := f.course.newest(after)
+		if !known || f.position() < newest {
+			return false
+		}
+	}
+	return len(readers) > 0
+}
+
+// newest finds the newest acknowledged event whose write began after a moment.
+func (c *course) newest(after stamp) (seq int64, known bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for seq = int64(len(c.writes)) - 1; seq > 0; seq-- {
+		if w := c.writes[seq]; w.acked > 0 && w.began >= after {
+			return seq, true
+		}
+	}
+	return 0, false
+}
+
+// position is the newest event that the reader was told of.
+func (f *Follower) position() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
 func (t *Tracker) recovered(after time.Time, blogs []string) (last time.Time, all bool) {
 	readers := 0
 	for _, f := range t.healthy(blogs) {

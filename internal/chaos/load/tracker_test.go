@@ -60,6 +60,32 @@ func TestTracker_AwaitsNobodyWhoLeft(t *testing.T) {
 	})
 }
 
+func TestTracker_AwaitsTheNewestEventOfAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := NewTracker()
+		stays, away, again := tr.Follow("cup"), tr.Follow("cup"), tr.Follow("cup")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		tr.Acked("cup", 9, time.Now()) // of a history that was lost
+		time.Sleep(time.Second)
+		last := time.Now()
+		tr.Acked("cup", 5, last)
+		stays.Saw(5, time.Now())
+		away.Knows(5) // it was away when the event came
+		again.Saw(9, time.Now())
+		again.StartsAgain(4)
+		if err := tr.AwaitNewest(ctx, last, "cup"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("without two of the readers: %v", err)
+		}
+		away.Saw(5, time.Now())
+		again.StartsAgain(5)
+		if err := tr.AwaitNewest(t.Context(), last, "cup"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestTracker_MeasuresDelays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
