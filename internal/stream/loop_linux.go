@@ -26,28 +26,27 @@ const (
 )
 
 // seat is what the fast path keeps of a reader: its cursor and its socket.
-// Everything else is shared. It belongs to one loop.
+// Everything else is shared. It belongs to one loop. What a delivery needs comes
+// first: two lines of the processor's cache.
 type seat struct {
 	sub    Subscriber
-	prefix netip.Prefix // of the client, for the limits
-	closed func()       // gives back what the connection held besides its socket; nil for a free seat
+	closed func()   // gives back what the connection held besides its socket; nil for a free seat
+	rest   []byte   // of a frame that was written in part
+	page   []*Frame // of the log, for one who is behind the ring
+	ending string
 
-	rest []byte   // of a frame that was written in part
-	page []*Frame // of the log, for one who is behind the ring
+	fd       int32
+	sent     uint32 // the tick of the last write
+	blocked  bool   // the socket takes nothing now: wait for the kernel's word
+	fetching bool   // a page is on its way
 
-	fd    int32
-	index int32
-	tag   uint32 // tells the users of one seat apart
-	place int32  // in the list of the topic's readers
-
-	sent    uint32 // the tick of the last write
-	silence uint32 // how many ticks may pass without one until the heartbeat
+	index   int32
+	tag     uint32 // tells the users of one seat apart
+	place   int32  // in the list of the topic's readers
+	silence uint32 // how many ticks may pass without a write until the heartbeat
 	leaveAt uint32 // the tick of the goodbye, while the node drains
-
-	blocked  bool // the socket takes nothing now: wait for the kernel's word
-	fetching bool // a page is on its way
-	ending   string
-	watch    patience
+	watch   patience
+	prefix  netip.Prefix // of the client, for the limits
 }
 
 // patience follows a blocked reader, as watch does on the portable path.
