@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -30,10 +31,11 @@ type Config struct {
 
 	MetricsListen string `default:"127.0.0.1:9090" env:"DATELINE_METRICS_LISTEN" help:"Where Prometheus reads /metrics. Empty is off."`
 
-	DatabaseURL string `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`
-	DataDir     string `default:"./data" env:"DATELINE_DATA_DIR" help:"Holds the setup link and the private PostgreSQL."`
-	MediaDir    string `env:"DATELINE_MEDIA_DIR" placeholder:"DIR" help:"Keeps the bytes of pictures in this directory; all nodes must share it. Without it they are in the database."`
-	Replication string `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
+	DatabaseURL  string        `env:"DATELINE_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"postgres://user:password@host:5432/database. Without it, a private PostgreSQL is started, for evaluation."`
+	DatabaseWait time.Duration `default:"30s" env:"DATELINE_DATABASE_WAIT" help:"How long serve and migrate wait for a PostgreSQL that is away when they start. 0 is not at all."`
+	DataDir      string        `default:"./data" env:"DATELINE_DATA_DIR" help:"Holds the setup link and the private PostgreSQL."`
+	MediaDir     string        `env:"DATELINE_MEDIA_DIR" placeholder:"DIR" help:"Keeps the bytes of pictures in this directory; all nodes must share it. Without it they are in the database."`
+	Replication  string        `default:"none" enum:"none,sync" env:"DATELINE_REPLICATION" help:"none, or sync when PostgreSQL replicates synchronously: readers then keep their place over a fail-over."`
 
 	KeepEvents int64 `default:"0" env:"DATELINE_KEEP_EVENTS" placeholder:"N" help:"Keep only the newest N events of each blog; readers who were further behind start again. 0 keeps all."`
 
@@ -57,6 +59,7 @@ func (c *Config) Validate() error {
 		checkMetricsAddress(c.MetricsListen),
 		checkRate(c.RateLimit),
 		checkKeepEvents(c.KeepEvents),
+		checkDatabaseWait(c.DatabaseWait),
 		checkLimit("--streams", c.Streams),
 		checkLimit("--streams-per-address", c.StreamsPerAddress),
 		checkLimit("--streams-per-blog", c.StreamsPerBlog),
@@ -91,6 +94,13 @@ func checkKeepEvents(n int64) error {
 		return fmt.Errorf("--keep-events %d is too few: keep %d or more, or 0 for all", n, minKeep)
 	}
 	return checkKeep("--keep-events", n)
+}
+
+func checkDatabaseWait(d time.Duration) error {
+	if d < 0 || d > time.Hour {
+		return fmt.Errorf("--database-wait %s is no time to wait: write 30s, an hour at most, or 0", d)
+	}
+	return nil
 }
 
 func checkLimit(flag string, n int) error {

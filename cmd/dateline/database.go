@@ -111,7 +111,11 @@ func tryConnect(ctx context.Context, dsn string) error {
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return explain(config, err)
+		explained := explain(config, err)
+		if passes(err) {
+			return &awayError{explained.Error()}
+		}
+		return explained
 	}
 	return conn.Close(ctx)
 }

@@ -11,6 +11,9 @@ type migrateCommand struct{}
 
 // Run is called by kong.
 func (*migrateCommand) Run(ctx context.Context, c *Config, term console) error {
+	if err := awaitDatabase(ctx, c); err != nil {
+		return err
+	}
 	db, err := openMigrated(ctx, c)
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ type serveCommand struct{}
 
 // Run is called by kong. What was started first is stopped last.
 func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err error) {
+	if err := awaitDatabase(ctx, c); err != nil { // before there is an address: readers shall go to other nodes meanwhile
+		return err
+	}
 	room, err := divide(openFiles(), c.Streams)
 	if err != nil {
 		return err
