@@ -24,7 +24,7 @@ var brokenProfile = profile{name: "broken", settle: 500 * time.Millisecond, samp
 // not caught.
 func runBroken(ctx context.Context, o options, out io.Writer) error {
 	if o.Broken == "list" {
-		for _, m := range broken.All {
+		for _, m := range slices.Concat(broken.All, soundServers) {
 			fmt.Fprintf(out, "%-22s %s\n", m.Name, m.What)
 		}
 		return nil
@@ -54,15 +54,15 @@ func runBroken(ctx context.Context, o options, out io.Writer) error {
 // soundServers are no mutations at all, with the needs of all that are: they must
 // pass what these go through.
 var soundServers = []broken.Mutation{
-	{Name: "sound-writing", Needs: []string{broken.Reconnects, broken.Answers, broken.Kill}},
-	{Name: "sound-reading", Needs: []string{broken.Full, broken.Prune, broken.Restart, broken.Late, broken.Wild}, Fast: true},
-	{Name: "sound-away", Needs: []string{broken.Away, broken.Views}},
-	{Name: "sound-restored", Needs: []string{broken.Restore, broken.Views}, Fast: true},
-	{Name: "sound-lagging", Needs: []string{broken.Lag, broken.HalfOpen, broken.SlowLink, broken.Listener}},
-	{Name: "sound-steady", Needs: []string{broken.Stay, broken.Outage, broken.Listener}, Fast: true},
-	{Name: "sound-crashed", Needs: []string{broken.Undecided, broken.Crash}},
-	{Name: "sound-standby", Needs: []string{broken.Standby}},
-	{Name: "sound-drained", Needs: []string{broken.Drain, broken.Retries, broken.Revoke, broken.Samples}},
+	{Name: "sound-writing", What: "sound, while answers are lost and a node is killed", Needs: []string{broken.Reconnects, broken.Answers, broken.Kill}},
+	{Name: "sound-reading", What: "sound, with readers from everywhere and a pruned log", Needs: []string{broken.Full, broken.Prune, broken.Restart, broken.Late, broken.Wild}, Fast: true},
+	{Name: "sound-away", What: "sound, with a node down over a restore", Needs: []string{broken.Away, broken.Views}},
+	{Name: "sound-restored", What: "sound, with a restore below open streams", Needs: []string{broken.Restore, broken.Views}, Fast: true},
+	{Name: "sound-lagging", What: "sound, with slow, silent and half-open links to the database", Needs: []string{broken.Lag, broken.HalfOpen, broken.SlowLink, broken.Listener}},
+	{Name: "sound-steady", What: "sound, with readers who stay and a database that goes", Needs: []string{broken.Stay, broken.Outage, broken.Listener}, Fast: true},
+	{Name: "sound-crashed", What: "sound, while PostgreSQL is killed", Needs: []string{broken.Undecided, broken.Crash}},
+	{Name: "sound-standby", What: "sound, while a standby does not confirm and is promoted", Needs: []string{broken.Standby}},
+	{Name: "sound-drained", What: "sound, while nodes leave", Needs: []string{broken.Drain, broken.Retries, broken.Revoke, broken.Samples}},
 }
 
 // mutations finds mutations, and sound servers, by a comma-separated list of

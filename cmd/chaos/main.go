@@ -29,8 +29,8 @@ type options struct {
 	Dir     string        `help:"Keeps what was written down here. Without it, it is kept only when something is wrong."`
 	Only    string        `placeholder:"F5,F7" help:"Only the mixed act, with these faults."`
 	Acts    string        `placeholder:"NAMES" help:"Only these acts of the profile: mixed, rolling, storm, recovery, asynchronous, restored, disks."`
+	Broken  string        `placeholder:"NAME" help:"Run broken servers in the scenarios that show it, by their names; list tells these, all plays all, and sound servers besides."`
 	Engine  string        `default:"mixed" enum:"mixed,auto,portable" help:"How nodes serve streams: auto, portable, or mixed, in which every second node is portable."`
-	Broken  string        `placeholder:"NAME" help:"Run a broken server in the scenario that shows it; list tells their names."`
 	Check   string        `placeholder:"DIR" help:"Judge the history of an old run, and do nothing else."`
 }
 

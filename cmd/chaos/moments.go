@@ -99,6 +99,52 @@ func pruneMost(ctx context.Context, s *stage, _ planned) (string, error) {
 	return "", s.prune(ctx, s.slugs[0], some)
 }
 
+// letIn brings the late readers, when the texts that were corrected and removed
+// so far may be told no more, and waits until they have come to the present.
+func letIn(ctx context.Context, _ *run, s *stage) error {
+	hold(ctx, redacted)
+	close(s.door)
+	hold(ctx, time.Second)
+	s.recovered(ctx, time.Now().UnixNano())
+	return nil
+}
+
+// redacted is longer than nodes have to forget a text.
+const redacted = 2500 * time.Millisecond
+
+// watchRevoked waits until a token that was revoked has been tried for longer
+// than it may work.
+func watchRevoked(ctx context.Context, _ *run, s *stage) error {
+	for ends := time.Now().Add(20 * time.Second); s.revocation().IsZero() && time.Now().Before(ends) && ctx.Err() == nil; {
+		hold(ctx, 50*time.Millisecond)
+	}
+	hold(ctx, time.Until(s.revocation().Add(watchTime)))
+	return nil
+}
+
+// loseUnconfirmed freezes the standby, ends the wait of the commits that it does
+// not confirm, and promotes it: what was acknowledged without it is gone.
+func loseUnconfirmed(ctx context.Context, _ *run, s *stage) error {
+	lift, cancel := lifting(ctx)
+	defer cancel()
+	fault := history.Fault{Kind: "F10", Name: "waits for the standby cancelled, and it promoted", Began: time.Now().UnixNano(), Allows: allowsDBGone}
+	s.bed.Primary().Replication.Set(netfault.Conditions{Up: lost, Down: lost})
+	for range 12 {
+		hold(ctx, 500*time.Millisecond)
+		err := s.sql(ctx, `
+			SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+			WHERE wait_event = 'SyncRep' AND application_name LIKE 'dateline%'`)
+		if err != nil {
+			return err
+		}
+	}
+	err := errors.Join(s.bed.Failover(lift), s.bed.Rejoin(lift))
+	fault.Ended = time.Now().UnixNano()
+	fault.Recovered = s.recovered(ctx, fault.Ended)
+	s.tell(fault)
+	return err
+}
+
 // soon is longer than a listener waits before it connects again for the first time.
 const soon = 500 * time.Millisecond
 
