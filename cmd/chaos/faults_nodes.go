@@ -64,17 +64,22 @@ const supervisorPause = 100 * time.Millisecond
 
 // rollNodes restarts one node after the other, as a careful operator does.
 func rollNodes(ctx context.Context, s *stage, _ planned) (string, error) {
-	ctx, cancel := lifting(ctx)
-	defer cancel()
 	for _, n := range s.bed.Nodes() {
-		if err := n.Terminate(ctx); err != nil {
-			return "", fmt.Errorf("node %d: %w", n.Number, err)
-		}
-		if err := start(ctx, n); err != nil {
+		if err := renew(ctx, n); err != nil {
 			return "", fmt.Errorf("node %d: %w", n.Number, err)
 		}
 	}
 	return "", nil
+}
+
+// renew ends a node in good order and starts it again.
+func renew(ctx context.Context, n node) error {
+	ctx, cancel := lifting(ctx)
+	defer cancel()
+	if err := n.Terminate(ctx); err != nil {
+		return err
+	}
+	return start(ctx, n)
 }
 
 func freezeNode(ctx context.Context, s *stage, f planned) (string, error) {

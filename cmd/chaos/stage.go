@@ -101,6 +101,7 @@ func (s *stage) play(ctx context.Context, kinds []kind, r round) {
 		all.Go(func() { records[i] = s.inject(ctx, kindOf(kinds, f.Kind), f) })
 	}
 	all.Wait()
+	s.revive(ctx, r)
 	last := 0
 	for i := range records {
 		if records[i].Ended > records[last].Ended {
@@ -109,6 +110,22 @@ func (s *stage) play(ctx context.Context, kinds []kind, r round) {
 	}
 	records[last].Recovered = s.recovered(ctx, records[last].Ended)
 	s.tell(records...)
+}
+
+// revive starts nodes that a round left down: that is the harness's own failure,
+// and no fault that a guarantee could be judged by.
+func (s *stage) revive(ctx context.Context, r round) {
+	for _, n := range s.bed.Nodes() {
+		if n.PID() != 0 {
+			continue
+		}
+		s.wrong("node %d was left down by %v", n.Number, r)
+		lift, cancel := lifting(ctx)
+		if err := start(lift, n); err != nil {
+			s.wrong("node %d: %v", n.Number, err)
+		}
+		cancel()
+	}
 }
 
 // recovered waits until every healthy reader has an event whose write began

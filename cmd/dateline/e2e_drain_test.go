@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,6 +96,52 @@ func TestE2E_DrainingNodeServesOn(t *testing.T) {
 		t.Errorf("%d posts were acknowledged, %d are stored; the node ended with %v", published, stored, d.node.err)
 	}
 	t.Logf("%d posts were published within %v of SIGTERM", published, time.Since(began).Round(time.Millisecond))
+}
+
+// TestE2E_DrainLeavesSlowReadersBehind stops a node one of whose readers takes
+// nothing: its deployment must not wait until that one is given up.
+func TestE2E_DrainLeavesSlowReadersBehind(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"auto", "portable"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			dsn := pgtest.DSN(t)
+			node, robot := startProcess(t, dsn, "--engine="+engine), newRobot(t, dsn)
+			robot.newBlog(t, node.url, "leaving")
+			for range 60 { // 4 MB of events
+				a, err := robot.call(t.Context(), http.MethodPost, node.url+"/api/v1/blogs/leaving/posts", map[string]any{"body": strings.Repeat("news ", 12_000)})
+				if err != nil || a.status != http.StatusCreated {
+					t.Fatal(a.status, err)
+				}
+			}
+			silent := silentReader(t, node.url, "/api/v1/blogs/leaving/stream?after=0")
+			defer silent.Close()
+			began := time.Now()
+			if err := node.terminate(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > 8*time.Second {
+				t.Errorf("the node left after %v", took)
+			}
+		})
+	}
+}
+
+// silentReader opens a stream, reads its first events and nothing more.
+func silentReader(t *testing.T, node, path string) net.Conn {
+	t.Helper()
+	small := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+	}}
+	c, err := small.DialContext(t.Context(), "tcp", strings.TrimPrefix(node, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+	if _, err := io.CopyN(io.Discard, c, 200_000); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // TestE2E_SecondSignalKills wants an operator in a hurry to be obeyed.

@@ -39,7 +39,12 @@ var statuses = []struct {
 	{liveblog.ErrIdempotencyUsed, http.StatusUnprocessableEntity, "idempotency_key_reused"},
 	{liveblog.ErrUnknownOutcome, http.StatusServiceUnavailable, "outcome_unknown"},
 	{liveblog.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
+	{context.Canceled, statusClientGone, "client_gone"},
 }
+
+// statusClientGone is for the log: nobody is there to read the answer. The number
+// is the one that nginx logs.
+const statusClientGone = 499
 
 // retryAfter is how long a client is asked to wait after 429 and 503, unless
 // the error knows better.

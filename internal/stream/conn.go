@@ -21,6 +21,7 @@ type Conn struct {
 	leave    func() // called once, when it is closed
 	left     atomic.Bool
 	patience time.Duration // for a stream: how long its reader may take nothing; 0 before
+	over     func() bool   // and whether it is not waited for any more
 }
 
 // NewConn prepares a connection that was just accepted. leave is called once,
@@ -66,13 +67,14 @@ func connOf(r *http.Request) *Conn {
 }
 
 // beginStream makes the connection one of a stream until it is closed.
-func (c *Conn) beginStream(patience time.Duration) {
-	c.patience = patience
+func (c *Conn) beginStream(patience time.Duration, over func() bool) {
+	c.patience, c.over = patience, over
 	keepShort(c.Conn)
 }
 
 // Write writes all of b. On a stream it fails when the reader has taken nothing
-// for as long as it may, or all of b took longer than anybody may need.
+// for as long as it may, all of b took longer than anybody may need, or slow
+// readers are waited for no more.
 func (c *Conn) Write(b []byte) (n int, err error) {
 	if c.patience == 0 {
 		return c.Conn.Write(b)
@@ -85,7 +87,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 		}
 		m, err := c.Conn.Write(b[n:])
 		n += m
-		if !errors.Is(err, os.ErrDeadlineExceeded) || w.stalled(m) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || w.stalled(m) || c.over() {
 			return n, err
 		}
 	}

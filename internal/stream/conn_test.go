@@ -42,7 +42,7 @@ func socketPair(t *testing.T) (ours *Conn, readers *net.TCPConn) {
 func TestConn_SlowReaderIsKept(t *testing.T) {
 	t.Parallel()
 	ours, readers := socketPair(t)
-	ours.beginStream(500 * time.Millisecond)
+	ours.beginStream(500 * time.Millisecond, func() bool { return false })
 	const size = 256 << 10
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -83,7 +83,7 @@ func TestConn_StalledReaderIsGivenUp(t *testing.T) {
 	t.Parallel()
 	ours, _ := socketPair(t)
 	const patience = 500 * time.Millisecond
-	ours.beginStream(patience)
+	ours.beginStream(patience, func() bool { return false })
 	began := time.Now()
 	n, err := ours.Write(make([]byte, 8<<20))
 	took := time.Since(began)
@@ -103,7 +103,7 @@ func TestConn_SippingHasAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
 		c := NewConn(there, func() {})
-		c.beginStream(stalled)
+		c.beginStream(stalled, func() bool { return false })
 		ctx, stop := context.WithCancel(t.Context())
 		go sip(ctx, here, 1, stalled/2)
 		began := time.Now()

@@ -283,6 +283,16 @@ func (h *Hub) leaveBy() time.Time {
 	return h.leave
 }
 
+// farewell is how much longer than the drain's window a reader may take for what
+// it is behind. Then its connection ends without a goodbye: it resumes elsewhere
+// all the same, while a node that waited for the slowest would hold up a deployment.
+const farewell = 2 * time.Second
+
+// farewellOver reports whether a node that leaves waits for slow readers no more.
+func (h *Hub) farewellOver() bool {
+	return h.Draining() && time.Now().After(h.leaveBy().Add(farewell))
+}
+
 // Draining reports whether the node is leaving.
 func (h *Hub) Draining() bool {
 	select {

@@ -238,11 +238,13 @@ func (l *loop) wake(i int32) {
 	case l.leaving && int32(now-r.leaveAt) >= 0 && r.ending == "":
 		r.rest, r.ending, r.page = append(r.rest, r.sub.own(byeFrame())...), nameBye, nil
 		l.serve(i)
+	case r.blocked && l.leaving && l.hub.farewellOver():
+		l.close(i, nameBye)
+		return
+	case r.blocked && l.stalled(r, now):
+		l.close(i, "stalled")
+		return
 	case r.blocked:
-		if l.stalled(r, now) {
-			l.close(i, "stalled")
-			return
-		}
 	case int32(now-r.sent) >= int32(r.silence) && len(r.rest) == 0:
 		r.rest = append(r.rest, r.sub.own(pingFrame(r.sub.topic.head()))...)
 		l.serve(i)

@@ -190,7 +190,7 @@ type connection struct {
 
 func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber, conn *Conn) *connection {
 	if conn != nil {
-		conn.beginStream(stalled)
+		conn.beginStream(stalled, h.farewellOver)
 	}
 	return &connection{
 		hub: h, w: w, control: http.NewResponseController(w), sub: s, timer: time.NewTimer(jittered(heartbeat)), watched: conn != nil,
