@@ -42,7 +42,7 @@ func socketPair(t *testing.T) (ours *Conn, readers *net.TCPConn) {
 func TestConn_SlowReaderIsKept(t *testing.T) {
 	t.Parallel()
 	ours, readers := socketPair(t)
-	ours.beginStream(500 * time.Millisecond, func() bool { return false })
+	ours.beginStream(500*time.Millisecond, func() bool { return false })
 	const size = 256 << 10
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
