@@ -39,6 +39,7 @@ type seat struct {
 	sent     uint32 // the tick of the last write
 	blocked  bool   // the socket takes nothing now: wait for the kernel's word
 	fetching bool   // a page is on its way
+	away     bool   // the page could not be read: the database is away
 
 	index   int32
 	tag     uint32 // tells the users of one seat apart

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"dateline/internal/liveblog"
 
@@ -207,6 +208,23 @@ func TestSubscribe_SharedAnswerMayBeOld(t *testing.T) {
 			t.Errorf("the reader is told to start again: %+v", r)
 		}
 	})
+}
+
+// A stream that is open stays open, and goes on by itself, when its next page
+// can't be read for a while.
+func TestServe_OutageWhileCatchingUp(t *testing.T) {
+	t.Parallel()
+	log := newMemoryLog()
+	log.publish(10)
+	h := startHub(t, log, roomy)
+	follow(t, h, Position{}).expect("hello", "10")
+	log.breakDown(liveblog.ErrUnavailable)
+	c := follow(t, h, Position{After: 7, HasAfter: true})
+	c.expect("hello", "7")
+	time.AfterFunc(pageRetry/2, func() { log.breakDown(nil) })
+	for _, id := range []string{"8", "9", "10"} {
+		c.expect("post", id)
+	}
 }
 
 // A page of the log that lacks the next event is never taken for the next events:

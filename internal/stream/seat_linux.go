@@ -2,7 +2,10 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"dateline/internal/liveblog"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,7 +100,7 @@ func (l *loop) serve(i int32) {
 // be more to write now.
 func (l *loop) write(i int32) bool {
 	r := &l.seats[i]
-	if r.ending != "" || len(r.page) > 0 || r.fetching {
+	if r.ending != "" || len(r.page) > 0 || r.fetching || r.away {
 		return l.writePage(r, i)
 	}
 	before := r.sub
@@ -189,7 +192,7 @@ func (l *loop) writePage(r *seat, i int32) bool {
 		return false
 	}
 	r.page = nil
-	return !r.fetching && len(r.rest) == 0
+	return !r.fetching && !r.away && len(r.rest) == 0
 }
 
 // fetch asks for the page of the log that comes next, away from the loop.
@@ -216,6 +219,10 @@ func (l *loop) takePage(d delivery) {
 	}
 	r.fetching = false
 	switch {
+	case errors.Is(d.err, liveblog.ErrUnavailable):
+		r.away = true
+		l.wheel.set(d.index, ticks(pageRetry))
+		return
 	case d.err != nil:
 		l.close(d.index, reasonOf(d.err))
 		return
@@ -230,6 +237,10 @@ func (l *loop) takePage(d delivery) {
 
 // wake is what a reader's turn of the wheel is for.
 func (l *loop) wake(i int32) {
+	if l.seats[i].away {
+		l.seats[i].away = false
+		l.serve(i)
+	}
 	r := &l.seats[i]
 	now := l.clock
 	switch {

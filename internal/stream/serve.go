@@ -22,6 +22,8 @@ const (
 	heartbeat = 20 * time.Second
 	// stalled is how long a reader may take no bytes at all.
 	stalled = 20 * time.Second
+	// pageRetry is when a page of the log that could not be read is asked for again.
+	pageRetry = time.Second
 	// busyRetry is the least wait of a reader who can't be served now; the most is
 	// three times as long.
 	busyRetry = 5 * time.Second
@@ -215,19 +217,22 @@ func (c *connection) run(ctx context.Context, refused *reset) string {
 		d := c.sub.next(c.buffers[:0])
 		err := c.deliver(ctx, d)
 		c.keep(d.buffers)
-		if err != nil {
+		var again <-chan time.Time
+		switch {
+		case errors.Is(err, liveblog.ErrUnavailable): // the stream outlives the outage
+			d.changed, again = nil, time.After(pageRetry)
+		case err != nil:
 			return reasonOf(err)
-		}
-		if d.over {
+		case d.over:
 			return nameEnd
-		}
-		if d.behind {
+		case d.behind:
 			continue
 		}
 		select {
 		case <-ctx.Done():
 			return "gone"
 		case <-d.changed:
+		case <-again:
 		case <-c.timer.C:
 			if err := c.ping(); err != nil {
 				return reasonOf(err)
