@@ -163,6 +163,9 @@ func asynchronous() act {
 				Kind: "F8", Name: "asynchronous standby promoted with lag", Began: time.Now().UnixNano(),
 				Allows: history.Allows{Reset: []string{"epoch", "ahead"}, Lost: true, Down: true, Views: true, Stale: true},
 			}
+			if err := s.bed.CaughtUp(ctx); err != nil { // what was acknowledged before the fault is not lost
+				return err
+			}
 			err := s.loseTail(ctx)
 			fault.Ended = time.Now().UnixNano()
 			fault.Recovered = s.recovered(ctx, fault.Ended)

@@ -63,5 +63,8 @@ func fillLog(ctx context.Context, s *stage, f planned) (string, error) {
 	if err := p.FreeWAL(); err != nil {
 		return "", err
 	}
-	return "", p.Start(lift)
+	if err := p.Start(lift); err != nil {
+		return "", err
+	}
+	return "", s.bed.Rejoin(lift) // a log that had to be short may lack what the standby needs next
 }

@@ -55,10 +55,10 @@ type Hub struct {
 	Compress    bool
 	compressing atomic.Bool // somebody reads a compressed stream
 
-	loops      []*loop // of the fast path, if there is one
-	handedOver atomic.Int64
-	draining   chan struct{}
-	leave      time.Time // the end of the drain's window
+	loops    []*loop      // of the fast path, if there is one
+	turnover atomic.Int64 // of readers on it, since memory was given back
+	draining chan struct{}
+	leave    time.Time // the end of the drain's window
 }
 
 // New makes a hub. It answers once Run runs.
@@ -90,15 +90,15 @@ func (h *Hub) Run(ctx context.Context) {
 	}
 }
 
-// manyHandedOver is how many streams are worth a collection of what their
-// requests needed.
-const manyHandedOver = 500
+// muchTurnover is how many readers who came or went are worth a collection.
+const muchTurnover = 500
 
 // giveBack returns memory to the system after many readers were handed over to
-// the fast path: what net/http needed for their requests is garbage then.
+// the fast path, when what net/http needed for their requests is garbage, and
+// after many left it.
 func (h *Hub) giveBack() {
-	if h.handedOver.Load() >= manyHandedOver {
-		h.handedOver.Store(0)
+	if h.turnover.Load() >= muchTurnover {
+		h.turnover.Store(0)
 		debug.FreeOSMemory()
 	}
 }

@@ -47,6 +47,16 @@ func (s *Server) promote(ctx context.Context) error {
 	return s.await(ctx, "SELECT NOT pg_is_in_recovery()")
 }
 
+// CaughtUp returns when the standby has all that was committed before the call.
+func (b *Bed) CaughtUp(ctx context.Context) error {
+	primary := b.Primary()
+	var end string
+	if err := primary.query(ctx, "SELECT pg_current_wal_flush_lsn()::text", &end); err != nil {
+		return err
+	}
+	return primary.await(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE flush_lsn >= '%s')", end))
+}
+
 // Rejoin gives the place that is not the primary's a fresh copy of the primary,
 // and returns when it follows, and confirms commits where the bed is synchronous.
 func (b *Bed) Rejoin(ctx context.Context) error {
