@@ -14,6 +14,7 @@ const testSeed = 20261121
 
 // TestChaos_Short is the whole harness at work for half a minute.
 func TestChaos_Short(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	err := options{Profile: "short", Seed: testSeed}.run(t.Context(), &out)
 	t.Log(out.String())
