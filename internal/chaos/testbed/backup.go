@@ -27,36 +27,34 @@ func (b *Bed) Dump(ctx context.Context, file string) error {
 // Restore replaces the product's database by what a Dump holds. Nodes that run
 // lose their connections.
 func (b *Bed) Restore(ctx context.Context, file string) error {
-	var err error
-	for range restoreTries {
-		if err = b.restore(ctx, file); err == nil || ctx.Err() != nil {
-			break
-		}
-	}
-	return err
-}
-
-// restoreTries is how often a restore is begun: nodes that are running look at
-// the tables as soon as these are there, and may win a deadlock.
-const restoreTries = 5
-
-func (b *Bed) restore(ctx context.Context, file string) error {
 	in, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	primary := b.Primary()
-	if err := primary.exec(ctx, "DROP DATABASE "+localpg.Database+" WITH (FORCE)"); err != nil {
+	if err := primary.exec(ctx, primary.createSQL(restored)); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := primary.exec(ctx, primary.createSQL()); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	cmd := b.tool(ctx, "pg_restore", append(primary.flags(), "--exit-on-error", "-d", localpg.Database)...)
+	cmd := b.tool(ctx, "pg_restore", append(primary.flags(), "--exit-on-error", "-d", restored)...)
 	cmd.Stdin = in
-	return run(cmd)
+	if err := run(cmd); err != nil {
+		return err
+	}
+	for _, sql := range []string{
+		"DROP DATABASE " + localpg.Database + " WITH (FORCE)",
+		"ALTER DATABASE " + restored + " RENAME TO " + localpg.Database,
+	} {
+		if err := primary.exec(ctx, sql); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	return nil
 }
+
+// restored is where a dump goes before it takes the place of what there was: nodes
+// that run would look at the tables while they are made.
+const restored = "restored"
 
 // tool is a program of PostgreSQL that knows the superuser's password.
 func (b *Bed) tool(ctx context.Context, program string, args ...string) *exec.Cmd {

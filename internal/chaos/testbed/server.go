@@ -152,7 +152,7 @@ func (s *Server) createDatabase(ctx context.Context) error {
 	if s.data != nil {
 		statements = append(statements, fmt.Sprintf("CREATE TABLESPACE small LOCATION '%s'", s.data.sub("tables")))
 	}
-	for _, sql := range append(statements, s.createSQL()) {
+	for _, sql := range append(statements, s.createSQL(localpg.Database)) {
 		if err := s.exec(ctx, sql); err != nil {
 			return err
 		}
@@ -160,8 +160,8 @@ func (s *Server) createDatabase(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) createSQL() string {
-	sql := "CREATE DATABASE " + localpg.Database + " OWNER " + appUser
+func (s *Server) createSQL(database string) string {
+	sql := "CREATE DATABASE " + database + " OWNER " + appUser
 	if s.data != nil {
 		sql += " TABLESPACE small"
 	}
