@@ -14,10 +14,10 @@ import (
 
 // quick are the broken servers that show their mistake within seconds, at least
 // one for each guarantee. `chaos --broken all` plays them all.
-const quick = "ack-before-commit,removal-untold,key-ignored,no-poll,listen-late,drop-when-slow,reordered-batch,poll-jumps," +
-	"resume-inclusive,live-before-replay,drop-beyond-ring,epoch-ignored,ahead-believed,pruned-served,lag-is-ahead," +
-	"mixed-texts,stale-replay,loop-deaf,loop-loses-rest," +
-	"secret-unchecked,revoked-cached,outage-closes,stream-leak,views-forgotten"
+const quick = "ack-before-commit,ack-unknown,removal-untold,key-ignored,key-apart,no-poll,listen-late,drop-when-slow,reordered-batch,poll-jumps," +
+	"resume-inclusive,resume-skip,live-before-replay,drop-beyond-ring,epoch-ignored,ahead-believed,pruned-served,lag-is-ahead," +
+	"mixed-texts,stale-replay,removed-body,loop-deaf,loop-loses-rest,loop-no-rewind," +
+	"secret-unchecked,revoked-cached,expiry-ignored,outage-closes,stream-leak,views-forgotten"
 
 // TestBroken_EachIsCaught proves the checker's worth: servers that are wrong on
 // purpose must each violate the guarantee that they break, and the same program
@@ -30,8 +30,8 @@ func TestBroken_EachIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) < 24 {
-		t.Fatalf("%d broken servers, want 24", len(all))
+	if len(all) < 30 {
+		t.Fatalf("%d broken servers, want 30", len(all))
 	}
 	r, err := beginRun(t.Context(), options{Seed: testSeed}, brokenProfile, &out)
 	if err != nil {

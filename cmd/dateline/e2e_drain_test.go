@@ -120,7 +120,7 @@ func TestE2E_DrainLeavesSlowReadersBehind(t *testing.T) {
 			if err := node.terminate(); err != nil {
 				t.Error(err)
 			}
-			if took := time.Since(began); took > 12*time.Second { // 20 s is when a silent reader is given up
+			if took := time.Since(began); took > 8*time.Second {
 				t.Errorf("the node left after %v", took)
 			}
 		})

@@ -16,15 +16,10 @@ type life struct{ node, life int }
 // usage is what was measured of a node in one phase.
 type usage map[string][]int64
 
-// ring is what a node keeps of a blog's newest events, 4 MiB, and as much again
-// that the collector has not taken yet.
-const ring = 8 << 20
-
 // bounds are how much more than before the load each thing may be after it, over
-// a tenth: what a few connections and the runtime need. Memory is also the rings. Files are also the 29
-// connections to the database that a node's pools and listener may keep, and up to
-// as many idle ones of nginx.
-var bounds = map[string]int64{"goroutines": 16, "files": 64, "bytes resident": 8 << 20}
+// a tenth: what a few connections and the runtime need. Files are also the node's
+// pools of up to 29 connections to the database, which it keeps, and idle ones of nginx.
+var bounds = map[string]int64{"goroutines": 16, "files": 64, "bytes resident": 32 << 20}
 
 // judgeSamples compares what nodes use after the load with what they used before.
 // A node that was started under load is compared with the others' beginnings.
@@ -68,9 +63,6 @@ func (j *judge) judgeUsage(l life, before, after usage) {
 	}
 	j.bounded.count("lives of nodes", 1)
 	for what, allowance := range bounds {
-		if what == "bytes resident" {
-			allowance += ring * int64(len(j.truth.blogs))
-		}
 		j.bounded.Judged++
 		was, is := median(before[what]), median(after[what])
 		if is > was+was/10+allowance {
