@@ -22,7 +22,7 @@ HARNESS := /cmd/chaos$$
 PKG ?= ./...
 RUN ?= .
 # Tests wait more than they compute, but two cores do not start many browsers at a time.
-TESTFLAGS ?= -p 2 -timeout 8m
+TESTFLAGS ?= -p 2 -timeout 15m
 
 # A test database cluster for the command that follows.
 TESTPG := go run $(RACE) ./internal/pgtest/testpg --
@@ -57,7 +57,7 @@ test-go: .cache/admin
 	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)|$(HARNESS)' || true); \
 	  [ -z "$$raced" ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RUN)' $$raced
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
-	  [ -z "$$harness" ] || go test -timeout 5m -run '$(RUN)' $$harness
+	  [ -z "$$harness" ] || go test -timeout 12m -run '$(RUN)' $$harness
 	@[ '$(PKG) $(RUN)' != './... .' ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
 
 lint: .cache/admin ## vet, format and lint

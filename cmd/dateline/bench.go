@@ -37,7 +37,7 @@ type benchCommand struct {
 	Pid     []int         `placeholder:"PID" help:"A process of the servers, to measure its CPU and memory; may be repeated."`
 	Metrics []string      `placeholder:"URL" help:"A node's page of metrics, http://127.0.0.1:9090/metrics, for SQL statements and goroutines; may be repeated."`
 	Floor   bool          `help:"Measure a bare loop of writes on this machine first, to compare with."`
-	Settle  time.Duration `default:"20s" help:"How long servers may take to come to rest before they are measured."`
+	Settle  time.Duration `default:"30s" help:"How long servers may take to come to rest before they are measured."`
 	JSON    bool          `name:"json" help:"Print the report as JSON."`
 
 	Self  bool     `help:"Start a node for the run, with its own PostgreSQL unless --database-url tells one."`

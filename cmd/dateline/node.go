@@ -157,7 +157,7 @@ func (n *node) ready(ctx context.Context) error {
 func (n *node) serve(ctx context.Context, c *Config, main *gate) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){n.hub.Run, n.bell.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
+	for _, run := range []func(context.Context){n.hub.Run, n.bell.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy, giveBackMemory} {
 		parts.Go(func() { run(background) })
 	}
 	defer parts.Wait()

@@ -93,7 +93,7 @@ func kernel() string {
 // rest waits until the memory of processes has come to rest, at most as long as
 // limit, and returns it, in bytes.
 func rest(ctx context.Context, pids []int, limit time.Duration) (int64, error) {
-	const still, share = 4, 500 // looks in a row, within a part of so many
+	const still, share = 12, 500 // looks in a row, within a part of so many: a node gives memory back within ten seconds
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	least, calm, end := int64(0), 0, time.Now().Add(limit)

@@ -26,13 +26,17 @@ type Config struct {
 const (
 	connectTimeout = 2 * time.Second
 	acquireTimeout = 2 * time.Second
-	txTimeout      = 4500 * time.Millisecond
+	txTimeout      = 4 * time.Second
 	readTimeout    = 3 * time.Second
 	whoTimeout     = 1500 * time.Millisecond // to find whose cookie it is: a reader's request goes on without
 
 	// freshFor is how long an idle connection is believed to be alive: after a
 	// restart of PostgreSQL, no request should be the one that finds out.
 	freshFor = 20 * time.Millisecond
+	// idleFor is how long a connection that nobody needs stays, give or take
+	// pruneInterval: a busy minute must not hold PostgreSQL's connections for long.
+	idleFor       = time.Minute
+	pruneInterval = 15 * time.Second
 
 	defaultConns = 16
 	readConns    = 8
@@ -129,6 +133,8 @@ func (db *DB) newPool(ctx context.Context, name string, conns int32) (*pgxpool.P
 	config.PingTimeout = answerTimeout
 	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > freshFor }
 	config.MaxConnLifetimeJitter = time.Minute
+	config.MaxConnIdleTime = idleFor
+	config.HealthCheckPeriod = pruneInterval
 	return pgxpool.NewWithConfig(ctx, config)
 }
 

@@ -56,7 +56,6 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refus
 	}
 	l := h.emptiest()
 	l.count.Add(1)
-	h.turnover.Add(1)
 	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: leave, first: first}
 	if !l.ring(func() { l.arrived = append(l.arrived, a) }) {
 		l.count.Add(-1)

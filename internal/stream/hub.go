@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,8 +54,7 @@ type Hub struct {
 	Compress    bool
 	compressing atomic.Bool // somebody reads a compressed stream
 
-	loops    []*loop      // of the fast path, if there is one
-	turnover atomic.Int64 // of readers on it, since memory was given back
+	loops    []*loop // of the fast path, if there is one
 	draining chan struct{}
 	leave    time.Time // the end of the drain's window
 }
@@ -85,21 +83,7 @@ func (h *Hub) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			h.evict()
-			h.giveBack()
 		}
-	}
-}
-
-// muchTurnover is how many readers who came or went are worth a collection.
-const muchTurnover = 500
-
-// giveBack returns memory to the system after many readers were handed over to
-// the fast path, when what net/http needed for their requests is garbage, and
-// after many left it.
-func (h *Hub) giveBack() {
-	if h.turnover.Load() >= muchTurnover {
-		h.turnover.Store(0)
-		debug.FreeOSMemory()
 	}
 }
 

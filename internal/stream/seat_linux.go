@@ -349,7 +349,6 @@ func (l *loop) close(i int32, reason string) {
 	*r = seat{tag: r.tag}
 	l.free = append(l.free, i)
 	l.count.Add(-1)
-	l.hub.turnover.Add(1)
 	t.join(-1)
 	l.hub.limits.release(t.blogID, prefix)
 	closed()

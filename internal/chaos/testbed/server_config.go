@@ -23,7 +23,8 @@ func (s *Server) configure(standby, source string) error {
 	)
 }
 
-// settings are small, and notice a silent partner within seconds.
+// settings are small, and notice a silent partner within seconds. What a killed
+// server leaves of its shared memory is in its directory and goes with it.
 func (s *Server) settings() []string {
 	keep, longest, shortest := "512MB", "512MB", "80MB"
 	if s.wal != nil {
@@ -40,6 +41,7 @@ func (s *Server) settings() []string {
 		"hba_file = '" + s.file(".hba") + "'",
 		"max_connections = 200",
 		"shared_buffers = 64MB",
+		"dynamic_shared_memory_type = mmap",
 		"fsync = " + durable,
 		"full_page_writes = " + durable,
 		"synchronous_commit = on",

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// restInterval is how often the node looks whether it has come to rest.
+	restInterval = 5 * time.Second
+	// restful is what a node at rest may allocate in an interval, in bytes: its
+	// polls, heartbeats and metrics, and a reader now and then.
+	restful = 4 << 20
+	// worthwhile is how many bytes were allocated since memory was given back, for
+	// it to be worth two collections.
+	worthwhile = 32 << 20
+)
+
+// rests finds the moments when a node that was busy has come to rest.
+type rests struct {
+	seen  uint64 // bytes allocated until the last look
+	given uint64 // and until memory was given back
+}
+
+// begun reports whether memory should be given back, by the bytes that the
+// program has allocated in its life until now.
+func (r *rests) begun(allocated uint64) bool {
+	lately := allocated - r.seen
+	r.seen = allocated
+	if lately > restful || allocated-r.given < worthwhile {
+		return false
+	}
+	r.given = allocated
+	return true
+}
+
+// giveBackMemory returns to the system what a busy time has left as garbage, once
+// it is over: a node that served a storm of readers is as small as before. The
+// runtime would collect two minutes later, and keep most of it.
+func giveBackMemory(ctx context.Context) {
+	tick := time.NewTicker(restInterval)
+	defer tick.Stop()
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	var r rests
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		metrics.Read(sample)
+		if r.begun(sample[0].Value.Uint64()) {
+			collect()
+		}
+	}
+}
+
+// collect frees all that is not used. What waits in a sync.Pool, such as the
+// buffers of finished requests, outlives the first collection.
+func collect() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
