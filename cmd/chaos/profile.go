@@ -81,7 +81,7 @@ func named(o options) profile {
 		name: "full", crew: fullCrew, settle: time.Minute, sample: 2 * time.Second,
 		posts: 100_000, faults: 300, deliveries: 10_000_000,
 		acts: []act{
-			mixed("mixed", limits{faults: 300}, densely), plain(70_000),
+			mixed("mixed", limits{faults: 300, posts: 40_000}, densely), plain(70_000),
 			rolling(2), storm(5000, 1000, 200), recovery(30), asynchronous(), restored(), fullDisks(3),
 		},
 	}
