@@ -1,6 +1,10 @@
 package check
 
-import "dateline/internal/chaos/history"
+import (
+	"net/http"
+
+	"dateline/internal/chaos/history"
+)
 
 // judgeCounts judges counts that a reader was told: on one connection they never fall.
 func (r *reader) judgeCounts(s *history.Seen) {
@@ -46,8 +50,12 @@ func (j *judge) judgeViews() error {
 }
 
 // weigh says how much a beacon may add to each of its posts, and how much it must.
+// What a proxy says of an answer it never got (RFC 9110, sections 15.6.3 and
+// 15.6.5) is no answer: nodes give neither status.
 func (j *judge) weigh(b *history.Beacon) (possible, certain int64) {
 	switch {
+	case b.Status == http.StatusBadGateway || b.Status == http.StatusGatewayTimeout:
+		return 1, 0
 	case b.Status != 0 && (b.Status < 200 || b.Status > 299):
 		return 0, 0
 	case b.Status == 0:
