@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -57,7 +58,7 @@ func fillLog(ctx context.Context, s *stage, f planned) (string, error) {
 	defer cancel()
 	p := s.bed.Primary()
 	if err := p.FillWAL(lift); err != nil {
-		return "", err
+		return "", errors.Join(err, p.FreeWAL())
 	}
 	hold(ctx, f.Hold)
 	if err := p.FreeWAL(); err != nil {

@@ -156,9 +156,14 @@ func (s *Server) FillWAL(ctx context.Context) error {
 	return nil
 }
 
-// writeLog makes a segment of log, which stands for no change.
+// writeLog writes segments of log, which stand for no change, until it fails.
+// A slot that lives as long as the connection keeps the server from using old
+// segments again instead of new ones, with which it might go on for ever.
 func writeLog(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 8000000)), pg_switch_wal()")
+	_, err := conn.Exec(ctx, "SELECT pg_create_physical_replication_slot('ballast', immediately_reserve => true, temporary => true)")
+	for err == nil {
+		_, err = conn.Exec(ctx, "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 8000000)), pg_switch_wal()")
+	}
 	return err
 }
 
