@@ -11,6 +11,7 @@ import (
 
 	"dateline/internal/chaos/check"
 	"dateline/internal/chaos/history"
+	"dateline/internal/chaos/load"
 )
 
 // farewell is a reader's goodbye from a node that leaves, and its return.
@@ -41,7 +42,8 @@ func drains(dir string) (check.Figure, error) {
 	return check.Figure{Name: "reconnects of one node's readers spread over, median and longest", Value: fmt.Sprintf("%s (%d goodbyes)", spread(spreads), readers)}, nil
 }
 
-// farewells reads one reader's.
+// farewells reads one reader's. Of those that came through the balancer nobody
+// knows whose they were.
 func farewells(path string, nodes map[int][]farewell) error {
 	var left *farewell
 	node := 0
@@ -51,7 +53,9 @@ func farewells(path string, nodes map[int][]farewell) error {
 			left, node = &farewell{bye: s.At}, s.Node
 		case s.Kind == history.Open && left != nil:
 			left.back = s.At
-			nodes[node] = append(nodes[node], *left)
+			if node != load.Front {
+				nodes[node] = append(nodes[node], *left)
+			}
 			left = nil
 		}
 	})
