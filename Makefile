@@ -22,7 +22,7 @@ HARNESS := /cmd/chaos$$
 PKG ?= ./...
 RUN ?= .
 # Tests wait more than they compute, but two cores do not start many browsers at a time.
-TESTFLAGS ?= -p 2 -timeout 15m
+TESTFLAGS ?= -p 2 -timeout 8m
 
 # A test database cluster for the command that follows.
 TESTPG := go run $(RACE) ./internal/pgtest/testpg --
@@ -57,7 +57,7 @@ test-go: .cache/admin
 	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)|$(HARNESS)' || true); \
 	  [ -z "$$raced" ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RUN)' $$raced
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
-	  [ -z "$$harness" ] || go test -timeout 12m -run '$(RUN)' $$harness
+	  [ -z "$$harness" ] || go test -timeout 5m -run '$(RUN)' $$harness
 	@[ '$(PKG) $(RUN)' != './... .' ] || $(TESTPG) go test $(RACE) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
 
 lint: .cache/admin ## vet, format and lint
@@ -90,7 +90,7 @@ fuzz: .cache/admin ## look for inputs that break a promise: make fuzz FUZZ=Body 
 bench: .cache/admin ## measure
 	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)
 
-chaos: test-deps .cache/admin ## break a whole installation for 40 minutes and judge it (CHAOS='--profile soak --for 1h', '--help')
+chaos: test-deps .cache/admin ## break a whole installation for an hour and judge it (CHAOS='--profile soak --for 1h', '--help')
 	go run ./cmd/chaos $(CHAOS)
 
 clean: ## remove what was built; the data stays

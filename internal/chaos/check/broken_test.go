@@ -164,6 +164,7 @@ var broken = []struct {
 		p.beacons = p.beacons[1:]
 	}},
 	{name: "a view was counted twice", want: "G8", damage: func(p *past) { p.post("two").Views = 3 }},
+	{name: "a view was counted that a node refused", want: "G8", damage: func(p *past) { p.beacons[4].Status, p.post("two").Views = 502, 3 }},
 	{name: "an acknowledged view is missing", want: "G8", damage: func(p *past) { p.post("two").Views = 0 }},
 	{name: "a view is missing that no fault may lose", want: "G8", damage: func(p *past) { p.faults[0].Allows.Views, p.post("one").Views = false, 1 }},
 	{name: "a view is missing of another node than was killed", want: "G8", damage: func(p *past) {

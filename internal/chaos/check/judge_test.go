@@ -36,7 +36,7 @@ var sound = []struct {
 		p.writes = append(p.writes, w)
 	}},
 	{name: "a post without an answer", script: func(p *past) { p.create("six", "text of six", 0) }},
-	{name: "a view whose answer the proxy never got", damage: func(p *past) { p.beacons[4].Status, p.post("two").Views = 502, 3 }},
+	{name: "a view whose answer the proxy never got", damage: func(p *past) { p.beacons[4].Node, p.beacons[4].Status, p.post("two").Views = 0, 502, 3 }},
 	{name: "a refused post", damage: func(p *past) {
 		p.writes = append(p.writes, history.Write{Op: history.Create, Blog: "b", Text: "refused", Status: 422, Attempts: 1})
 	}},

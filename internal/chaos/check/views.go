@@ -50,11 +50,11 @@ func (j *judge) judgeViews() error {
 }
 
 // weigh says how much a beacon may add to each of its posts, and how much it must.
-// What a proxy says of an answer it never got (RFC 9110, sections 15.6.3 and
-// 15.6.5) is no answer: nodes give neither status.
+// What the balancer, node 0, says of an answer it never got (RFC 9110, sections
+// 15.6.3 and 15.6.5) is no answer.
 func (j *judge) weigh(b *history.Beacon) (possible, certain int64) {
 	switch {
-	case b.Status == http.StatusBadGateway || b.Status == http.StatusGatewayTimeout:
+	case b.Node == 0 && (b.Status == http.StatusBadGateway || b.Status == http.StatusGatewayTimeout):
 		return 1, 0
 	case b.Status != 0 && (b.Status < 200 || b.Status > 299):
 		return 0, 0
