@@ -32,7 +32,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin test test-deps test-admin test-go test-plain test-raced lint fuzz bench chaos clean FORCE
+.PHONY: help run build admin test test-deps test-admin test-go test-program test-packages lint fuzz bench chaos clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,20 +53,20 @@ test-admin: .cache/admin
 	cd admin && npm run check && npm test
 
 test-go: .cache/admin
-	@$(MAKE) --no-print-directory -j 2 test-plain test-raced
+	@$(MAKE) --no-print-directory -j 2 test-program test-packages
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
 	  [ -z "$$harness" ] || go test -timeout 5m -run '$(RUN)' $$harness
 
 # Two lanes, a package at a time in each: about as long as each other.
-test-plain: .cache/admin
+test-program: .cache/admin
 	go vet $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
 	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $$plain
+	@[ '$(PKG) $(RUN)' != './... .' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
 
-test-raced: .cache/admin
+test-packages: .cache/admin
 	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)|$(HARNESS)' || true); \
 	  [ -z "$$raced" ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RUN)' $$raced
-	@[ '$(PKG) $(RUN)' != './... .' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
 
 lint: .cache/admin ## vet, format and lint
 	go vet ./...
