@@ -38,6 +38,7 @@ func TestE2E_FloodOfConnections(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
+	eventually(t, startLimit, "the node has let go of the flood", func() bool { return node.usage(t).files < files/4 })
 	late := &sseReader{client: newClient(), slug: "flood", query: url.Values{"after": {"0"}}}
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
