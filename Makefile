@@ -15,16 +15,21 @@ RACE ?= $(shell [ "$$(go env CGO_ENABLED 2>/dev/null)" = 1 ] && command -v "$$(g
 RACEFLAGS = $(RACE) $(if $(RACE),-gcflags=golang.org/x/crypto/argon2=-race=false)
 # Packages that compute for long (password hashes, pictures, hostile Markdown) and
 # share little: the race detector makes them ten times slower and finds nothing.
-# Of the whole program's tests, those with many at a time run once more under it.
+# Of the whole program's tests, those with many at a time run under it all the same.
 PLAIN := /(internal/(auth|markup|media|demo|chaos/testbed)|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
+# These, raced like the others, keep the program's lane about as long as theirs.
+BESIDE := /internal/(chaos/load|eventsource)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
 HARNESS := /cmd/chaos$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
 PKG ?= ./...
 RUN ?= .
+# Part of the whole only: who asks for a test of the program gets it without the detector.
+RACE_PROGRAM = $(and $(RACE),$(filter ./....,$(PKG)$(RUN)))
 # Tests wait more than they compute, but two cores do not start many browsers at a time.
-TESTFLAGS ?= -p 1 -timeout 8m
+# All packages are vetted together, before their tests.
+TESTFLAGS ?= -p 1 -timeout 8m -vet=off
 
 # A test database cluster for the command that follows.
 TESTPG := go run $(RACE) ./internal/pgtest/testpg --
@@ -32,7 +37,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin test test-deps test-admin test-go test-program test-packages lint fuzz bench chaos clean FORCE
+.PHONY: help run build admin test test-deps test-admin test-go test-harness test-program test-packages compile lint fuzz bench chaos clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -44,7 +49,8 @@ build: tools bin/dateline ## build the program with the editors' page in it
 
 admin: tools .cache/admin ## build the editors' page
 
-test: test-deps test-admin test-go ## install what tests need (as root), then run them all
+test: test-deps ## install what tests need (as root), then run them all
+	@$(MAKE) --no-print-directory -j 3 compile test-admin test-harness
 
 test-deps: tools
 	@.ci/deps
@@ -52,8 +58,10 @@ test-deps: tools
 test-admin: .cache/admin
 	cd admin && npm run check && npm test
 
-test-go: .cache/admin
-	@$(MAKE) --no-print-directory -j 2 test-program test-packages
+test-go:
+	@$(MAKE) --no-print-directory -j 2 test-harness
+
+test-harness: test-program test-packages
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
 	  [ -z "$$harness" ] || go test -timeout 5m -run '$(RUN)' $$harness
 
@@ -61,12 +69,19 @@ test-go: .cache/admin
 test-program: .cache/admin
 	go vet $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
-	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $$plain
-	@[ '$(PKG) $(RUN)' != './... .' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
+	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $(if $(RACE_PROGRAM),-skip '$(RACED)') $$plain
+	@[ -z '$(RACE_PROGRAM)' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
+	@beside=$$(go list $(PKG) | grep -E '$(BESIDE)' || true); \
+	  [ -z "$$beside" ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RUN)' $$beside
 
 test-packages: .cache/admin
-	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)|$(HARNESS)' || true); \
+	@raced=$$(go list $(PKG) | grep -vE '$(PLAIN)|$(BESIDE)|$(HARNESS)' || true); \
 	  [ -z "$$raced" ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RUN)' $$raced
+
+# What needs no built page is checked and compiled while npm is at work.
+compile:
+	@go vet ./internal/...
+	@go build $(RACEFLAGS) ./internal/...
 
 lint: .cache/admin ## vet, format and lint
 	go vet ./...
