@@ -19,7 +19,7 @@ RACEFLAGS = $(RACE) $(if $(RACE),-gcflags=golang.org/x/crypto/argon2=-race=false
 PLAIN := /(internal/(auth|markup|media|demo|chaos/testbed)|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
 # These, raced like the others, keep the program's lane about as long as theirs.
-BESIDE := /internal/(chaos/load|eventsource)$$
+BESIDE := /internal/(chaos/(load|netfault)|eventsource)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
 HARNESS := /cmd/chaos$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
