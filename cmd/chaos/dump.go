@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -52,13 +53,30 @@ func readDatabase(ctx context.Context, tx pgx.Tx, db *history.Database) (err err
 		FROM posts p JOIN blogs b ON b.id = p.blog_id LEFT JOIN post_views v ON v.post_id = p.id`); err != nil {
 		return err
 	}
-	if db.Revisions, err = rowsOf[history.RevisionRow](ctx, tx, `
-		SELECT post_id::text AS post, version, title FROM revisions`); err != nil {
+	if db.Revisions, err = revisions(ctx, tx); err != nil {
 		return err
 	}
 	db.Keys, err = rowsOf[history.KeyRow](ctx, tx, `
 		SELECT key, result->'Post'->>'ID' AS post FROM idempotency_keys WHERE result ? 'Post'`)
 	return err
+}
+
+// revisions keeps no more of a text than readers log of it.
+func revisions(ctx context.Context, tx pgx.Tx) (all []history.RevisionRow, err error) {
+	rows, err := tx.Query(ctx, `SELECT post_id::text, version, title, html FROM revisions`)
+	if err != nil {
+		return nil, err
+	}
+	var row history.RevisionRow
+	var html []byte
+	_, err = pgx.ForEachRow(rows, []any{&row.Post, &row.Version, &row.Title, &html}, func() error {
+		sum := fnv.New64a()
+		sum.Write(html)
+		row.Hash = sum.Sum64()
+		all = append(all, row)
+		return nil
+	})
+	return all, err
 }
 
 func rowsOf[T any](ctx context.Context, tx pgx.Tx, query string) ([]T, error) {

@@ -67,6 +67,14 @@ var broken = []struct {
 	{name: "an event has another number than its content", want: "G3", damage: func(p *past) { p.readers["live"].line(4).Why = "seq 3 in the data" }},
 	{name: "a wrong title", want: "G3", damage: func(p *past) { p.readers["live"].line(9).Text = "text of another" }},
 	{name: "a wrong text", want: "G3", damage: func(p *past) { p.readers["live"].line(9).Hash++ }},
+	{name: "a wrong text, the same to all", want: "G3", damage: func(p *past) {
+		for _, r := range p.readers {
+			if i := r.find(9); i >= 0 {
+				r.lines[i].Hash++
+			}
+		}
+	}},
+	{name: "a text left out", want: "G3", damage: func(p *past) { p.readers["live"].line(9).Hash = 0 }},
 	{name: "another post than the log has", want: "G3", damage: func(p *past) {
 		s := p.readers["live"].line(9)
 		s.Post, s.Text = "five", "text of five"
@@ -196,7 +204,7 @@ var broken = []struct {
 	}},
 	{name: "a removal was told with the text", want: "G11", damage: func(p *past) {
 		s := p.readers["late"].line(3)
-		s.Kind, s.Text = history.Post, "text of three"
+		s.Kind, s.Text, s.Hash = history.Post, "text of three", textHash("text of three")
 	}},
 	{name: "a number is missing in the log", want: "D5", damage: func(p *past) { p.db.Events = slices.Delete(p.db.Events, 6, 7) }},
 	{name: "a version came back in the log", want: "D5", script: func(p *past) {

@@ -140,18 +140,14 @@ func sameKind(s *history.Seen, row *event, p *post) bool {
 	return s.Kind == row.kind || removed
 }
 
-// judgeText compares a text with what other readers saw of the same version, and
-// asks whether it might still be told.
+// judgeText compares a text with the version that it is told as, and asks whether
+// it might still be told.
 func (r *reader) judgeText(s *history.Seen, v *revision) {
 	if s.Kind == history.Remove {
 		return
 	}
-	switch {
-	case s.Hash == 0:
-	case v.hash == 0:
-		v.hash = s.Hash
-	case v.hash != s.Hash:
-		r.order.violation("%s: version %d of post %s has another text than another reader saw", r.at(s), s.Version, s.Post)
+	if s.Hash != v.hash {
+		r.order.violation("%s: version %d of post %s is told with another text than it has", r.at(s), s.Version, s.Post)
 	}
 	if r.who.How == "slow" {
 		return

@@ -101,7 +101,7 @@ func (p *past) change(w history.Write, kind string) {
 	if w.Text != "" {
 		post.Title = w.Text
 	}
-	p.db.Revisions = append(p.db.Revisions, history.RevisionRow{Post: post.ID, Version: post.Version, Title: post.Title})
+	p.db.Revisions = append(p.db.Revisions, history.RevisionRow{Post: post.ID, Version: post.Version, Title: post.Title, Hash: textHash(post.Title)})
 	w.Seq = p.event(history.EventRow{Type: kind, Post: post.ID, Version: post.Version})
 	w.Blog, w.Attempts, w.Version, w.Began, w.Ended = "b", 1, post.Version, p.clock, p.clock+second/100
 	if kind == history.Remove {

@@ -43,7 +43,7 @@ type revision struct {
 	title    string
 	seq      int64 // of the event that told of it; 0 when that is pruned or missing
 	kind     string
-	hash     uint64 // of its text, as the first reader saw it
+	hash     uint64 // of its text as HTML
 	replaced int64  // when a later version was acknowledged
 }
 
@@ -100,7 +100,7 @@ func (t *truth) addRevision(row history.RevisionRow, log *Line) {
 		p.revisions = append(p.revisions, revision{replaced: never})
 	}
 	r := &p.revisions[row.Version-1]
-	r.stored, r.title = true, row.Title
+	r.stored, r.title, r.hash = true, row.Title, row.Hash
 	t.titles[row.Title] = append(t.titles[row.Title], place{p, row.Version})
 }
 

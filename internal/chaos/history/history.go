@@ -218,6 +218,7 @@ type RevisionRow struct {
 	Post    string `json:"post"`
 	Version int64  `json:"version"`
 	Title   string `json:"title"`
+	Hash    uint64 `json:"hash"` // FNV-1a of the text as HTML
 }
 
 // KeyRow is a remembered idempotency key and the post that it made.

@@ -17,7 +17,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("dateline/internal/localpg.(*Cluster).keep"))
+	const cluster = "dateline/internal/localpg.(*Cluster)." // of all tests: it ends after them
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(cluster+"keep"), goleak.IgnoreAnyFunction(cluster+"startServer.func1"))
 }
 
 // fakeNode is a server whose answers a test writes. Requests are kept.
