@@ -82,7 +82,9 @@ func (r *run) live(ctx context.Context, a act, s *stage) error {
 	if err != nil {
 		return err
 	}
-	hold(ctx, r.profile.settle)
+	if err := s.rest(ctx, r.profile.settle); err != nil {
+		return err
+	}
 	ctx, cancel := lifting(ctx)
 	defer cancel()
 	s.sampler.enter(ctx, phaseAfter)
@@ -104,6 +106,16 @@ func (r *run) load(ctx context.Context, a act, s *stage, record *history.Run) er
 	}
 	record.Ended = time.Now().UnixNano()
 	return errors.Join(err, clients.end())
+}
+
+// rest gives nodes time to let go of what the load took, once nobody has a
+// connection to them. nginx is a client of theirs, too, and keeps idle ones.
+func (s *stage) rest(ctx context.Context, settle time.Duration) error {
+	lift, cancel := lifting(ctx)
+	defer cancel()
+	err := s.bed.CloseIdle(lift)
+	hold(ctx, settle)
+	return err
 }
 
 // counted is a number of the report's first line: what happened in the run.

@@ -18,8 +18,8 @@ type usage map[string][]int64
 
 // bounds are how much more than before the load each thing may be after it, over
 // a tenth: what a few connections and the runtime need. Files are also the node's
-// pools of up to 29 connections to the database, which it keeps for a minute, and idle ones of nginx.
-var bounds = map[string]int64{"goroutines": 16, "files": 64, "bytes resident": 32 << 20}
+// pools of up to 29 connections to the database, which it keeps for a minute.
+var bounds = map[string]int64{"goroutines": 16, "files": 48, "bytes resident": 32 << 20}
 
 // judgeSamples compares what nodes use after the load with what they used before.
 // A node that was started under load is compared with the others' beginnings.

@@ -236,3 +236,25 @@ func TestBed_ReloadNginx(t *testing.T) {
 		t.Error("nginx takes nonsense")
 	}
 }
+
+func TestBed_CloseIdle(t *testing.T) {
+	t.Parallel()
+	s := start(t, testbed.Config{Nodes: 1, Nginx: true})
+	link := s.Nodes()[0].Client
+	if link.Stats().Open == 0 {
+		t.Fatal("nginx keeps no connection after a request, so that there is nothing to see")
+	}
+	s.do("close idle", s.CloseIdle(s.ctx))
+	// Less than the minute after which both sides end what is idle anyway.
+	within, cancel := context.WithTimeout(s.ctx, 20*time.Second)
+	defer cancel()
+	for link.Stats().Open > 0 {
+		if within.Err() != nil {
+			t.Fatalf("%d connections are still open", link.Stats().Open)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if status, answer := s.ask(http.MethodGet, s.FrontURL()+"/livez", "", ""); status != http.StatusOK {
+		t.Error(status, answer)
+	}
+}

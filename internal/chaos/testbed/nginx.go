@@ -113,6 +113,16 @@ func (b *Bed) ReloadNginx(ctx context.Context, edit func(shipped string) string)
 	return f.reload(ctx)
 }
 
+// CloseIdle ends the connections to nodes that nginx keeps for requests to come,
+// which would stay for a minute after the last. They end with its workers, so
+// that those of before leave, and others serve when it returns.
+func (b *Bed) CloseIdle(ctx context.Context) error {
+	if b.front == nil {
+		return nil
+	}
+	return b.front.reload(ctx)
+}
+
 // reload returns when other workers serve than before.
 func (f *front) reload(ctx context.Context) error {
 	before, err := f.workers()
