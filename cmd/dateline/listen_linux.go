@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +27,7 @@ func listen(ctx context.Context, address string) ([]net.Listener, error) {
 	if err := alone.Close(); err != nil {
 		return nil, err
 	}
-	shared := net.ListenConfig{KeepAliveConfig: keepAlive, Control: sharePort}
+	shared := net.ListenConfig{KeepAlive: -1, Control: prepare} // not for each connection: they inherit it
 	var all []net.Listener
 	for range queues {
 		l, err := shared.Listen(ctx, "tcp", address)
@@ -39,12 +42,27 @@ func listen(ctx context.Context, address string) ([]net.Listener, error) {
 	return all, nil
 }
 
-func sharePort(_, _ string, c syscall.RawConn) error {
-	var err error
-	if controlErr := c.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	}); controlErr != nil {
-		return controlErr
-	}
-	return err
+// userTimeout is how long a peer may leave bytes unacknowledged, or refuse to
+// take any, before the kernel gives it up, in milliseconds.
+const userTimeout = 30_000
+
+// options are those of a queue. All but the first are for the connections that
+// come from it, which inherit them (tcp(7)).
+var options = []struct{ level, name, value int }{
+	{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1},
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle / time.Second)},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval / time.Second)},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
+	{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout},
+}
+
+// prepare sets the options of a queue.
+func prepare(_, _ string, c syscall.RawConn) (err error) {
+	outer := c.Control(func(fd uintptr) {
+		for _, o := range options {
+			err = errors.Join(err, os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), o.level, o.name, o.value)))
+		}
+	})
+	return errors.Join(outer, err)
 }

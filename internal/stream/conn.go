@@ -27,7 +27,6 @@ type Conn struct {
 // NewConn prepares a connection that was just accepted. leave is called once,
 // when it is closed.
 func NewConn(c net.Conn, leave func()) *Conn {
-	abandonUnanswered(c)
 	return &Conn{Conn: c, leave: leave}
 }
 

@@ -7,24 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// userTimeout is how long a peer may leave bytes unacknowledged, or refuse to
-	// take any, before the kernel gives it up, in milliseconds.
-	userTimeout = 30_000
-	// unsent is how much the kernel keeps of a stream before its reader's window
-	// has room for it, in bytes. The rest stays in the ring, which is shared.
-	unsent = 16 << 10
-)
-
-// abandonUnanswered ends a connection whose peer is gone without a word. What
-// can't be set is only missed: a stream's own patience is the second line.
-func abandonUnanswered(c net.Conn) {
-	withSocket(c, func(fd int) {
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, userTimeout)
-	})
-}
+// unsent is how much the kernel keeps of a stream before its reader's window has
+// room for it, in bytes. The rest stays in the ring, which is shared.
+const unsent = 16 << 10
 
 // keepShort keeps the kernel from taking megabytes for a reader who does not read.
+// If that can't be set it is only missed: a stream's patience is the second line.
 func keepShort(c net.Conn) {
 	withSocket(c, func(fd int) {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)

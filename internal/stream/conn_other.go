@@ -6,8 +6,6 @@ import "net"
 
 // Elsewhere the kernel's defaults hold, and progress is what it takes from us.
 
-func abandonUnanswered(net.Conn) {}
-
 func keepShort(net.Conn) {}
 
 func unacknowledged(net.Conn) int { return 0 }
