@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -48,8 +49,11 @@ func newGate(ctx context.Context, address string, connections int) (*gate, error
 }
 
 // Accept implements net.Listener. Who was taken from the queue waits here until
-// there is a place.
+// there is a place. Before the next one is taken, those who wait for a processor
+// get theirs: a storm would else be thousands of requests that each hold a stack
+// and buffers, and none that is answered.
 func (d *door) Accept() (net.Conn, error) {
+	runtime.Gosched()
 	c, err := d.Listener.Accept()
 	if err != nil {
 		return nil, err
