@@ -24,7 +24,11 @@ func (s *Server) observe(c *gin.Context) {
 		s.options.Observer.Request(c.Request.Method, c.FullPath(), status, took)
 	}
 	ctx := c.Request.Context()
-	slog.Log(ctx, requestLevel(c.Request.Method, status, principal(ctx).Anonymous()), "request",
+	level := requestLevel(c.Request.Method, status, principal(ctx).Anonymous())
+	if !slog.Default().Enabled(ctx, level) { // what follows costs more than a glance
+		return
+	}
+	slog.Log(ctx, level, "request",
 		"method", c.Request.Method, "path", c.Request.URL.Path, "status", status,
 		"took", took.Round(time.Microsecond).String(), "bytes", max(c.Writer.Size(), 0),
 		"principal", principal(ctx).Key(), "request_id", requestID(ctx))

@@ -1,11 +1,11 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -93,12 +93,24 @@ func (s *Subscriber) opening(header http.Header, refused *reset) []byte {
 	s.setHead(header)
 	header.Set("Connection", "close")
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	b := bytes.NewBuffer(make([]byte, 0, openingSize))
-	b.WriteString("HTTP/1.1 200 OK\r\n")
-	_ = header.Write(b) // a buffer takes everything
-	b.WriteString("\r\n")
-	b.Write(greeting(s, refused))
-	return b.Bytes()
+	b := append(make([]byte, 0, openingSize), "HTTP/1.1 200 OK\r\n"...)
+	b = append(appendHeader(b, header), "\r\n"...)
+	return append(b, greeting(s, refused)...)
+}
+
+// oneLine keeps a value from ending its field (RFC 9112, section 11.1).
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+
+// appendHeader appends the lines of a header, in no order: to sort them, as
+// http.Header.Write does, takes as long as all else that is done for a stream's head.
+func appendHeader(b []byte, header http.Header) []byte {
+	for name, values := range header {
+		for _, v := range values {
+			b = append(append(b, name...), ": "...)
+			b = append(append(b, oneLine.Replace(v)...), "\r\n"...)
+		}
+	}
+	return b
 }
 
 // detach takes the socket from the connection and closes what Go keeps beside it:
