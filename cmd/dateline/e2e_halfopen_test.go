@@ -13,7 +13,7 @@ import (
 
 // BenchmarkHalfOpen measures how long readers are kept who went without a word:
 // the link to their network namespace goes down under open streams. It needs the
-// rights to make one. TestGate_MissesThePeersThatAreGone guards what it shows.
+// rights to make one. TestGate_TunesConnections guards what it shows.
 func BenchmarkHalfOpen(b *testing.B) {
 	const streams = 20
 	away := newNamespace(b)

@@ -11,8 +11,9 @@ import (
 )
 
 // Every accepted connection is one whose peer is missed when it is gone without a
-// word: within half a minute.
-func TestGate_MissesThePeersThatAreGone(t *testing.T) {
+// word, within half a minute, and for which the kernel keeps little that was not
+// sent.
+func TestGate_TunesConnections(t *testing.T) {
 	t.Parallel()
 	g := openGate(t, 10)
 	dial(t, g)
@@ -31,6 +32,7 @@ func TestGate_MissesThePeersThatAreGone(t *testing.T) {
 		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 5},
 		{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
 		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 30_000},
+		{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 16 << 10},
 	} {
 		got, err := socketOption(raw, option.level, option.option)
 		if err != nil || got != option.is {

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"dateline/internal/stream"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -28,6 +30,7 @@ func listen(ctx context.Context, address string) ([]net.Listener, error) {
 		return nil, err
 	}
 	shared := net.ListenConfig{KeepAlive: -1, Control: prepare} // not for each connection: they inherit it
+	shared.SetMultipathTCP(false)                               // else that depends on the order of the options
 	var all []net.Listener
 	for range queues {
 		l, err := shared.Listen(ctx, "tcp", address)
@@ -64,5 +67,5 @@ func prepare(_, _ string, c syscall.RawConn) (err error) {
 			err = errors.Join(err, os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), o.level, o.name, o.value)))
 		}
 	})
-	return errors.Join(outer, err)
+	return errors.Join(outer, err, stream.KeepShort("", "", c))
 }

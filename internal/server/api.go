@@ -151,14 +151,18 @@ func (s *Server) visibleBlog(ctx context.Context, slug string, cached bool) (*li
 }
 
 func (s *Server) findBlog(ctx context.Context, slug string, cached bool) (*liveblog.Blog, error) {
-	switch {
-	case !liveblog.ValidSlug(slug):
-		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no such blog")
-	case cached:
+	if cached {
 		return s.recentBlog(ctx, slug)
-	default:
-		return s.blogs.Blog(ctx, slug)
 	}
+	return s.readBlog(ctx, slug)
+}
+
+// readBlog asks the database, unless no blog can have the name.
+func (s *Server) readBlog(ctx context.Context, slug string) (*liveblog.Blog, error) {
+	if !liveblog.ValidSlug(slug) {
+		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no such blog")
+	}
+	return s.blogs.Blog(ctx, slug)
 }
 
 func visible(p *liveblog.Principal, blog *liveblog.Blog, member liveblog.Role) (*liveblog.Blog, liveblog.Role, error) {

@@ -39,7 +39,7 @@ func newRecentBlogs() *recent[*liveblog.Blog] {
 // change it.
 func (s *Server) recentBlog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 	return s.recentBlogs.get(slug, func() (*liveblog.Blog, error) {
-		return s.blogs.Blog(context.WithoutCancel(ctx), slug)
+		return s.readBlog(context.WithoutCancel(ctx), slug)
 	})
 }
 

@@ -68,7 +68,6 @@ func connOf(r *http.Request) *Conn {
 // beginStream makes the connection one of a stream until it is closed.
 func (c *Conn) beginStream(patience time.Duration, over func() bool) {
 	c.patience, c.over = patience, over
-	keepShort(c.Conn)
 }
 
 // Write writes all of b. On a stream it fails when the reader has taken nothing

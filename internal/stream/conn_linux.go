@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"errors"
 	"net"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -11,12 +13,15 @@ import (
 // room for it, in bytes. The rest stays in the ring, which is shared.
 const unsent = 16 << 10
 
-// keepShort keeps the kernel from taking megabytes for a reader who does not read.
-// If that can't be set it is only missed: a stream's patience is the second line.
-func keepShort(c net.Conn) {
-	withSocket(c, func(fd int) {
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
+// KeepShort is for net.ListenConfig.Control. It keeps the kernel from taking
+// megabytes for a reader who does not read: connections inherit that from their
+// listener, so that none has to be told, but for one of Multipath TCP. Without it
+// a stream's patience is what is left.
+func KeepShort(_, _ string, listener syscall.RawConn) (err error) {
+	outer := listener.Control(func(fd uintptr) {
+		err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent))
 	})
+	return errors.Join(outer, err)
 }
 
 // unacknowledged is how many bytes were written that the peer's kernel does not

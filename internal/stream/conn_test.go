@@ -15,10 +15,7 @@ import (
 // socketPair is both ends of a TCP connection; the reader's end takes little in advance.
 func socketPair(t *testing.T) (ours *Conn, readers *net.TCPConn) {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t)
 	defer l.Close()
 	accepted := make(chan net.Conn, 1)
 	go func() {

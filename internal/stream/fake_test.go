@@ -280,10 +280,23 @@ func follow(t testing.TB, h *Hub, p Position) *client {
 
 // followSocket is follow over a real connection.
 func followSocket(t testing.TB, h *Hub, p Position) *client {
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	return followThrough(t, h, p, listen(t))
+}
+
+// listen opens a port as a node does.
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	config := net.ListenConfig{Control: KeepShort}
+	config.SetMultipathTCP(false)
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// followThrough is follow over a connection of a listener.
+func followThrough(t testing.TB, h *Hub, p Position, l net.Listener) *client {
 	s := &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

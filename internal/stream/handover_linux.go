@@ -44,16 +44,12 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refus
 	if len(h.loops) == 0 || conn == nil || r.ProtoMajor != 1 {
 		return false
 	}
-	first := s.opening(w.Header(), refused)
-	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+	fd, leave, err := conn.detach()
+	if err != nil {
 		return false
 	}
-	leave := conn.retire()
-	fd, err := conn.detach()
-	if err != nil {
-		h.letGo(s.topic, prefix, leave, "gone")
-		return true
-	}
+	first := s.opening(w.Header(), refused)
+	clear(w.Header()) // or net/http would write it once more, to a connection that is closed
 	l := h.emptiest()
 	l.count.Add(1)
 	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: leave, first: first}
@@ -88,12 +84,15 @@ const openingSize = 2 << 10
 
 // opening is what a stream begins with. Its head is that of an answer that ends
 // with its connection (RFC 9112, section 6.3, item 8): frames need no framing of
-// their own, so that all readers can share them.
+// their own, so that all readers can share them. The fields of a stream are
+// taken from header, if it has them.
 func (s *Subscriber) opening(header http.Header, refused *reset) []byte {
-	s.setHead(header)
-	header.Set("Connection", "close")
-	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	b := append(make([]byte, 0, openingSize), "HTTP/1.1 200 OK\r\n"...)
+	for _, f := range s.fields() {
+		delete(header, f.name)
+		b = appendField(b, f.name, f.value)
+	}
+	b = appendField(b, "Date", time.Now().UTC().Format(http.TimeFormat))
 	b = append(appendHeader(b, header), "\r\n"...)
 	return append(b, greeting(s, refused)...)
 }
@@ -106,17 +105,33 @@ var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
 func appendHeader(b []byte, header http.Header) []byte {
 	for name, values := range header {
 		for _, v := range values {
-			b = append(append(b, name...), ": "...)
-			b = append(append(b, oneLine.Replace(v)...), "\r\n"...)
+			b = appendField(b, name, oneLine.Replace(v))
 		}
 	}
 	return b
 }
 
-// detach takes the socket from the connection and closes what Go keeps beside it:
-// the poller's record, timers and buffers.
-func (c *Conn) detach() (fd int, err error) {
-	defer c.Conn.Close()
+func appendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	return append(append(b, value...), "\r\n"...)
+}
+
+// detach takes the socket out of the connection and closes what Go keeps beside
+// it: the poller's record and its timers. net/http finds its connection closed and takes
+// its buffers back, which it would not from one that was hijacked: 8 KB for each.
+// leave must be called when the socket is closed. When it fails the connection is
+// what it was.
+func (c *Conn) detach() (fd int, leave func(), err error) {
+	if fd, err = c.duplicate(); err != nil {
+		return 0, nil, err
+	}
+	leave = c.retire()
+	c.Conn.Close()
+	return fd, leave, nil
+}
+
+// duplicate gives the connection's socket another descriptor.
+func (c *Conn) duplicate() (fd int, err error) {
 	socket, ok := c.Conn.(syscall.Conn)
 	if !ok {
 		return 0, fmt.Errorf("%T has no socket", c.Conn)
@@ -125,7 +140,6 @@ func (c *Conn) detach() (fd int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	keepShort(c.Conn)
 	controlErr := raw.Control(func(s uintptr) { fd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
 	if controlErr != nil {
 		return 0, controlErr

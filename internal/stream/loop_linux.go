@@ -80,6 +80,7 @@ type loop struct {
 	began  time.Time
 	tags   uint32
 
+	spare   []arrival // the list of arrived that is not in use
 	buffers [][]byte
 	iov     []unix.Iovec
 	message unix.Msghdr
@@ -202,6 +203,16 @@ func (g *group) notify() {
 	}
 }
 
+// emptied gives a list to fill again, but not a crowd's.
+func emptied(list []arrival) []arrival {
+	const ordinary = 256
+	if cap(list) > ordinary {
+		return nil
+	}
+	clear(list)
+	return list[:0]
+}
+
 // takeIn does what the loop was rung for.
 func (l *loop) takeIn() {
 	l.mu.Lock()
@@ -210,11 +221,12 @@ func (l *loop) takeIn() {
 		return
 	}
 	arrived, pages, dirty := l.arrived, l.pages, l.dirty
-	l.arrived, l.pages, l.dirty, l.ringing = nil, nil, nil, false
+	l.arrived, l.pages, l.dirty, l.ringing = l.spare, nil, nil, false
 	l.mu.Unlock()
 	for _, a := range arrived {
 		l.seat(a)
 	}
+	l.spare = emptied(arrived)
 	for _, d := range pages {
 		l.takePage(d)
 	}

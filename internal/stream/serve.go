@@ -124,8 +124,7 @@ func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, noDatabase) }
 
 // turnAway answers a reader who must come back later.
 func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
-	w.Header().Set("Connection", "close") // it would hold a place until it is idle for a minute
-	writeHead(w)
+	writeHead(w, streamFields)
 	_, _ = w.Write(retryLine(milliseconds(h.comeBack(reason)))) // the reader may be gone
 	h.metrics.Closed(reason)
 }
@@ -167,15 +166,38 @@ func afterBreak() time.Duration { return 500*time.Millisecond + rand.N(1500*time
 
 func milliseconds(d time.Duration) int { return int(max(0, d.Milliseconds())) }
 
-func writeHead(w http.ResponseWriter) {
-	setHead(w.Header())
-	w.WriteHeader(http.StatusOK)
+// field is a line of an answer's head.
+type field struct{ name, value string }
+
+// streamFields are those of every answer that EventSource understands. The
+// connection ends with it: a refused reader would hold a place until it is idle for
+// a minute, and a stream's was tuned for it.
+var streamFields = []field{
+	{"Content-Type", "text/event-stream"},
+	{"Cache-Control", "no-store, no-transform"},
+	{"X-Accel-Buffering", "no"},
+	{"Connection", "close"},
 }
 
-func setHead(head http.Header) {
-	head.Set("Content-Type", "text/event-stream")
-	head.Set("Cache-Control", "no-store, no-transform")
-	head.Set("X-Accel-Buffering", "no")
+// The same for readers who are let in; gzip is one choice of two (RFC 9110, section 12.5.5).
+var (
+	plainFields      = append(slices.Clone(streamFields), field{"Vary", "Accept-Encoding"})
+	compressedFields = append(slices.Clone(plainFields), field{"Content-Encoding", "gzip"})
+)
+
+// fields are those of the head of a reader's stream.
+func (s *Subscriber) fields() []field {
+	if s.compressed {
+		return compressedFields
+	}
+	return plainFields
+}
+
+func writeHead(w http.ResponseWriter, fields []field) {
+	for _, f := range fields {
+		w.Header().Set(f.name, f.value)
+	}
+	w.WriteHeader(http.StatusOK)
 }
 
 // connection writes what a subscriber is owed to one response: the portable
@@ -265,9 +287,7 @@ func (h *Hub) leaveIn() time.Duration {
 // greet sends what every stream begins with. The first bytes go out at once:
 // they tell the reader, and proxies, that the stream is open.
 func (c *connection) greet(refused *reset) error {
-	c.w.Header().Set("Connection", "close") // it was tuned for the stream
-	c.sub.setHead(c.w.Header())
-	c.w.WriteHeader(http.StatusOK)
+	writeHead(c.w, c.sub.fields())
 	return c.write(greeting(c.sub, refused))
 }
 
@@ -284,15 +304,6 @@ func greeting(s *Subscriber, refused *reset) []byte {
 		return slices.Concat(gzipHeader, store(first))
 	}
 	return first
-}
-
-// setHead sets the head of a reader's stream.
-func (s *Subscriber) setHead(head http.Header) {
-	setHead(head)
-	head.Add("Vary", "Accept-Encoding")
-	if s.compressed {
-		head.Set("Content-Encoding", "gzip")
-	}
 }
 
 // deliver writes what is due; a reader who is behind the ring gets a page of the log.
