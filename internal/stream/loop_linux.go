@@ -11,8 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tick is the resolution of a loop's clock.
-const tick = 100 * time.Millisecond
+const (
+	// tick is the resolution of a loop's clock.
+	tick = 100 * time.Millisecond
+	// company is how many ticks readers wait for each other's heartbeats: a loop
+	// is woken once for all of a second.
+	company = 10
+)
 
 // ticks converts a time that a loop waits.
 func ticks(d time.Duration) uint32 { return uint32(max(0, d) / tick) }
@@ -81,6 +86,7 @@ type loop struct {
 	tags   uint32
 
 	spare   []arrival // the list of arrived that is not in use
+	share   share
 	buffers [][]byte
 	iov     []unix.Iovec
 	message unix.Msghdr
@@ -147,7 +153,7 @@ func (l *loop) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { l.ring(func() {}) })
 	defer stop()
 	for ctx.Err() == nil {
-		n, err := unix.EpollWait(l.epoll, l.events, l.untilTick())
+		n, err := unix.EpollWait(l.epoll, l.events, l.rest())
 		if err != nil && err != unix.EINTR {
 			slog.Error("stream loop", "error", err)
 			break
@@ -159,6 +165,7 @@ func (l *loop) run(ctx context.Context) {
 		l.takeIn()
 		l.look()
 		l.wheel.turn(l.clock, l.wake)
+		l.share.forget()
 	}
 	l.abandon()
 }
@@ -170,13 +177,15 @@ func (l *loop) look() {
 	l.tally.report(l.hub.metrics, now)
 }
 
-// untilTick is how long the loop may sleep, in milliseconds; without readers
-// until it is woken.
-func (l *loop) untilTick() int {
+// rest is how long the loop may sleep, in milliseconds: until a reader is due by
+// the wheel, and without readers until it is woken. To be woken for nothing costs
+// more than it seems: Go's monitor looks around some sixty times before it sleeps again.
+func (l *loop) rest() int {
 	if l.count.Load() == 0 {
 		return -1
 	}
-	return int((tick-time.Since(l.began)%tick)/time.Millisecond) + 1
+	due := time.Duration(l.wheel.next()) * tick
+	return max(0, int((due-time.Since(l.began))/time.Millisecond)+1)
 }
 
 // ring changes what the loop takes in, and wakes it. It reports false, and

@@ -104,8 +104,7 @@ func (l *loop) write(i int32) bool {
 		return l.writePage(r, i)
 	}
 	before := r.sub
-	d := r.sub.next(l.buffers[:0])
-	l.buffers = d.buffers[:0]
+	d := l.share.next(&r.sub)
 	n, ok := l.send(r, d.buffers)
 	if !ok {
 		l.close(i, "gone")
@@ -221,7 +220,7 @@ func (l *loop) takePage(d delivery) {
 	switch {
 	case errors.Is(d.err, liveblog.ErrUnavailable):
 		r.away = true
-		l.wheel.set(d.index, ticks(pageRetry))
+		l.wheel.set(d.index, l.clock+ticks(pageRetry))
 		return
 	case d.err != nil:
 		l.close(d.index, reasonOf(d.err))
@@ -268,14 +267,14 @@ func (l *loop) wake(i int32) {
 // schedule sets when a reader is looked at next.
 func (l *loop) schedule(i int32, now uint32) {
 	r := &l.seats[i]
-	next := r.sent + r.silence
+	next := (r.sent + r.silence + company - 1) / company * company
 	if l.leaving && r.ending == "" && int32(next-r.leaveAt) > 0 {
 		next = r.leaveAt
 	}
 	if r.blocked {
 		next = now + ticks(stallCheck)
 	}
-	l.wheel.set(i, uint32(max(1, int32(next-now))))
+	l.wheel.set(i, next)
 }
 
 // stalled looks whether a blocked reader has taken anything, as Conn.Write does.
@@ -301,7 +300,7 @@ func (l *loop) block(r *seat, n int) {
 		r.watch.progress = now
 	}
 	r.blocked = true
-	l.wheel.set(r.index, ticks(stallCheck))
+	l.wheel.set(r.index, now+ticks(stallCheck))
 }
 
 // leave gives every reader a random moment of the drain to go at.

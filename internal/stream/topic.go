@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -34,6 +35,7 @@ type topic struct {
 	confirmed  int64         // where it goes to at least, as the database said
 	fetching   bool
 	counts     counts
+	news       atomic.Uint64 // counts the changes
 	readers    int
 	groups     []waiter // of readers on the fast path, told of changes
 	idleSince  time.Time
@@ -52,6 +54,7 @@ func newTopic(h *Hub, head liveblog.Head) *topic {
 
 // broadcast wakes all who wait for the topic; t.mu is held.
 func (t *topic) broadcast() {
+	t.news.Add(1)
 	close(t.changed)
 	t.changed = make(chan struct{})
 	for _, g := range t.groups {

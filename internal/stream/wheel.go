@@ -8,7 +8,8 @@ const none = int32(-1)
 
 // wheel wakes the readers of a loop at chosen ticks, for heartbeats and
 // deadlines, at a constant cost whatever their number. What is due later than one
-// turn is woken early: whoever is woken checks whether it is time.
+// turn is woken early: whoever is woken checks whether it is time. Ticks are
+// counted from the start of the loop, and their count may wrap around.
 //
 // The lists run through the links, one per reader, by the reader's index.
 type wheel struct {
@@ -37,10 +38,12 @@ func (w *wheel) grow(n int) {
 	}
 }
 
-// set wakes reader i in so many ticks, at least one. It replaces what was set before.
-func (w *wheel) set(i int32, ticks uint32) {
+// set wakes reader i at a tick, or at the next one when that is over. It replaces
+// what was set before.
+func (w *wheel) set(i int32, at uint32) {
 	w.remove(i)
-	slot := int32((w.now + min(max(ticks, 1), wheelSlots-1)) % wheelSlots)
+	ahead := min(max(int32(at-w.now), 1), wheelSlots-1)
+	slot := int32((w.now + uint32(ahead)) % wheelSlots)
 	first := w.slots[slot]
 	w.links[i] = link{next: first, prev: none, slot: slot}
 	if first != none {
@@ -63,6 +66,15 @@ func (w *wheel) remove(i int32) {
 		w.links[l.next].prev = l.prev
 	}
 	w.links[i] = link{none, none, none}
+}
+
+// next is the tick at which somebody is due, or the end of this turn when nobody is.
+func (w *wheel) next() uint32 {
+	at := w.now + 1
+	for at != w.now+wheelSlots && w.slots[at%wheelSlots] == none {
+		at++
+	}
+	return at
 }
 
 // turn goes on to a tick and calls wake for all who are due by then, each taken

@@ -12,6 +12,7 @@ func TestWheel_WakesWhenSet(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const readers = 50
 	w := newWheel()
+	w.now = 1<<32 - 1000 // the count wraps around
 	w.grow(readers)
 	due := map[int32]uint32{}
 	for range 20_000 {
@@ -28,9 +29,12 @@ func TestWheel_WakesWhenSet(t *testing.T) {
 				delete(due, i)
 			})
 		default:
-			ticks := uint32(random.IntN(2 * wheelSlots))
-			w.set(i, ticks)
-			due[i] = w.now + min(max(ticks, 1), wheelSlots-1)
+			ahead := random.IntN(2*wheelSlots) - 10
+			w.set(i, w.now+uint32(ahead))
+			due[i] = w.now + uint32(min(max(ahead, 1), wheelSlots-1))
+		}
+		if first := earliest(w.now, due); w.next() != first {
+			t.Fatalf("at %d the next is at %d, not at %d", w.now, first, w.next())
 		}
 		for i, at := range due {
 			if at == w.now {
@@ -38,6 +42,15 @@ func TestWheel_WakesWhenSet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// earliest is when the first of some readers is due, after at most one turn.
+func earliest(now uint32, due map[int32]uint32) uint32 {
+	ahead := uint32(wheelSlots)
+	for _, at := range due {
+		ahead = min(ahead, at-now)
+	}
+	return now + ahead
 }
 
 // Who is set again while being woken is not woken again at once.
@@ -61,6 +74,6 @@ func BenchmarkWheel(b *testing.B) {
 		w.set(i, uint32(i)%wheelSlots)
 	}
 	for b.Loop() {
-		w.turn(w.now+1, func(i int32) { w.set(i, 200) })
+		w.turn(w.now+1, func(i int32) { w.set(i, w.now+200) })
 	}
 }

@@ -1,0 +1,113 @@
+package stream
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
+)
+
+// Whatever happens between, many readers who ask through a share are owed what
+// each is owed by itself.
+func TestShare_GivesWhatEachIsOwed(t *testing.T) {
+	t.Parallel()
+	log := newMemoryLog()
+	h := startHub(t, log, roomy)
+	topic, err := h.topicOf(t.Context(), blogA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const readers = 20
+	random := rand.New(rand.NewPCG(3, 4))
+	var shared, alone [readers]Subscriber
+	for i := range shared {
+		shared[i] = Subscriber{topic: topic, compressed: i%5 == 0}
+		alone[i] = shared[i]
+	}
+	var m share
+	hits := 0
+	for range 5000 {
+		switch random.IntN(40) {
+		case 0:
+			log.publish(1)
+			head := topic.head()
+			events, err := log.EventsAfter(t.Context(), blogA, head, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := topic.append(head, events); err != nil {
+				t.Fatal(err)
+			}
+		case 1:
+			h.Views(blogA, liveblog.Counts{Posts: map[uuid.UUID]int64{uuid.New(): 1}})
+		case 2:
+			m.forget()
+		}
+		i := random.IntN(readers)
+		if m.kept && shared[i] == m.before && topic.news.Load() == m.news {
+			hits++
+		}
+		got, want := m.next(&shared[i]), alone[i].next(nil)
+		if !bytes.Equal(bytes.Join(got.buffers, nil), bytes.Join(want.buffers, nil)) || got.events != want.events || got.from != want.from {
+			t.Fatalf("reader %d got %q, is owed %q", i, got.buffers, want.buffers)
+		}
+		if shared[i] != alone[i] {
+			t.Fatalf("reader %d is at %+v, not at %+v", i, shared[i], alone[i])
+		}
+	}
+	if hits < 1000 {
+		t.Errorf("of 5000 only %d were shared", hits)
+	}
+}
+
+// What one reader alone is owed is not given to the next one.
+func TestShare_KeepsResetsApart(t *testing.T) {
+	t.Parallel()
+	log := newMemoryLog()
+	log.publish(3)
+	h := startHub(t, log, roomy)
+	topic, err := h.topicOf(t.Context(), blogA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic.mu.Lock()
+	topic.restart(liveblog.Head{BlogID: blogA, Epoch: "another", LastSeq: 3}, reasonEpoch)
+	topic.mu.Unlock()
+	var m share
+	for i := range 3 {
+		s := Subscriber{topic: topic, cursor: 3}
+		if d := m.next(&s); len(d.buffers) != 1 || !bytes.Contains(d.buffers[0], []byte("event: reset")) || m.kept {
+			t.Errorf("reader %d got %q, kept for the next: %v", i, d.buffers, m.kept)
+		}
+	}
+}
+
+// A loop sleeps until somebody is due, and wakes once for all heartbeats of a second.
+func TestLoop_Rest(t *testing.T) {
+	t.Parallel()
+	l, err := newLoop(startHub(t, newMemoryLog(), roomy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.closeFiles()
+	if got := l.rest(); got != -1 {
+		t.Errorf("without readers it sleeps %d ms", got)
+	}
+	l.count.Add(3)
+	l.wheel.grow(3)
+	for i := range int32(3) {
+		l.seats = append(l.seats, seat{silence: uint32(201 + i)})
+		l.schedule(i, 0)
+	}
+	if got := l.rest(); got < 15_000 || got > 21_001 {
+		t.Errorf("it sleeps %d ms", got)
+	}
+	woken := 0
+	l.wheel.turn(210, func(int32) { woken++ })
+	if woken != 3 {
+		t.Errorf("%d of 3 are woken together", woken)
+	}
+}
