@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -96,9 +97,20 @@ func introduce(ctx context.Context, c net.Conn) context.Context {
 // the one that takes its place. Nobody then asks on a connection that closes.
 func sendOff(next http.Handler, leaving func() bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		deepen()
 		if leaving() {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// deepen makes room on the goroutine's stack for all that a request calls, at
+// once and while it is shallow. It would else be copied, frame by frame, in the
+// middle of the deepest calls.
+//
+//go:noinline
+func deepen() byte {
+	var room [6 << 10]byte
+	return room[len(os.Args)]
 }

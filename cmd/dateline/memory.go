@@ -17,30 +17,35 @@ const (
 	// worthwhile is how many bytes were allocated since memory was given back, for
 	// it to be worth two collections.
 	worthwhile = 32 << 20
+	// departed is how many readers must have left since then, for the same: what they
+	// held is garbage now, and nothing more may be allocated for hours.
+	departed = 1000
 )
 
 // rests finds the moments when a node that was busy has come to rest.
 type rests struct {
 	seen  uint64 // bytes allocated until the last look
 	given uint64 // and until memory was given back
+	most  int    // streams at a look since then
 }
 
 // begun reports whether memory should be given back, by the bytes that the
-// program has allocated in its life until now.
-func (r *rests) begun(allocated uint64) bool {
+// program has allocated in its life until now, and the streams that are open.
+func (r *rests) begun(allocated uint64, streams int) bool {
 	lately := allocated - r.seen
-	r.seen = allocated
-	if lately > restful || allocated-r.given < worthwhile {
+	r.seen, r.most = allocated, max(r.most, streams)
+	if lately > restful || allocated-r.given < worthwhile && r.most-streams < departed {
 		return false
 	}
-	r.given = allocated
+	r.given, r.most = allocated, streams
 	return true
 }
 
 // giveBackMemory returns to the system what a busy time has left as garbage, once
 // it is over: a node that served a storm of readers is as small as before. The
-// runtime would collect two minutes later, and keep most of it.
-func giveBackMemory(ctx context.Context) {
+// runtime would collect two minutes later, and keep most of it. streams tells how
+// many are open.
+func giveBackMemory(ctx context.Context, streams func() int) {
 	tick := time.NewTicker(restInterval)
 	defer tick.Stop()
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
@@ -52,7 +57,7 @@ func giveBackMemory(ctx context.Context) {
 		case <-tick.C:
 		}
 		metrics.Read(sample)
-		if r.begun(sample[0].Value.Uint64()) {
+		if r.begun(sample[0].Value.Uint64(), streams()) {
 			collect()
 		}
 	}

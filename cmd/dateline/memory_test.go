@@ -11,21 +11,28 @@ func TestRests_AfterMuchWorkAndOnce(t *testing.T) {
 	var r rests
 	for i, look := range []struct {
 		allocated uint64
+		streams   int
 		begun     bool
 		why       string
 	}{
-		{10 * mb, false, "little was done"},
-		{11 * mb, false, "still little"},
-		{200 * mb, false, "at work"},
-		{300 * mb, false, "at work"},
-		{303 * mb, true, "at rest"},
-		{304 * mb, false, "nothing was done since"},
-		{320 * mb, false, "at work"},
-		{324 * mb, false, "not much was done"},
-		{336 * mb, false, "at work, and much since"},
-		{340 * mb, true, "at rest"},
+		{10 * mb, 0, false, "little was done"},
+		{11 * mb, 0, false, "still little"},
+		{200 * mb, 0, false, "at work"},
+		{300 * mb, 0, false, "at work"},
+		{303 * mb, 1500, true, "at rest"},
+		{304 * mb, 1500, false, "nothing was done since"},
+		{320 * mb, 1500, false, "at work"},
+		{324 * mb, 1500, false, "not much was done"},
+		{336 * mb, 1500, false, "at work, and much since"},
+		{340 * mb, 1500, true, "at rest"},
+		{341 * mb, 600, false, "some have left"},
+		{342 * mb, 400, true, "a crowd has left"},
+		{343 * mb, 0, false, "some more have left"},
+		{344 * mb, 3000, false, "a crowd has come"},
+		{350 * mb, 0, false, "it has left, and there is work"},
+		{351 * mb, 0, true, "at rest"},
 	} {
-		if begun := r.begun(look.allocated); begun != look.begun {
+		if begun := r.begun(look.allocated, look.streams); begun != look.begun {
 			t.Errorf("look %d, %s: %v", i, look.why, begun)
 		}
 	}

@@ -157,9 +157,10 @@ func (n *node) ready(ctx context.Context) error {
 func (n *node) serve(ctx context.Context, c *Config, main *gate) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){n.hub.Run, n.bell.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy, giveBackMemory} {
+	for _, run := range []func(context.Context){n.hub.Run, n.bell.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
 		parts.Go(func() { run(background) })
 	}
+	parts.Go(func() { giveBackMemory(background, n.hub.Streams) })
 	defer parts.Wait()
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)

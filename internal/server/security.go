@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -20,6 +21,8 @@ var (
 	editorPolicy = contentPolicy("img-src 'self' data: blob:", "worker-src 'self'", "frame-ancestors 'none'")
 )
 
+const permissions = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
+
 func contentPolicy(own ...string) string {
 	return strings.Join(append([]string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "font-src 'self'", "connect-src 'self'",
@@ -28,22 +31,35 @@ func contentPolicy(own ...string) string {
 	}, own...), "; ")
 }
 
-// secure sets the headers that limit what a browser lets our pages do.
-// Referrer-Policy must name our origin to embeds: YouTube refuses without.
-func secure(c *gin.Context) {
-	h := c.Writer.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()")
-	if privatePath(c.Request) {
-		h.Set("Content-Security-Policy", editorPolicy)
-		h.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store") // a handler with something public to say sets its own
-	} else {
-		h.Set("Content-Security-Policy", readerPolicy)
-		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+// The headers of the two faces. Referrer-Policy must name our origin to embeds:
+// YouTube refuses without. What has one value is replaced, never appended to, so
+// that all answers can share it.
+var (
+	publicHeader = http.Header{
+		"X-Content-Type-Options":     {"nosniff"},
+		"Referrer-Policy":            {"strict-origin-when-cross-origin"},
+		"Permissions-Policy":         {permissions},
+		"Content-Security-Policy":    {readerPolicy},
+		"Cross-Origin-Opener-Policy": {"same-origin-allow-popups"},
 	}
+	privateHeader = http.Header{
+		"X-Content-Type-Options":     {"nosniff"},
+		"Referrer-Policy":            {"strict-origin-when-cross-origin"},
+		"Permissions-Policy":         {permissions},
+		"Content-Security-Policy":    {editorPolicy},
+		"X-Frame-Options":            {"DENY"}, // for browsers that do not know frame-ancestors
+		"Cross-Origin-Opener-Policy": {"same-origin"},
+		"Cache-Control":              {"no-store"}, // a handler with something public to say sets its own
+	}
+)
+
+// secure sets the headers that limit what a browser lets our pages do.
+func secure(c *gin.Context) {
+	face := publicHeader
+	if privatePath(c.Request) {
+		face = privateHeader
+	}
+	maps.Copy(c.Writer.Header(), face)
 	c.Next()
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,11 +49,11 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refus
 	if err != nil {
 		return false
 	}
-	first := s.opening(w.Header(), refused)
+	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: leave, buffer: openings.Get().(*[openingSize]byte)}
+	a.first = s.opening(a.buffer[:0], w.Header(), refused)
 	clear(w.Header()) // or net/http would write it once more, to a connection that is closed
 	l := h.emptiest()
 	l.count.Add(1)
-	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: leave, first: first}
 	if !l.ring(func() { l.arrived = append(l.arrived, a) }) {
 		l.count.Add(-1)
 		unix.Close(fd)
@@ -82,30 +83,61 @@ func (h *Hub) emptiest() *loop {
 // openingSize is more than a stream's head and greeting take, in bytes.
 const openingSize = 2 << 10
 
-// opening is what a stream begins with. Its head is that of an answer that ends
-// with its connection (RFC 9112, section 6.3, item 8): frames need no framing of
-// their own, so that all readers can share them. The fields of a stream are
+// openings are the buffers of what streams begin with. In a storm they would be a
+// quarter of all garbage.
+var openings = sync.Pool{New: func() any { return new([openingSize]byte) }}
+
+// opening appends what a stream begins with. Its head is that of an answer that
+// ends with its connection (RFC 9112, section 6.3, item 8): frames need no framing
+// of their own, so that all readers can share them. The fields of a stream are
 // taken from header, if it has them.
-func (s *Subscriber) opening(header http.Header, refused *reset) []byte {
-	b := append(make([]byte, 0, openingSize), "HTTP/1.1 200 OK\r\n"...)
+func (s *Subscriber) opening(b []byte, header http.Header, refused *reset) []byte {
+	b = append(b, "HTTP/1.1 200 OK\r\n"...)
 	for _, f := range s.fields() {
 		delete(header, f.name)
 		b = appendField(b, f.name, f.value)
 	}
-	b = appendField(b, "Date", time.Now().UTC().Format(http.TimeFormat))
+	b = appendField(b, "Date", date(time.Now()))
 	b = append(appendHeader(b, header), "\r\n"...)
 	return append(b, greeting(s, refused)...)
 }
 
+// second is a second's date as it is written.
+type second struct {
+	unix int64
+	date string
+}
+
+// latest is the second that was last written.
+var latest atomic.Pointer[second]
+
+// date is a time as HTTP writes it (RFC 9110, section 5.6.7), in one text for all
+// streams that begin in the same second.
+func date(now time.Time) string {
+	s := latest.Load()
+	if s == nil || s.unix != now.Unix() {
+		s = &second{now.Unix(), now.UTC().Format(http.TimeFormat)}
+		latest.Store(s)
+	}
+	return s.date
+}
+
+var lineEnds = strings.NewReplacer("\r", " ", "\n", " ")
+
 // oneLine keeps a value from ending its field (RFC 9112, section 11.1).
-var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+func oneLine(value string) string {
+	if strings.IndexByte(value, '\r') < 0 && strings.IndexByte(value, '\n') < 0 {
+		return value
+	}
+	return lineEnds.Replace(value)
+}
 
 // appendHeader appends the lines of a header, in no order: to sort them, as
 // http.Header.Write does, takes as long as all else that is done for a stream's head.
 func appendHeader(b []byte, header http.Header) []byte {
 	for name, values := range header {
 		for _, v := range values {
-			b = appendField(b, name, oneLine.Replace(v))
+			b = appendField(b, name, oneLine(v))
 		}
 	}
 	return b

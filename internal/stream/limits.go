@@ -87,7 +87,16 @@ func (l *limiter) release(blogID uuid.UUID, prefix netip.Prefix) {
 	l.streams--
 	countOut(l.blogs, blogID)
 	countOut(l.addresses, prefix)
-	if l.streams == 0 && l.empty != nil {
+	if l.streams == 0 {
+		l.lastLeft()
+	}
+}
+
+// lastLeft tells those who wait for it, and lets go of a crowd's addresses: a map
+// never shrinks; l.mu is held.
+func (l *limiter) lastLeft() {
+	l.blogs, l.addresses = map[uuid.UUID]int{}, map[netip.Prefix]int{}
+	if l.empty != nil {
 		close(l.empty)
 		l.empty = nil
 	}

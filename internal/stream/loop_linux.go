@@ -113,6 +113,7 @@ type arrival struct {
 	fd     int
 	closed func()
 	first  []byte
+	buffer *[openingSize]byte // that first is in, to be used again
 }
 
 // delivery is a page of the log for a reader who is behind the ring.
@@ -166,8 +167,17 @@ func (l *loop) run(ctx context.Context) {
 		l.look()
 		l.wheel.turn(l.clock, l.wake)
 		l.share.forget()
+		l.shrink()
 	}
 	l.abandon()
+}
+
+// shrink lets go of a crowd's seats when all are gone.
+func (l *loop) shrink() {
+	const ordinary = 1024
+	if len(l.free) == len(l.seats) && len(l.seats) > ordinary {
+		l.seats, l.free, l.wheel.links = nil, nil, nil
+	}
 }
 
 // look reads the clock, and tells the hub what was delivered since it last did.

@@ -34,6 +34,20 @@ func (l *loop) seat(a arrival) {
 		l.dismiss(i)
 	}
 	l.serve(i)
+	if len(l.seats[i].rest) == 0 {
+		openings.Put(a.buffer)
+	}
+}
+
+// taken finds a seat by its index, if the same reader has it still.
+func (l *loop) taken(index int32, tag uint32) *seat {
+	if int(index) >= len(l.seats) {
+		return nil
+	}
+	if r := &l.seats[index]; r.closed != nil && r.tag == tag {
+		return r
+	}
+	return nil
 }
 
 func (l *loop) freeSeat() int32 {
@@ -65,9 +79,9 @@ func (l *loop) handle(ev unix.EpollEvent) {
 		_, _ = unix.Read(l.bell, count[:]) // empty if somebody was faster
 		return
 	}
-	r := &l.seats[ev.Fd]
+	r := l.taken(ev.Fd, uint32(ev.Pad))
 	switch {
-	case r.closed == nil || int32(r.tag) != ev.Pad: // of one who sat here before
+	case r == nil: // one who has left
 	case ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0:
 		l.close(ev.Fd, "gone")
 	case r.blocked:
@@ -212,8 +226,8 @@ func (l *loop) fetch(i int32) {
 
 // takePage goes on with a reader whose page is there.
 func (l *loop) takePage(d delivery) {
-	r := &l.seats[d.index]
-	if r.closed == nil || r.tag != d.tag {
+	r := l.taken(d.index, d.tag)
+	if r == nil {
 		return
 	}
 	r.fetching = false
