@@ -17,8 +17,9 @@ const (
 	// worthwhile is how many bytes were allocated since memory was given back, for
 	// it to be worth two collections.
 	worthwhile = 32 << 20
-	// departed is how many readers must have left since then, for the same: what they
-	// held is garbage now, and nothing more may be allocated for hours.
+	// departed is how many readers must have left since then, and not be back a look
+	// later, for the same: what they held is garbage now, and nothing more may be
+	// allocated for hours.
 	departed = 1000
 )
 
@@ -27,14 +28,15 @@ type rests struct {
 	seen  uint64 // bytes allocated until the last look
 	given uint64 // and until memory was given back
 	most  int    // streams at a look since then
+	last  int    // streams at the last look
 }
 
 // begun reports whether memory should be given back, by the bytes that the
 // program has allocated in its life until now, and the streams that are open.
 func (r *rests) begun(allocated uint64, streams int) bool {
-	lately := allocated - r.seen
-	r.seen, r.most = allocated, max(r.most, streams)
-	if lately > restful || allocated-r.given < worthwhile && r.most-streams < departed {
+	lately, gone := allocated-r.seen, r.most-max(r.last, streams)
+	r.seen, r.last, r.most = allocated, streams, max(r.most, streams)
+	if lately > restful || allocated-r.given < worthwhile && gone < departed {
 		return false
 	}
 	r.given, r.most = allocated, streams

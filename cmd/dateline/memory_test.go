@@ -26,11 +26,16 @@ func TestRests_AfterMuchWorkAndOnce(t *testing.T) {
 		{336 * mb, 1500, false, "at work, and much since"},
 		{340 * mb, 1500, true, "at rest"},
 		{341 * mb, 600, false, "some have left"},
-		{342 * mb, 400, true, "a crowd has left"},
-		{343 * mb, 0, false, "some more have left"},
-		{344 * mb, 3000, false, "a crowd has come"},
-		{350 * mb, 0, false, "it has left, and there is work"},
-		{351 * mb, 0, true, "at rest"},
+		{342 * mb, 400, false, "a crowd has left, and may come back"},
+		{343 * mb, 400, true, "it has not"},
+		{344 * mb, 0, false, "some more have left"},
+		{345 * mb, 3000, false, "a crowd has come"},
+		{346 * mb, 0, false, "it has left"},
+		{347 * mb, 3000, false, "it is back"},
+		{348 * mb, 0, false, "it has left again"},
+		{354 * mb, 0, false, "there is work"},
+		{355 * mb, 0, true, "at rest"},
+		{356 * mb, 0, false, "nobody has left since"},
 	} {
 		if begun := r.begun(look.allocated, look.streams); begun != look.begun {
 			t.Errorf("look %d, %s: %v", i, look.why, begun)

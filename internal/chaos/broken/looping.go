@@ -4,6 +4,7 @@ const (
 	loops = "internal/stream/loop_linux.go"
 	seats = "internal/stream/seat_linux.go"
 	sends = "internal/stream/send_linux.go"
+	share = "internal/stream/share_linux.go"
 )
 
 // looping are mistakes of the fast path.
@@ -33,6 +34,25 @@ var looping = []Mutation{
 `, `
 		if !broken("loop-no-rewind") {
 			l.rewind(r, before, d, n)
+		}
+`}},
+	},
+	{
+		Name: "loop-mixes-places", What: "what was due to one reader is given to another who stands elsewhere", Fast: true,
+		Exposes: []string{"G3", "G4"}, Needs: []string{Reconnects, Late},
+		Edits: []Edit{{share, `
+	if m.kept && *s == m.before && news == m.news {
+`, `
+	same := *s
+	if broken("loop-mixes-places") {
+		same.cursor = m.before.cursor
+	}
+	if m.kept && same == m.before && news == m.news {
+`}, {loops, `
+		l.share.forget()
+`, `
+		if !broken("loop-mixes-places") {
+			l.share.forget()
 		}
 `}},
 	},
