@@ -84,30 +84,3 @@ func TestShare_KeepsResetsApart(t *testing.T) {
 		}
 	}
 }
-
-// A loop sleeps until somebody is due, and wakes once for all heartbeats of a second.
-func TestLoop_Rest(t *testing.T) {
-	t.Parallel()
-	l, err := newLoop(startHub(t, newMemoryLog(), roomy))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.closeFiles()
-	if got := l.rest(); got != -1 {
-		t.Errorf("without readers it sleeps %d ms", got)
-	}
-	l.count.Add(3)
-	l.wheel.grow(3)
-	for i := range int32(3) {
-		l.seats = append(l.seats, seat{silence: uint32(201 + i)})
-		l.schedule(i, 0)
-	}
-	if got := l.rest(); got < 15_000 || got > 21_001 {
-		t.Errorf("it sleeps %d ms", got)
-	}
-	woken := 0
-	l.wheel.turn(210, func(int32) { woken++ })
-	if woken != 3 {
-		t.Errorf("%d of 3 are woken together", woken)
-	}
-}
