@@ -194,8 +194,9 @@ func (l *loop) rest() int {
 	if l.count.Load() == 0 {
 		return -1
 	}
-	due := time.Duration(l.wheel.next()) * tick
-	return max(0, int((due-time.Since(l.began))/time.Millisecond)+1)
+	lived := time.Since(l.began)
+	ahead := time.Duration(int32(l.wheel.next()-uint32(lived/tick))) * tick
+	return max(0, int((ahead-lived%tick)/time.Millisecond)+1)
 }
 
 // ring changes what the loop takes in, and wakes it. It reports false, and

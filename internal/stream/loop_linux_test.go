@@ -26,6 +26,10 @@ func TestLoop_Rest(t *testing.T) {
 	if got := l.rest(); got < 15_000 || got > 21_001 {
 		t.Errorf("it sleeps %d ms", got)
 	}
+	l.began = l.began.Add(-tick << 32) // the count of ticks wraps around
+	if got := l.rest(); got < 15_000 || got > 21_001 {
+		t.Errorf("after the wrap it sleeps %d ms", got)
+	}
 	woken := 0
 	l.wheel.turn(210, func(int32) { woken++ })
 	if woken != 3 {
