@@ -54,6 +54,7 @@ type Blog struct {
 	Epoch        string
 	LastSeq      int64 // head of the event log
 	LowSeq       int64 // events up to here are pruned
+	Chain        Chain // of the event LastSeq
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 	StartedAt    *time.Time

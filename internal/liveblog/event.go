@@ -28,6 +28,7 @@ type Event struct {
 	PostID  *uuid.UUID // nil for EventBlog
 	Version int64      // of the post or the blog, when the event was appended
 	At      time.Time
+	Chain   Chain // of this event and all before it
 	Post    *Post // current content; nil for EventBlog
 	Blog    *Blog // current content; for EventBlog only
 	Pinned  *Post // the pinned post's current content; for EventBlog only
@@ -40,4 +41,5 @@ type Head struct {
 	LastSeq int64
 	LowSeq  int64
 	Status  BlogStatus
+	Chain   Chain // of the event LastSeq
 }

@@ -14,7 +14,8 @@ type PageQuery struct {
 const MaxKeyEvents = 30
 
 // Page is what a reader's page shows. All of it is read in one snapshot, so
-// the stream goes on exactly after Blog.LastSeq of Blog.Epoch.
+// the stream goes on exactly after Blog.LastSeq of Blog.Epoch, whose chain is
+// Blog.Chain.
 type Page struct {
 	Blog      Blog
 	Pinned    *Post  // nil when nothing is pinned, or the pinned post is not published

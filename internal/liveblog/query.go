@@ -35,4 +35,5 @@ type PostList struct {
 	More    bool
 	Epoch   string
 	LastSeq int64
+	Chain   Chain // of the event LastSeq
 }

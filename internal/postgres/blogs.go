@@ -20,7 +20,7 @@ type querier interface {
 
 const blogColumns = `
 	id, slug, title, summary, summary_html, status, language, unlisted, pinned_post_id,
-	version, epoch, last_seq, low_seq, created_at, updated_at, started_at, ended_at`
+	version, epoch, last_seq, low_seq, encode(chain, 'hex'), created_at, updated_at, started_at, ended_at`
 
 func scanBlog(row pgx.CollectableRow) (*liveblog.Blog, error) {
 	return pgx.RowToAddrOfStructByPos[liveblog.Blog](row)

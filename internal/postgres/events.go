@@ -25,7 +25,8 @@ func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, statu
 }
 
 // appendEvent writes the event that nextSeq took a number for. Nothing else
-// writes events.
+// writes events. The database gives it its chain, from that of the blog's row,
+// which is locked (migrations/0002_chain.sql).
 func appendEvent(batch *pgx.Batch, ev liveblog.Event) {
 	batch.Queue(`
 		INSERT INTO events (blog_id, seq, type, post_id, version)
@@ -81,7 +82,7 @@ func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, li
 
 func (db *DB) queueEvents(batch *pgx.Batch, into *[]liveblog.Event, blogID uuid.UUID, after int64, limit int) {
 	batch.Queue(`
-		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at, e.tableoid
+		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at, encode(e.chain, 'hex'), e.tableoid
 		FROM events e JOIN blogs b ON b.id = e.blog_id
 		WHERE e.blog_id = $1 AND e.seq > $2
 		ORDER BY e.seq
@@ -89,7 +90,7 @@ func (db *DB) queueEvents(batch *pgx.Batch, into *[]liveblog.Event, blogID uuid.
 		*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
 			ev := liveblog.Event{BlogID: blogID}
 			var table uint32
-			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At, &table)
+			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At, &ev.Chain, &table)
 			if err == nil && !db.fence.metTable(table) {
 				err = errStranger
 			}
@@ -149,7 +150,7 @@ func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, 
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.logPool.Query(ctx, `
-		SELECT id, epoch, last_seq, low_seq, status, 'events'::regclass::oid
+		SELECT id, epoch, last_seq, low_seq, status, encode(chain, 'hex'), 'events'::regclass::oid
 		FROM blogs WHERE id = ANY($1)`, blogIDs)
 	if err != nil {
 		return nil, readErr(err, "heads")
@@ -163,7 +164,7 @@ func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, 
 
 func (db *DB) scanHead(row pgx.CollectableRow) (h liveblog.Head, err error) {
 	var table uint32
-	err = row.Scan(&h.BlogID, &h.Epoch, &h.LastSeq, &h.LowSeq, &h.Status, &table)
+	err = row.Scan(&h.BlogID, &h.Epoch, &h.LastSeq, &h.LowSeq, &h.Status, &h.Chain, &table)
 	if err == nil && !db.fence.metTable(table) {
 		err = errStranger
 	}

@@ -74,7 +74,8 @@ func (db *DB) Posts(ctx context.Context, q liveblog.PostQuery) (list liveblog.Po
 		if list.Posts, list.More, err = listPosts(ctx, tx, q); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `SELECT epoch, last_seq FROM blogs WHERE id = $1`, q.BlogID).Scan(&list.Epoch, &list.LastSeq)
+		return tx.QueryRow(ctx, `SELECT epoch, last_seq, encode(chain, 'hex') FROM blogs WHERE id = $1`, q.BlogID).
+			Scan(&list.Epoch, &list.LastSeq, &list.Chain)
 	})
 	if err != nil {
 		return list, readErr(err, "posts")

@@ -39,10 +39,16 @@ func (db *DB) PruneEvents(ctx context.Context, by liveblog.Actor, blogID *uuid.U
 // earlier pruning left behind is deleted by the next one.
 func (db *DB) raiseHorizons(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID, keep int64) (horizons []liveblog.Head, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
+		// The rows are locked first: the statement after it sees the newest events.
+		_, err := tx.Exec(ctx, `SELECT FROM blogs WHERE $1::uuid IS NULL OR id = $1 FOR NO KEY UPDATE`, blogID)
+		if err != nil {
+			return fmt.Errorf("lock blogs: %w", err)
+		}
 		rows, err := tx.Query(ctx, `
-			UPDATE blogs SET low_seq = greatest(low_seq, last_seq - $2)
+			UPDATE blogs SET low_seq = greatest(low_seq, last_seq - $2), low_chain = coalesce(
+				(SELECT e.chain FROM events e WHERE e.blog_id = blogs.id AND e.seq = greatest(low_seq, last_seq - $2)), low_chain)
 			WHERE ($1::uuid IS NULL OR id = $1) AND greatest(low_seq, last_seq - $2) > 0
-			RETURNING id, epoch, last_seq, low_seq, status`, blogID, keep)
+			RETURNING id, epoch, last_seq, low_seq, status, encode(chain, 'hex')`, blogID, keep)
 		if err != nil {
 			return fmt.Errorf("raise horizons: %w", err)
 		}

@@ -42,7 +42,8 @@ func TestPruneEvents_Many(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
-	mustExec(t, db, `INSERT INTO events (blog_id, seq, type, version) SELECT $1, n, 'blog', n FROM generate_series(1, 12000) n`, blog.ID)
+	mustExec(t, db, `
+		INSERT INTO events (blog_id, seq, type, version, chain) SELECT $1, n, 'blog', n, int8send(n) FROM generate_series(1, 12000) n`, blog.ID)
 	mustExec(t, db, `UPDATE blogs SET last_seq = 12000 WHERE id = $1`, blog.ID)
 	if n, err := db.PruneEvents(t.Context(), nobody, nil, 500); err != nil || n != 11500 {
 		t.Errorf("%d events pruned, %v", n, err)

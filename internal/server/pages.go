@@ -141,7 +141,7 @@ func (s *Server) rendered(template string, view any, of *liveblog.Blog) (*render
 }
 
 func newRenderedPage(body []byte, of *liveblog.Blog) *renderedPage {
-	return &renderedPage{newCacheable(body), liveblog.Head{BlogID: of.ID, Epoch: of.Epoch, LastSeq: of.LastSeq}}
+	return &renderedPage{newCacheable(body), liveblog.Head{BlogID: of.ID, Epoch: of.Epoch, LastSeq: of.LastSeq, Chain: of.Chain}}
 }
 
 // renderedPage is a page of a blog and how much of the log it shows.

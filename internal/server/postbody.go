@@ -19,6 +19,7 @@ const maxRevisions = 200
 type PublicPost struct {
 	ID          uuid.UUID           `json:"id"`
 	Seq         int64               `json:"seq,omitempty" doc:"Of the event, or of the event that this change caused if readers see it"`
+	Chain       liveblog.Chain      `json:"chain,omitempty" doc:"Of the event: names it and all before it"`
 	Version     int64               `json:"version"`
 	Position    int64               `json:"position" doc:"Place in the timeline; 0 when never published"`
 	Status      liveblog.PostStatus `json:"status" enum:"published,draft,submitted,removed"`

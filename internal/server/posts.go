@@ -85,10 +85,11 @@ type postCursor struct {
 type postsOutput struct {
 	Link string `header:"Link"`
 	Body struct {
-		Items      []postBody `json:"items"`
-		NextCursor string     `json:"next_cursor"`
-		Epoch      string     `json:"epoch"`
-		LastSeq    int64      `json:"last_seq" doc:"The stream goes on after this event"`
+		Items      []postBody     `json:"items"`
+		NextCursor string         `json:"next_cursor"`
+		Epoch      string         `json:"epoch"`
+		LastSeq    int64          `json:"last_seq" doc:"The stream goes on after this event"`
+		Chain      liveblog.Chain `json:"chain" doc:"Of the event last_seq: names it and all before it"`
 	}
 }
 
@@ -102,7 +103,7 @@ func (s *Server) listPosts(ctx context.Context, in *listPostsInput) (*postsOutpu
 		return nil, err
 	}
 	out := &postsOutput{}
-	out.Body.Epoch, out.Body.LastSeq = list.Epoch, list.LastSeq
+	out.Body.Epoch, out.Body.LastSeq, out.Body.Chain = list.Epoch, list.LastSeq, list.Chain
 	out.Body.Items = make([]postBody, len(list.Posts))
 	for i := range list.Posts {
 		out.Body.Items[i] = newPostBody(ctx, &list.Posts[i])

@@ -141,14 +141,16 @@ type postData struct {
 
 // goneData is all a reader is told of a removed post.
 type goneData struct {
-	ID      uuid.UUID `json:"id"`
-	Seq     int64     `json:"seq"`
-	Version int64     `json:"version"`
+	ID      uuid.UUID      `json:"id"`
+	Seq     int64          `json:"seq"`
+	Chain   liveblog.Chain `json:"chain,omitempty"`
+	Version int64          `json:"version"`
 }
 
 // blogData is a blog in an event, with what the head of its page shows.
 type blogData struct {
-	Seq int64 `json:"seq"`
+	Seq   int64          `json:"seq"`
+	Chain liveblog.Chain `json:"chain,omitempty"`
 	blogBody
 	PinnedPost *postData `json:"pinned_post"`
 }
@@ -173,17 +175,21 @@ func (r *Renderer) eventData(ev liveblog.Event) (liveblog.EventType, any, error)
 	case ev.Post == nil || ev.Post.Status != liveblog.PostPublished:
 		return liveblog.EventDelete, gone(ev), nil
 	case ev.Type == liveblog.EventDelete: // published again since: a later event tells
-		return ev.Type, goneData{ID: ev.Post.ID, Seq: ev.Seq, Version: ev.Version}, nil
+		return ev.Type, goneData{ID: ev.Post.ID, Seq: ev.Seq, Chain: ev.Chain, Version: ev.Version}, nil
 	default:
 		v, err := r.postData(ev.Post, ev.Slug, ev.Seq)
-		return ev.Type, v, err
+		if err != nil {
+			return "", nil, err
+		}
+		v.Chain = ev.Chain
+		return ev.Type, v, nil
 	}
 }
 
 // gone takes the version of the removal, so that a client that keeps the
 // highest version never goes back behind it.
 func gone(ev liveblog.Event) goneData {
-	v := goneData{Seq: ev.Seq, Version: ev.Version}
+	v := goneData{Seq: ev.Seq, Chain: ev.Chain, Version: ev.Version}
 	if ev.PostID != nil {
 		v.ID = *ev.PostID
 	}
@@ -202,7 +208,7 @@ func (r *Renderer) postData(p *liveblog.Post, slug string, seq int64) (*postData
 }
 
 func (r *Renderer) blogData(ev liveblog.Event) (*blogData, error) {
-	v := &blogData{Seq: ev.Seq, blogBody: newBlogBody(ev.Blog)}
+	v := &blogData{Seq: ev.Seq, Chain: ev.Chain, blogBody: newBlogBody(ev.Blog)}
 	if ev.Pinned == nil || ev.Pinned.Status != liveblog.PostPublished {
 		return v, nil
 	}

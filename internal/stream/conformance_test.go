@@ -39,8 +39,8 @@ func parse(t testing.TB, stream []byte) (events []conformance.Message, p *events
 func everyFrame(t testing.TB) map[string][]byte {
 	t.Helper()
 	frames := map[string][]byte{
-		"reset": resetFrame(reset{Reason: reasonEpoch, Epoch: "two", Head: 3}), "ping": pingFrame(3), "end": endFrame(3), "bye": byeFrame(),
-		"views": viewsFrame(liveblog.Counts{Posts: map[uuid.UUID]int64{blogA: 2}, Readers: 1}).plain, "hello": jsonEvent(nameHello, 3, hello{Epoch: "one", Head: 3, From: 3}),
+		"reset": (&Subscriber{}).reset(reset{Reason: reasonEpoch, Epoch: "two", Head: 3}), "ping": pingFrame(3), "end": endFrame(3), "bye": byeFrame(),
+		"views": viewsFrame(liveblog.Counts{Posts: map[uuid.UUID]int64{blogA: 2}, Readers: 1}).plain, "hello": jsonEvent(nameHello, "3", hello{Epoch: "one", Head: 3, From: 3}),
 	}
 	for _, text := range conformance.Texts() {
 		frame, err := newFrame(liveblog.Event{Seq: 7, Type: liveblog.EventPost, Post: &liveblog.Post{Text: text.Text, Status: liveblog.PostPublished}}, encodeText)

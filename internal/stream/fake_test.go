@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,7 +55,14 @@ type memoryLog struct {
 }
 
 func newMemoryLog() *memoryLog {
-	return &memoryLog{head: liveblog.Head{BlogID: blogA, Epoch: "one", Status: liveblog.BlogLive}}
+	return &memoryLog{head: liveblog.Head{BlogID: blogA, Epoch: "one", Status: liveblog.BlogLive, Chain: liveblog.Genesis}}
+}
+
+// add chains an event and appends it.
+func (l *memoryLog) add(ev liveblog.Event) {
+	ev.Chain = l.head.Chain.Next(ev)
+	l.head.Chain = ev.Chain
+	l.events = append(l.events, ev)
 }
 
 func (l *memoryLog) publish(n int) {
@@ -79,7 +87,7 @@ func (l *memoryLog) append(t liveblog.EventType, post uuid.UUID, version int64, 
 			l.events[i].Pinned = current
 		}
 	}
-	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: t, PostID: &post, Version: version, Post: current, At: time.Now()})
+	l.add(liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: t, PostID: &post, Version: version, Post: current, At: time.Now()})
 	return l.head.LastSeq
 }
 
@@ -89,7 +97,7 @@ func (l *memoryLog) pin(post *liveblog.Post) int64 {
 	defer l.mu.Unlock()
 	l.head.LastSeq++
 	blog := &liveblog.Blog{ID: blogA, Status: l.head.Status}
-	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, At: time.Now()})
+	l.add(liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, At: time.Now()})
 	for i := range l.events {
 		if l.events[i].Type == liveblog.EventBlog {
 			l.events[i].Blog, l.events[i].Pinned = blog, post
@@ -104,7 +112,7 @@ func (l *memoryLog) end() {
 	l.head.LastSeq++
 	l.head.Status = liveblog.BlogEnded
 	blog := &liveblog.Blog{ID: blogA, Status: liveblog.BlogEnded}
-	l.events = append(l.events, liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, Blog: blog, At: time.Now()})
+	l.add(liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, Blog: blog, At: time.Now()})
 }
 
 // prune lets go of the events up to low, as another node does.
@@ -127,7 +135,10 @@ func (l *memoryLog) rewind(to int64, epoch string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = l.events[:to]
-	l.head.LastSeq, l.head.Epoch = to, epoch
+	l.head.LastSeq, l.head.Epoch, l.head.Chain = to, epoch, liveblog.Genesis
+	if to > 0 {
+		l.head.Chain = l.events[to-1].Chain
+	}
 }
 
 func (l *memoryLog) breakDown(err error) {
@@ -361,10 +372,25 @@ func (c *client) expect(name, id string) message {
 	return m
 }
 
+// expectReset expects to start again after head, under a number or a receipt.
+func (c *client) expectReset(head int64) message {
+	c.t.Helper()
+	m := c.next()
+	if m.name != "reset" || seqOf(m) != fmt.Sprint(head) {
+		c.t.Fatalf("got %s %s %s, want a reset at %d", m.name, m.id, m.data, head)
+	}
+	return m
+}
+
+func seqOf(m message) string {
+	seq, _, _ := strings.Cut(m.id, ".")
+	return seq
+}
+
 func (c *client) expectRange(from, to int64) {
 	c.t.Helper()
 	for seq := from; seq <= to; seq++ {
-		if m := c.next(); m.id != fmt.Sprint(seq) {
+		if m := c.next(); seqOf(m) != fmt.Sprint(seq) {
 			c.t.Fatalf("got %+v, want id %d", m, seq)
 		}
 	}

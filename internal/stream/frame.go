@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strconv"
+	"sync"
 
 	"dateline/internal/liveblog"
 
@@ -28,11 +29,13 @@ type Encode func(liveblog.Event) (name string, data []byte, err error)
 // Frame is an event as readers get it. Frames are shared by all readers of a
 // node and never change.
 type Frame struct {
-	Seq  int64
-	Name string
-	Data []byte // JSON
+	Seq   int64
+	Chain liveblog.Chain
+	Name  string
+	Data  []byte // JSON
 
-	wire    // the event in the format of server-sent events, its end included
+	wire             // the event in the format of server-sent events, its end included
+	receipt wireOnce // the same under an id that is a receipt
 	event   liveblog.EventType
 	subject uuid.UUID
 	at      int64 // Unix nanoseconds of the commit
@@ -50,9 +53,9 @@ func newFrame(ev liveblog.Event, encode Encode) (f *Frame, err error) {
 	if err != nil {
 		return nil, err
 	}
-	sse := appendEvent(make([]byte, 0, len(data)+len(name)+40), name, ev.Seq, data)
+	sse := appendEvent(make([]byte, 0, len(data)+len(name)+40), name, number(ev.Seq), data)
 	body := sse[len(sse)-2-len(data) : len(sse)-2]
-	return &Frame{Seq: ev.Seq, Name: name, Data: body, wire: wire{plain: sse}, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
+	return &Frame{Seq: ev.Seq, Chain: ev.Chain, Name: name, Data: body, wire: wire{plain: sse}, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
 }
 
 // subject is the post that an event is about, or the zero id for the blog itself.
@@ -63,19 +66,46 @@ func subject(ev liveblog.Event) uuid.UUID {
 	return *ev.PostID
 }
 
+// wireOnce is a form of a frame that is made when the first reader wants it.
+type wireOnce struct {
+	once sync.Once
+	wire
+}
+
+// to gives the frame as a reader wants it.
+func (f *Frame) to(s *Subscriber) []byte {
+	if !s.receipts {
+		return f.as(s.compressed)
+	}
+	f.receipt.once.Do(func() { f.receipt.plain = appendEvent(nil, f.Name, receipt(f.Seq, f.Chain), f.Data) })
+	return f.receipt.as(s.compressed)
+}
+
 // noID leaves the id line out, so that the reader's last event id stays
 // (WHATWG HTML, server-sent events, "id" field).
-const noID = -1
+const noID = ""
+
+// number is the ordinary id of an event.
+func number(seq int64) string { return strconv.FormatInt(seq, 10) }
+
+// receipt is an id that tells the history as well. Where that is not known there
+// is none.
+func receipt(seq int64, chain liveblog.Chain) string {
+	if chain == "" {
+		return noID
+	}
+	return number(seq) + "." + string(chain)
+}
 
 // appendEvent writes one event of the format (WHATWG HTML, section 9.2.6). name
 // is one of our constants and data one line of JSON: neither can hold CR, LF or
 // NUL, since JSON escapes them.
-func appendEvent(b []byte, name string, id int64, data []byte) []byte {
+func appendEvent(b []byte, name, id string, data []byte) []byte {
 	b = append(b, "event: "...)
 	b = append(b, name...)
 	if id != noID {
 		b = append(b, "\nid: "...)
-		b = strconv.AppendInt(b, id, 10)
+		b = append(b, id...)
 	}
 	b = append(b, "\ndata: "...)
 	b = append(b, data...)

@@ -21,7 +21,7 @@ func TestServe_BytesOfAStream(t *testing.T) {
 	for name, c := range map[string]struct{ got, want string }{
 		"frame": {string(frame.plain), "event: post\nid: 7\ndata: {\"text\":\"a\\nb\\r\\u2028\",\"version\":1}\n\n"},
 		"data":  {string(frame.Data), "{\"text\":\"a\\nb\\r\\u2028\",\"version\":1}"},
-		"reset": {string(resetFrame(reset{Reason: "epoch", Epoch: "x", Head: 3})), "event: reset\nid: 3\ndata: {\"reason\":\"epoch\",\"epoch\":\"x\",\"head\":3}\n\n"},
+		"reset": {string((&Subscriber{}).reset(reset{Reason: "epoch", Epoch: "x", Head: 3, Chain: liveblog.Genesis})), "event: reset\nid: 3\ndata: {\"reason\":\"epoch\",\"epoch\":\"x\",\"head\":3,\"chain\":\"0000000000000000\"}\n\n"},
 		"ping":  {string(pingFrame(3)), "event: ping\ndata: {\"head\":3}\n\n"},
 		"end":   {string(endFrame(3)), "event: end\ndata: {\"head\":3}\n\n"},
 		"views": {string(viewsFrame(liveblog.Counts{Posts: map[uuid.UUID]int64{blogA: 2}, Readers: 1}).plain), "event: views\ndata: {\"posts\":{\"" + blogA.String() + "\":2},\"readers\":1}\n\n"},

@@ -131,7 +131,7 @@ func FuzzFrame(f *testing.F) {
 			t.Fatal(err)
 		}
 		id := strconv.FormatInt(seq, 10)
-		sent := [][]byte{retryLine(1500), resetFrame(reset{reasonEpoch, epoch, seq}), pingFrame(seq), frame.plain, byeFrame(), endFrame(seq)}
+		sent := [][]byte{retryLine(1500), (&Subscriber{}).reset(reset{Reason: reasonEpoch, Epoch: epoch, Head: seq}), pingFrame(seq), frame.plain, byeFrame(), endFrame(seq)}
 		want := []eventsource.Event{{Name: "reset", ID: id, HasID: true}, {Name: "ping", ID: id}, {Name: "post", ID: id, HasID: true, Data: frame.Data}, {Name: "bye", ID: id}, {Name: "end", ID: id}}
 		p := eventsource.NewParser(&conformance.Pieces{Rest: bytes.Join(sent, nil), Cuts: cuts})
 		for _, w := range want {

@@ -11,12 +11,13 @@ import (
 
 // Batch is the answer to a long poll: the events of the stream as one JSON document.
 type Batch struct {
-	Epoch  string       `json:"epoch"`
-	Head   int64        `json:"head"`
-	Events []BatchEvent `json:"events"`
-	Next   int64        `json:"next" doc:"Ask again with after=next"`
-	Ended  bool         `json:"ended" doc:"The blog is over and this is all of it"`
-	Reset  *BatchReset  `json:"reset,omitempty" doc:"Read the blog anew and go on from its head"`
+	Epoch  string         `json:"epoch"`
+	Head   int64          `json:"head"`
+	Events []BatchEvent   `json:"events"`
+	Next   int64          `json:"next" doc:"Ask again with after=next"`
+	Chain  liveblog.Chain `json:"chain,omitempty" doc:"Of the event next: ask again with it as well"`
+	Ended  bool           `json:"ended" doc:"The blog is over and this is all of it"`
+	Reset  *BatchReset    `json:"reset,omitempty" doc:"Read the blog anew and go on from its head"`
 }
 
 // BatchEvent is one event of the log.
@@ -28,9 +29,10 @@ type BatchEvent struct {
 
 // BatchReset tells a reader to start again.
 type BatchReset struct {
-	Reason string `json:"reason" enum:"epoch,ahead,pruned"`
-	Epoch  string `json:"epoch"`
-	Head   int64  `json:"head"`
+	Reason string         `json:"reason" enum:"epoch,ahead,pruned"`
+	Epoch  string         `json:"epoch"`
+	Head   int64          `json:"head"`
+	Chain  liveblog.Chain `json:"chain" doc:"Of the event head"`
 }
 
 // Poll answers with up to limit events after a position, at once when there are
@@ -132,7 +134,7 @@ func (s *Subscriber) lost(ctx context.Context) (*Batch, error) {
 
 func resetBatch(r reset) *Batch {
 	told := BatchReset(r)
-	return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Events: []BatchEvent{}, Reset: &told}
+	return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Chain: r.Chain, Events: []BatchEvent{}, Reset: &told}
 }
 
 func (t *topic) generationNow() int {
@@ -145,15 +147,14 @@ func (s *Subscriber) batch(frames []*Frame, limit int) *Batch {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b := &Batch{Epoch: t.epoch, Head: t.ring.head, Next: s.cursor, Events: []BatchEvent{}}
+	b := &Batch{Epoch: t.epoch, Head: t.ring.head, Next: s.cursor, Chain: t.ring.chainAt(s.cursor), Events: []BatchEvent{}}
 	if s.generation != t.generation {
-		b.Reset = &BatchReset{Reason: t.reason, Epoch: t.epoch, Head: t.ring.head}
-		b.Next = t.ring.head
-		return b
+		return resetBatch(*s.startAgain(t.reason))
 	}
 	for _, f := range frames[:min(limit, len(frames))] {
 		b.Events = append(b.Events, BatchEvent{Seq: f.Seq, Type: f.Name, Data: f.Data})
 		b.Next = f.Seq
+		b.Chain = f.Chain
 	}
 	b.Ended = t.status == liveblog.BlogEnded && b.Next == t.ring.head && t.ring.head >= t.target
 	return b

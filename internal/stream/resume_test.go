@@ -69,7 +69,7 @@ func TestServe_Positions(t *testing.T) {
 				client.expect("hello", c.from)
 			} else {
 				client.expect("hello", "") // cut off here, the reader must be refused again
-				if m := client.expect("reset", c.from); !strings.Contains(m.data, `"reason":"`+c.reason+`"`) {
+				if m := client.expectReset(10); !strings.Contains(m.data, `"reason":"`+c.reason+`"`) {
 					t.Errorf("reset says %s, want %s", m.data, c.reason)
 				}
 			}
@@ -147,13 +147,13 @@ func TestServe_EpochOfAFasterNode(t *testing.T) {
 		log.rewind(5, "two")
 		c := follow(t, h, Position{After: 5, HasAfter: true, Epoch: "two"})
 		c.expect("hello", "5")
-		old.expect("reset", "5")
+		old.expectReset(5)
 		h.Heads([]liveblog.Head{before})
 		synctest.Wait()
 		log.publish(1)
 		h.Wake(blogA, 6)
 		c.expect("post", "6")
-		old.expect("post", "6")
+		old.expectRange(6, 6)
 	})
 }
 
@@ -167,10 +167,10 @@ func TestServe_ResetWhenHistoryIsAnother(t *testing.T) {
 			c.expect("hello", "8")
 			log.rewind(4, epoch)
 			h.Heads([]liveblog.Head{log.now()})
-			c.expect("reset", "4")
+			c.expectReset(4)
 			log.publish(1)
 			h.Wake(blogA, 5)
-			c.expect("post", "5")
+			c.expectRange(5, 5)
 		})
 	}
 }

@@ -1,5 +1,7 @@
 package stream
 
+import "dateline/internal/liveblog"
+
 // Bounds of a ring. Readers further behind are served from the log.
 const (
 	maxRingFrames = 1024
@@ -12,12 +14,26 @@ type ring struct {
 	frames []*Frame
 	low    int64
 	head   int64
+	base   liveblog.Chain // of the event low
 	bytes  int
 }
 
 // reset empties the ring at a position.
-func (r *ring) reset(head int64) {
-	*r = ring{low: head, head: head}
+func (r *ring) reset(head int64, chain liveblog.Chain) {
+	*r = ring{low: head, head: head, base: chain}
+}
+
+// chainAt is the chain of an event of the ring or of the one before the first;
+// of others it is not known.
+func (r *ring) chainAt(seq int64) liveblog.Chain {
+	switch {
+	case seq == r.low:
+		return r.base
+	case seq > r.low && seq <= r.head:
+		return r.frames[seq-r.low-1].Chain
+	default:
+		return ""
+	}
 }
 
 // add appends the frame after head and drops the oldest ones over the bounds.
@@ -28,6 +44,7 @@ func (r *ring) add(f *Frame) {
 	drop := 0
 	for len(r.frames)-drop > maxRingFrames || r.bytes > maxRingBytes && len(r.frames)-drop > 1 {
 		r.bytes -= len(r.frames[drop].plain)
+		r.base = r.frames[drop].Chain
 		r.frames[drop] = nil
 		drop++
 	}

@@ -189,7 +189,7 @@ func (t *tally) report(m Metrics, now time.Time) {
 func (l *loop) writePage(r *seat, i int32) bool {
 	buffers := l.buffers[:0]
 	for _, f := range r.page {
-		buffers = append(buffers, f.as(r.sub.compressed))
+		buffers = append(buffers, f.to(&r.sub))
 	}
 	l.buffers = buffers[:0]
 	n, ok := l.send(r, buffers)
@@ -241,7 +241,7 @@ func (l *loop) takePage(d delivery) {
 		return
 	case d.refused != nil:
 		r.sub.cursor = d.sub.cursor
-		r.rest = append(r.rest, r.sub.own(resetFrame(*d.refused))...)
+		r.rest = append(r.rest, r.sub.own(r.sub.reset(*d.refused))...)
 	default:
 		r.page = d.frames
 	}

@@ -296,9 +296,9 @@ func (c *connection) greet(refused *reset) error {
 func greeting(s *Subscriber, refused *reset) []byte {
 	first := retryLine(milliseconds(afterBreak()))
 	if refused != nil {
-		first = slices.Concat(first, s.hello(noID), resetFrame(*refused))
+		first = slices.Concat(first, s.hello(false), s.reset(*refused))
 	} else {
-		first = append(first, s.hello(s.cursor)...)
+		first = append(first, s.hello(true)...)
 	}
 	if s.compressed {
 		return slices.Concat(gzipHeader, store(first))
@@ -333,11 +333,11 @@ func (c *connection) replay(ctx context.Context) error {
 		return err
 	}
 	if refused != nil {
-		return c.write(c.sub.own(resetFrame(*refused)))
+		return c.write(c.sub.own(c.sub.reset(*refused)))
 	}
 	var buffers [][]byte
 	for _, f := range frames {
-		buffers = append(buffers, f.as(c.sub.compressed))
+		buffers = append(buffers, f.to(c.sub))
 	}
 	c.hub.metrics.Delivered(len(frames))
 	return c.write(buffers...)

@@ -27,21 +27,25 @@ type Position struct {
 	HasAfter bool
 	Invalid  bool // there is a cursor, but it can't be understood
 	Epoch    string
+	Chain    liveblog.Chain // of the event After, if the reader knows it
+	Receipts bool           // the reader wants ids that hold the chain as well
 }
 
 // reset is the data of the event that tells a reader to start again.
 type reset struct {
-	Reason string `json:"reason"`
-	Epoch  string `json:"epoch"`
-	Head   int64  `json:"head"`
+	Reason string         `json:"reason"`
+	Epoch  string         `json:"epoch"`
+	Head   int64          `json:"head"`
+	Chain  liveblog.Chain `json:"chain"` // of head
 }
 
 // hello is the data of a stream's first event.
 type hello struct {
-	Epoch   string `json:"epoch"`
-	Head    int64  `json:"head"`
-	From    int64  `json:"from"`
-	Readers int64  `json:"readers"`
+	Epoch   string         `json:"epoch"`
+	Head    int64          `json:"head"`
+	From    int64          `json:"from"`
+	Chain   liveblog.Chain `json:"chain,omitempty"` // of from, as far as this node knows it
+	Readers int64          `json:"readers"`
 }
 
 // Subscriber is a reader's cursor into the ring of a blog. It has no queue: a
@@ -52,6 +56,8 @@ type Subscriber struct {
 	generation int
 	views      int64
 	compressed bool // the reader gets deflate blocks
+	receipts   bool // its ids are receipts
+	repeats    bool // it says the same of its history each time that it comes back
 }
 
 // due is what a subscriber is owed at one moment.
@@ -78,16 +84,18 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := &Subscriber{topic: t, cursor: p.After, generation: t.generation, views: t.counts.version}
+	s := &Subscriber{
+		topic: t, cursor: p.After, generation: t.generation, views: t.counts.version,
+		receipts: p.Receipts, repeats: p.Epoch != "" || p.Chain != "",
+	}
 	reason := t.refuse(p)
-	if !p.HasAfter || reason != "" {
+	if reason != "" {
+		return s, s.startAgain(reason), nil
+	}
+	if !p.HasAfter {
 		s.cursor = t.ring.head
 	}
-	if reason == "" {
-		return s, nil, nil
-	}
-	h.metrics.Reset(reason)
-	return s, &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head}, nil
+	return s, nil, nil
 }
 
 // reach asks how far the log goes when a position is not in the history that is
@@ -130,6 +138,18 @@ func (t *topic) refuse(p Position) string {
 	}
 }
 
+// startAgain moves the cursor to the end of the log as it is now, and says so. Who
+// repeats an epoch or a chain in the URL gets receipts from then on: such an id is
+// judged by itself, while a number would be judged by what the URL says of another
+// history. The topic's mutex is held.
+func (s *Subscriber) startAgain(reason string) *reset {
+	t := s.topic
+	s.generation, s.cursor = t.generation, t.ring.head
+	s.receipts = s.receipts || s.repeats
+	t.hub.metrics.Reset(reason)
+	return &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head, Chain: t.ring.chainAt(t.ring.head)}
+}
+
 // next gives what is due now, appended to buffers, and moves the cursor past it.
 func (s *Subscriber) next(buffers [][]byte) due {
 	t := s.topic
@@ -137,7 +157,7 @@ func (s *Subscriber) next(buffers [][]byte) due {
 	defer t.mu.Unlock()
 	d := due{buffers: buffers, changed: t.changed}
 	if s.generation != t.generation {
-		d.buffers = append(d.buffers, s.own(s.restart()))
+		d.buffers = append(d.buffers, s.own(s.reset(*s.startAgain(t.reason))))
 	}
 	d.first, d.from = len(d.buffers), s.cursor
 	if s.cursor < t.ring.low {
@@ -145,7 +165,7 @@ func (s *Subscriber) next(buffers [][]byte) due {
 		return d
 	}
 	for _, f := range s.pending() {
-		d.buffers = append(d.buffers, f.as(s.compressed))
+		d.buffers = append(d.buffers, f.to(s))
 		d.newest = f.at
 		d.events++
 	}
@@ -176,14 +196,6 @@ func (s *Subscriber) pending() []*Frame {
 		return nil
 	}
 	return s.topic.ring.after(s.cursor)
-}
-
-// restart realigns the subscriber with a history that began anew.
-func (s *Subscriber) restart() []byte {
-	t := s.topic
-	s.generation, s.cursor = t.generation, t.ring.head
-	t.hub.metrics.Reset(t.reason)
-	return resetFrame(reset{Reason: t.reason, Epoch: t.epoch, Head: t.ring.head})
 }
 
 // catchUp reads what the ring has let go of from the log: one read for all who
@@ -221,9 +233,7 @@ func (s *Subscriber) giveUp(ctx context.Context) (*reset, error) {
 	case s.cursor >= t.lowSeq:
 		return nil, fmt.Errorf("blog %s after %d: %w", t.blogID, s.cursor, errHole)
 	}
-	s.cursor = t.ring.head
-	t.hub.metrics.Reset(reasonPruned)
-	return &reset{Reason: reasonPruned, Epoch: t.epoch, Head: t.ring.head}, nil
+	return s.startAgain(reasonPruned), nil
 }
 
 // history reads a page of frames after a cursor, once for all who ask at the
@@ -286,15 +296,29 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 	return frames, nil
 }
 
-// hello tells a reader where its stream begins, under an id to resume with or none.
-func (s *Subscriber) hello(id int64) []byte {
+// hello tells a reader where its stream begins, under an id to resume with if it
+// may resume there.
+func (s *Subscriber) hello(resumable bool) []byte {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return jsonEvent(nameHello, id, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Readers: t.counts.readers})
+	chain, id := t.ring.chainAt(s.cursor), noID
+	if resumable {
+		id = s.id(s.cursor, chain)
+	}
+	return jsonEvent(nameHello, id, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Chain: chain, Readers: t.counts.readers})
 }
 
-func resetFrame(r reset) []byte { return jsonEvent(nameReset, r.Head, r) }
+// reset tells a reader to start again.
+func (s *Subscriber) reset(r reset) []byte { return jsonEvent(nameReset, s.id(r.Head, r.Chain), r) }
+
+// id is what a reader resumes with.
+func (s *Subscriber) id(seq int64, chain liveblog.Chain) string {
+	if s.receipts {
+		return receipt(seq, chain)
+	}
+	return number(seq)
+}
 
 func endFrame(head int64) []byte { return jsonEvent(nameEnd, noID, map[string]int64{"head": head}) }
 
@@ -307,7 +331,7 @@ func byeFrame() []byte {
 	return append(b, jsonEvent(nameBye, noID, struct{}{})...)
 }
 
-func jsonEvent(name string, id int64, v any) []byte {
+func jsonEvent(name, id string, v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
 		panic("stream: control events are always encodable: " + err.Error())

@@ -46,7 +46,7 @@ type topic struct {
 
 func newTopic(h *Hub, head liveblog.Head) *topic {
 	t := &topic{hub: h, blogID: head.BlogID, changed: make(chan struct{}), idleSince: time.Now()}
-	t.ring.reset(head.LastSeq)
+	t.ring.reset(head.LastSeq, head.Chain)
 	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
 	t.target, t.confirmed = head.LastSeq, head.LastSeq
 	return t
@@ -206,7 +206,7 @@ func (t *topic) renew(current map[uuid.UUID]liveblog.Event) ([]*Frame, error) {
 		if !told {
 			continue
 		}
-		again.Seq, again.Type, again.At = old.Seq, old.event, time.Unix(0, old.at)
+		again.Seq, again.Type, again.At, again.Chain = old.Seq, old.event, time.Unix(0, old.at), old.Chain
 		f, err := newFrame(again, t.hub.encode)
 		if err != nil {
 			return nil, err
@@ -247,7 +247,7 @@ func (t *topic) restart(head liveblog.Head, reason string) {
 	t.generation++
 	t.reason = reason
 	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
-	t.ring.reset(head.LastSeq)
+	t.ring.reset(head.LastSeq, head.Chain)
 	t.target, t.confirmed = head.LastSeq, head.LastSeq
 	t.broadcast()
 }
