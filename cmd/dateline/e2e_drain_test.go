@@ -16,13 +16,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"dateline/internal/pgtest"
 )
 
 // TestE2E_Drain stops a node that has readers. Each is sent on politely, the
-// views that were reported are stored, and the process ends well.
+// views that were reported are stored, though somebody holds the rows of all
+// blogs and posts, and the process ends well.
 func TestE2E_Drain(t *testing.T) {
 	t.Parallel()
 	const streams, beacons = 200, 400
@@ -38,6 +40,7 @@ func TestE2E_Drain(t *testing.T) {
 		g.Go(func() error { return followToEnd(t.Context(), readers[i], node.url, &opened) })
 	}
 	eventually(t, startLimit, "all streams have the post", func() bool { return opened.Load() == streams })
+	holdRows(t, dsn, "blogs", "posts")
 	accepted := sendBeacons(t, node.url, "drain", post.ID, beacons)
 	began := time.Now()
 	if err := node.terminate(); err != nil {
@@ -226,6 +229,26 @@ func followToEnd(ctx context.Context, r *sseReader, node string, opened *atomic.
 		return fmt.Errorf("the stream did not end in good order: %w", err)
 	}
 	return nil
+}
+
+// holdRows locks all rows of tables until the test has ended, as a stuck
+// transaction does.
+func holdRows(t *testing.T, dsn string, tables ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		if _, err := tx.Exec(t.Context(), "SELECT FROM "+table+" FOR UPDATE"); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // sendBeacons reports one view of a post from each of n pages and returns how

@@ -316,11 +316,10 @@ func TestReaders_OfNodesThatAreGoneAreForgotten(t *testing.T) {
 	blog := newBlog(t, db)
 	gone, here := uuid.New(), uuid.New()
 	for _, node := range []uuid.UUID{gone, here} {
-		if err := db.AddViews(t.Context(), node, blog.ID, nil, 5); err != nil {
-			t.Fatal(err)
-		}
+		addViews(t, db, node, nil, map[uuid.UUID]int64{blog.ID: 5})
 	}
-	mustExec(t, db, `UPDATE node_readers SET at = at - interval '2 hours' WHERE node_id = $1`, gone)
+	mustExec(t, db, `UPDATE node_readers SET at = at - interval '2 hours'`)
+	mustExec(t, db, `UPDATE nodes SET at = at - interval '2 hours' WHERE id = $1`, gone)
 	if err := db.ForgetReaders(t.Context()); err != nil {
 		t.Fatal(err)
 	}

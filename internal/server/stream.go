@@ -32,7 +32,7 @@ const (
 
 // CountStore reads how often posts were viewed.
 type CountStore interface {
-	Counts(ctx context.Context, blogIDs []uuid.UUID, recent bool) (map[uuid.UUID]liveblog.Counts, error)
+	Counts(ctx context.Context, blogID uuid.UUID) (liveblog.Counts, error)
 }
 
 func (s *Server) streamRoutes() {
@@ -288,12 +288,11 @@ type statsOutput struct {
 }
 
 func (s *Server) getStats(ctx context.Context, _ *BlogPath) (*statsOutput, error) {
-	id := blogOf(ctx).blog.ID
-	counts, err := s.counts.Counts(ctx, []uuid.UUID{id}, false)
+	counts, err := s.counts.Counts(ctx, blogOf(ctx).blog.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := &statsOutput{}
-	out.Body.Readers, out.Body.Posts = counts[id].Readers, counts[id].Posts
+	out.Body.Readers, out.Body.Posts = counts.Readers, counts.Posts
 	return out, nil
 }

@@ -1,9 +1,9 @@
 // Package views counts how often posts are seen. Beacons are summed in memory
-// and written once a second, one statement per blog, whatever the number of
+// and written once a second, one statement for all blogs, whatever the number of
 // readers; the new absolute counts go back to the readers.
 //
-// Goroutines: Batcher.Run is the caller's and ends with its context, after a
-// last flush. A node that is killed loses what it counted since its last flush,
+// Goroutines: Batcher.Run is the caller's and ends with its context, when all is
+// written or lastFlush after it. A node that is killed loses what it counted since its last flush,
 // and so does one whose connection breaks while the database commits.
 package views
 
@@ -24,11 +24,16 @@ import (
 const (
 	// flushInterval is how often counts are written and read.
 	flushInterval = time.Second
-	// refresh is how often a node repeats its number of readers, which counts
+	// refresh is how often a node says at least that it lives: its readers count
 	// for five seconds.
 	refresh = 2 * time.Second
-	// lastFlush bounds the flush at the end.
-	lastFlush = 5 * time.Second
+	// lookAgain is how often the readers of all watched blogs are read, changed or not.
+	lookAgain = 30 * time.Second
+	// lastFlush bounds the flushes at the end, lastPause is between two of them.
+	lastFlush = 8 * time.Second
+	lastPause = 500 * time.Millisecond
+	// maxFlush is how many posts one statement counts.
+	maxFlush = 10_000
 	// maxPending bounds how many posts wait for a database that is away.
 	maxPending = 100_000
 	// maxSeen bounds how many pairs of reader and post are remembered twice over.
@@ -42,8 +47,13 @@ const (
 
 // Store keeps counts.
 type Store interface {
-	AddViews(ctx context.Context, nodeID, blogID uuid.UUID, counts map[uuid.UUID]int64, readers int64) error
-	Counts(ctx context.Context, blogIDs []uuid.UUID, recent bool) (map[uuid.UUID]liveblog.Counts, error)
+	// AddViews adds to the views of posts, by blog, and sets the readers of this
+	// node where they changed. It goes on when ctx is cancelled and ends by its
+	// deadline. known tells that what was said before still stands.
+	AddViews(ctx context.Context, nodeID uuid.UUID, views map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) (known bool, err error)
+	// ChangedCounts reads what changed since the last look in these blogs, and the
+	// readers of the fresh ones in any case. now begins the next look.
+	ChangedCounts(ctx context.Context, blogs, fresh []uuid.UUID, since time.Time) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error)
 }
 
 // Audience is who reads on this node, and hears of new counts.
@@ -68,13 +78,12 @@ type Batcher struct {
 	addresses map[netip.Prefix]int
 	minute    time.Time
 
-	told map[uuid.UUID]presence // by Run alone
-}
-
-// presence is what the database knows of this node's readers of a blog.
-type presence struct {
-	readers int64
-	at      time.Time
+	// By Run alone:
+	told      map[uuid.UUID]int64 // what the database knows of this node's readers
+	toldAt    time.Time
+	watched   map[uuid.UUID]struct{} // the blogs of the last look
+	looked    time.Time              // when that was, by the database's clock
+	wholeLook time.Time
 }
 
 // New makes the batcher of a node.
@@ -83,7 +92,7 @@ func New(store Store, audience Audience, nodeID uuid.UUID) *Batcher {
 		store: store, audience: audience, nodeID: nodeID,
 		pending: map[uuid.UUID]map[uuid.UUID]int64{}, seed: maphash.MakeSeed(),
 		seen: map[uint64]struct{}{}, seenOld: map[uint64]struct{}{}, rotated: time.Now(),
-		addresses: map[netip.Prefix]int{}, minute: time.Now(), told: map[uuid.UUID]presence{},
+		addresses: map[netip.Prefix]int{}, minute: time.Now(), told: map[uuid.UUID]int64{},
 	}
 }
 
@@ -152,116 +161,207 @@ func (b *Batcher) count(blogID, post uuid.UUID, n int64) {
 	posts[post] += n
 }
 
-// Run flushes once a second until ctx ends, and once more then.
+// Run flushes once a second until ctx ends, and then as often as it takes until
+// all is written or lastFlush is over.
 func (b *Batcher) Run(ctx context.Context) {
 	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			b.flush(ctx)
-			b.tell(ctx)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
-			defer cancel()
-			b.flush(last)
+		}
+		if ctx.Err() != nil { // even if a flush took so long that the next tick is there
+			break
+		}
+		b.flush(ctx)
+		b.tell(ctx)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+	defer cancel()
+	b.flushAll(last)
+}
+
+// flushAll tries until no view is left. The readers' number is told by the way:
+// it expires by itself.
+func (b *Batcher) flushAll(ctx context.Context) {
+	pause := time.NewTicker(lastPause)
+	defer pause.Stop()
+	for !b.flush(ctx) && b.waiting() > 0 {
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			slog.ErrorContext(ctx, "views are lost: the database did not take them in time", "posts", b.waiting())
 			return
 		}
 	}
 }
 
-// flush writes the sums of each blog, and the node's readers where the number
-// is new or about to expire. After one that can't be written all wait for the
-// next time: each would wait as long for a database that is away.
-func (b *Batcher) flush(ctx context.Context) {
-	readers := b.audience.Readers()
+// waiting is how many posts have views that are not written.
+func (b *Batcher) waiting() int {
 	b.mu.Lock()
-	pending := b.pending
-	b.pending, b.size = map[uuid.UUID]map[uuid.UUID]int64{}, 0
-	b.mu.Unlock()
-	written := true
-	for blogID := range union(pending, readers, b.told) {
-		counts, now := pending[blogID], presence{readers[blogID], time.Now()}
-		switch {
-		case len(counts) == 0 && b.upToDate(blogID, now):
-		case !written || ctx.Err() != nil:
-			b.putBack(blogID, counts)
-		default:
-			written = b.write(ctx, blogID, counts, now)
+	defer b.mu.Unlock()
+	return b.size
+}
+
+// flush writes the sums of all blogs, and the node's readers where the number is
+// another than the database knows. It reports whether the database took all.
+// After a part that can't be written the rest waits for the next time.
+func (b *Batcher) flush(ctx context.Context) bool {
+	readers := b.changedReaders()
+	for {
+		part, more := b.take()
+		if len(part) == 0 && len(readers) == 0 && !b.silentFor(refresh) {
+			return true
 		}
+		if !b.write(ctx, part, readers) {
+			return false
+		}
+		if !more {
+			return true
+		}
+		readers = nil
 	}
 }
 
-// write reports whether the database took the counts of a blog. Those whose
-// fate is unknown are given up: a view that is lost is better than one made up.
-func (b *Batcher) write(ctx context.Context, blogID uuid.UUID, counts map[uuid.UUID]int64, now presence) bool {
-	err := b.store.AddViews(ctx, b.nodeID, blogID, counts, now.readers)
+// take takes the sums of at most maxFlush posts from those that wait, and tells
+// whether it left any.
+func (b *Batcher) take() (part map[uuid.UUID]map[uuid.UUID]int64, more bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.size <= maxFlush {
+		all := b.pending
+		b.pending, b.size = map[uuid.UUID]map[uuid.UUID]int64{}, 0
+		return all, false
+	}
+	part = map[uuid.UUID]map[uuid.UUID]int64{}
+	left := maxFlush
+	for blogID, posts := range b.pending {
+		if left == 0 {
+			break
+		}
+		left -= b.takeFrom(blogID, posts, left, part)
+	}
+	return part, true
+}
+
+// takeFrom moves the sums of at most n posts of a blog into part, and tells of how many.
+func (b *Batcher) takeFrom(blogID uuid.UUID, posts map[uuid.UUID]int64, n int, part map[uuid.UUID]map[uuid.UUID]int64) (taken int) {
+	part[blogID] = map[uuid.UUID]int64{}
+	for post, views := range posts {
+		if taken == n {
+			break
+		}
+		part[blogID][post] = views
+		delete(posts, post)
+		taken++
+	}
+	if len(posts) == 0 {
+		delete(b.pending, blogID)
+	}
+	b.size -= taken
+	return taken
+}
+
+// write reports whether the database took a part. Counts whose fate is unknown
+// are given up: a view that is lost is better than one made up.
+func (b *Batcher) write(ctx context.Context, part map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) bool {
+	known, err := b.store.AddViews(ctx, b.nodeID, part, readers)
 	if err == nil {
-		b.noteTold(blogID, now)
+		b.noteTold(readers, known)
 		return true
 	}
-	slog.WarnContext(ctx, "views wait for the database", "blog", blogID, "error", err)
+	slog.WarnContext(ctx, "views wait for the database", "blogs", len(part), "error", err)
 	if !errors.Is(err, liveblog.ErrUnknownOutcome) {
-		b.putBack(blogID, counts)
+		b.putBack(part)
 	}
 	return false
 }
 
-func (b *Batcher) upToDate(blogID uuid.UUID, now presence) bool {
-	told, known := b.told[blogID]
-	if now.readers == 0 {
-		return !known || told.readers == 0
+// changedReaders are the blogs whose number of readers the database does not know.
+func (b *Batcher) changedReaders() map[uuid.UUID]int64 {
+	changed, now := map[uuid.UUID]int64{}, b.audience.Readers()
+	for blogID, n := range now {
+		if b.told[blogID] != n {
+			changed[blogID] = n
+		}
 	}
-	return known && told.readers == now.readers && now.at.Sub(told.at) < refresh
+	for blogID := range b.told {
+		if _, there := now[blogID]; !there {
+			changed[blogID] = 0
+		}
+	}
+	return changed
 }
 
-func (b *Batcher) noteTold(blogID uuid.UUID, now presence) {
-	if now.readers == 0 {
-		delete(b.told, blogID)
-		return
-	}
-	b.told[blogID] = now
+// silentFor reports whether this node has readers and has not said for so long
+// that it lives.
+func (b *Batcher) silentFor(d time.Duration) bool {
+	return len(b.told) > 0 && time.Since(b.toldAt) >= d
 }
 
-func (b *Batcher) putBack(blogID uuid.UUID, counts map[uuid.UUID]int64) {
+// noteTold keeps what the database knows. Where it has forgotten this node, as
+// after a crash, the next flush says everything again.
+func (b *Batcher) noteTold(readers map[uuid.UUID]int64, known bool) {
+	if !known {
+		clear(b.told)
+	}
+	b.toldAt = time.Now()
+	for blogID, n := range readers {
+		if n == 0 {
+			delete(b.told, blogID)
+		} else {
+			b.told[blogID] = n
+		}
+	}
+}
+
+func (b *Batcher) putBack(part map[uuid.UUID]map[uuid.UUID]int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for post, n := range counts {
-		b.count(blogID, post, n)
+	for blogID, posts := range part {
+		for post, n := range posts {
+			b.count(blogID, post, n)
+		}
 	}
 }
 
 // tell reads the counts that changed, on whatever node, and hands them to the
 // readers of this one.
 func (b *Batcher) tell(ctx context.Context) {
-	var watched []uuid.UUID
-	for blogID, n := range b.audience.Readers() {
-		if n > 0 {
-			watched = append(watched, blogID)
-		}
-	}
+	watched, fresh := b.watch()
 	if len(watched) == 0 {
+		b.looked = time.Time{}
 		return
 	}
-	counts, err := b.store.Counts(ctx, watched, true)
+	counts, now, err := b.store.ChangedCounts(ctx, watched, fresh, b.looked)
 	if err != nil {
+		clear(b.watched)
 		return
 	}
+	b.looked = now
 	for blogID, c := range counts {
 		b.audience.Views(blogID, c)
 	}
 }
 
-func union(pending map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64, told map[uuid.UUID]presence) map[uuid.UUID]struct{} {
-	out := map[uuid.UUID]struct{}{}
-	for id := range pending {
-		out[id] = struct{}{}
+// watch lists the blogs that have readers here, and those of them whose counts
+// this node may not know: new ones, and now and then all.
+func (b *Batcher) watch() (watched, fresh []uuid.UUID) {
+	before := b.watched
+	if time.Since(b.wholeLook) >= lookAgain {
+		before, b.wholeLook = nil, time.Now()
 	}
-	for id := range readers {
-		out[id] = struct{}{}
+	b.watched = map[uuid.UUID]struct{}{}
+	for blogID, n := range b.audience.Readers() {
+		if n == 0 {
+			continue
+		}
+		b.watched[blogID] = struct{}{}
+		watched = append(watched, blogID)
+		if _, known := before[blogID]; !known {
+			fresh = append(fresh, blogID)
+		}
 	}
-	for id := range told {
-		out[id] = struct{}{}
-	}
-	return out
+	return watched, fresh
 }

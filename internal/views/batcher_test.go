@@ -23,24 +23,48 @@ type memoryStore struct {
 	takes time.Duration
 	fail  error
 	wrote bool // though it fails
+
+	largest int // most posts of a blog in one call
+	forgets bool
+	readers []map[uuid.UUID]int64 // as told by each call
+	looks   []look
 }
 
-func (s *memoryStore) AddViews(_ context.Context, _, _ uuid.UUID, counts map[uuid.UUID]int64, _ int64) error {
-	time.Sleep(s.takes) // whatever the context says: a transaction has a deadline of its own
+// look is what ChangedCounts was asked for.
+type look struct {
+	blogs, fresh int
+	since        time.Time
+}
+
+// AddViews takes its time whatever happens to ctx, but not beyond its deadline.
+func (s *memoryStore) AddViews(ctx context.Context, _ uuid.UUID, counts map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) (bool, error) {
+	takes := s.takes
+	if ends, ok := ctx.Deadline(); ok {
+		takes = min(takes, time.Until(ends))
+	}
+	time.Sleep(takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
 	if s.fail != nil && !s.wrote {
-		return s.fail
+		return false, s.fail
 	}
-	for post, n := range counts {
-		s.views[post] += n
+	for _, posts := range counts {
+		s.largest = max(s.largest, len(posts))
+		for post, n := range posts {
+			s.views[post] += n
+		}
 	}
-	return s.fail
+	s.readers = append(s.readers, readers)
+	return !s.forgets, s.fail
 }
 
-func (s *memoryStore) Counts(context.Context, []uuid.UUID, bool) (map[uuid.UUID]liveblog.Counts, error) {
-	return nil, nil
+func (s *memoryStore) ChangedCounts(_ context.Context, blogs, fresh []uuid.UUID, since time.Time) (map[uuid.UUID]liveblog.Counts, time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	s.looks = append(s.looks, look{len(blogs), len(fresh), since})
+	return nil, time.Now(), nil
 }
 
 func (s *memoryStore) set(fail error, wrote bool) {
@@ -64,10 +88,29 @@ func beacon(blog, post uuid.UUID, token int) Beacon {
 	return Beacon{BlogID: blog, Token: fmt.Sprint(token), Address: netip.MustParsePrefix("192.0.2.1/32"), Posts: []uuid.UUID{post}}
 }
 
+// crowd reads a number of blogs.
+type crowd map[uuid.UUID]int64
+
+func (c crowd) Readers() map[uuid.UUID]int64   { return maps.Clone(c) }
+func (crowd) Views(uuid.UUID, liveblog.Counts) {}
+
+// crowdOf reads n blogs, one reader each.
+func crowdOf(n int) crowd {
+	c := crowd{}
+	for range n {
+		c[uuid.New()] = 1
+	}
+	return c
+}
+
 // start runs a batcher until stop, which returns how long the end took.
 func start(s *memoryStore) (b *Batcher, stop func() time.Duration) {
+	return startFor(s, nobody{})
+}
+
+func startFor(s *memoryStore, a Audience) (b *Batcher, stop func() time.Duration) {
 	s.views = map[uuid.UUID]int64{}
-	b = New(s, nobody{}, uuid.New())
+	b = New(s, a, uuid.New())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); b.Run(ctx) }()
@@ -140,7 +183,7 @@ func TestBatcher_StopsInTime(t *testing.T) {
 			b.Add(beacon(uuid.New(), uuid.New(), i))
 		}
 		time.Sleep(flushInterval + flushInterval/2)
-		if took := stop(); took > lastFlush {
+		if took := stop(); took > lastFlush+s.takes { // of the flush that is under way
 			t.Errorf("the end took %v", took)
 		}
 	})
@@ -156,6 +199,100 @@ func TestBatcher_LimitOfAnAddress(t *testing.T) {
 		}
 		if n := b.pending[blog][post]; n != perMinute || len(b.seen) != perMinute {
 			t.Errorf("%d views count, %d are remembered", n, len(b.seen))
+		}
+	})
+}
+
+// What can't be written when the node stops is tried again, not given up.
+func TestBatcher_LastFlushIsTriedUntilItsTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &memoryStore{}
+		b, stop := start(s)
+		s.set(liveblog.ErrUnavailable, false)
+		blog, post := uuid.New(), uuid.New()
+		for i := range 100 {
+			b.Add(beacon(blog, post, i))
+		}
+		time.AfterFunc(4500*time.Millisecond, func() { s.set(nil, false) })
+		if took := stop(); took > lastFlush || s.now()[post] != 100 {
+			t.Errorf("%d of 100 views after %v", s.now()[post], took)
+		}
+	})
+}
+
+// A flush that is under way when the node stops is not cut off.
+func TestBatcher_StopsDuringAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &memoryStore{takes: 2 * time.Second}
+		b, stop := start(s)
+		post := uuid.New()
+		b.Add(beacon(uuid.New(), post, 1))
+		time.Sleep(flushInterval + flushInterval/2)
+		b.Add(beacon(uuid.New(), post, 2))
+		stop()
+		if n := s.now()[post]; n != 2 {
+			t.Errorf("%d views, want 2", n)
+		}
+	})
+}
+
+// Silent blogs cost a node a word of life every two seconds and a look each
+// second, however many they are.
+func TestBatcher_SilentBlogsCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &memoryStore{}
+		_, stop := startFor(s, crowdOf(3000))
+		time.Sleep(20*time.Second + flushInterval/2)
+		if s.calls > 31 || len(s.readers[0]) != 3000 {
+			t.Errorf("%d calls in 20 s, the first with %d blogs", s.calls, len(s.readers[0]))
+		}
+		for _, readers := range s.readers[1:] {
+			if len(readers) != 0 {
+				t.Errorf("%d blogs were told again, and nothing had changed", len(readers))
+			}
+		}
+		for i, l := range s.looks[1:] {
+			if l.blogs != 3000 || l.fresh != 0 || l.since.IsZero() {
+				t.Errorf("look %d asked for %+v", i+1, l)
+			}
+		}
+		stop()
+	})
+}
+
+// A database that has lost what the node said, as a crash of it does, is told again.
+func TestBatcher_ForgottenNodeSaysAllAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &memoryStore{}
+		_, stop := startFor(s, crowdOf(3))
+		defer stop()
+		time.Sleep(2*flushInterval + flushInterval/2)
+		s.mu.Lock()
+		s.forgets, s.readers = true, nil
+		s.mu.Unlock()
+		time.Sleep(3 * flushInterval)
+		if len(s.readers) < 2 || len(s.readers[0]) != 0 || len(s.readers[1]) != 3 {
+			t.Errorf("the node told %v, want a word of life and then all", s.readers)
+		}
+	})
+}
+
+// What piled up while the database was away is written in parts.
+func TestBatcher_WritesInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &memoryStore{}
+		b, stop := start(s)
+		blog := uuid.New()
+		for range maxFlush/10 + 1 {
+			var posts []uuid.UUID
+			for range 25 {
+				posts = append(posts, uuid.New())
+			}
+			b.Add(Beacon{BlogID: blog, Token: uuid.NewString(), Address: netip.PrefixFrom(netip.AddrFrom16([16]byte(uuid.New())), 64), Posts: posts})
+		}
+		stop()
+		if want := (maxFlush/10 + 1) * 25; len(s.views) != want || s.largest > maxFlush {
+			t.Errorf("%d posts are counted, want %d; at most %d at once", len(s.views), want, s.largest)
 		}
 	})
 }

@@ -28,10 +28,10 @@ var telling = []Mutation{
 		Name: "views-doubled", What: "views whose flush took long are taken for lost and counted again",
 		Exposes: []string{"G8"}, Needs: []string{SlowLink, Views},
 		Edits: []Edit{{batcher, `
-	err := b.store.AddViews(ctx, b.nodeID, blogID, counts, now.readers)
+	known, err := b.store.AddViews(ctx, b.nodeID, part, readers)
 `, `
 	began := time.Now()
-	err := b.store.AddViews(ctx, b.nodeID, blogID, counts, now.readers)
+	known, err := b.store.AddViews(ctx, b.nodeID, part, readers)
 	if broken("views-doubled") && err == nil && time.Since(began) > 5*time.Millisecond {
 		err = liveblog.ErrUnavailable
 	}

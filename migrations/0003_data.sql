@@ -1,0 +1,14 @@
+-- +goose Up
+
+-- Views: a first view must not wait for whoever holds the row of a blog or of a
+-- post, and a reference takes a lock on it. Posts and blogs are never deleted.
+
+ALTER TABLE post_views DROP CONSTRAINT post_views_post_id_fkey, DROP CONSTRAINT post_views_blog_id_fkey;
+CREATE INDEX post_views_changed ON post_views (updated_at);
+
+-- The nodes that live, or did a moment ago. While a node is here, what it said of
+-- its readers stands, however long ago.
+CREATE UNLOGGED TABLE nodes (
+    id uuid PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50);
