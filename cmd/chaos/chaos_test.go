@@ -21,6 +21,9 @@ func TestChaos_Short(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if first, _, _ := strings.Cut(out.String(), "\n"); !strings.Contains(first, ", PostgreSQL ") || !strings.Contains(first, " in /") {
+		t.Errorf("the first line does not tell which PostgreSQL is used: %s", first)
+	}
 	if kinds := strings.Count(out.String(), "\n| F"); kinds < 15 {
 		t.Errorf("%d kinds of fault came, want 15", kinds)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"dateline/internal/chaos/broken"
 	"dateline/internal/chaos/history"
 	"dateline/internal/chaos/testbed"
+	"dateline/internal/localpg"
 )
 
 // run is one run of the harness: acts, one after the other.
@@ -27,6 +29,7 @@ type run struct {
 	seed     uint64
 	profile  profile
 	engine   string // how nodes serve streams
+	tools    *localpg.Tools
 	dir      string
 	binary   string // the real program
 	variant  string // the program with the broken servers and the clock
@@ -78,7 +81,13 @@ func newRun(ctx context.Context, o options, out io.Writer) (r *run, err error) {
 
 // beginRun makes the directory and the programs.
 func beginRun(ctx context.Context, o options, p profile, out io.Writer) (r *run, err error) {
-	r = &run{seed: o.Seed, profile: p, engine: cmp.Or(o.Engine, mixedEngines), out: out, began: time.Now(), versions: versions(ctx)}
+	r = &run{seed: o.Seed, profile: p, engine: cmp.Or(o.Engine, mixedEngines), out: out, began: time.Now()}
+	if r.tools, err = localpg.FindTools(ctx, slog.New(slog.DiscardHandler)); err != nil {
+		return nil, err
+	}
+	if r.versions, err = versions(ctx, r.tools); err != nil {
+		return nil, err
+	}
 	if r.dir, err = runDir(o.Dir); err != nil {
 		return nil, err
 	}
@@ -196,14 +205,19 @@ func actDirs(dir string) (dirs []string, err error) {
 	return dirs, nil
 }
 
-// versions tells what the run is made of.
-func versions(ctx context.Context) string {
-	list := []string{runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, fmt.Sprintf("%d cores", runtime.NumCPU())}
-	for _, c := range [][]string{{"postgres", "--version"}, {"psql", "--version"}, {"nginx", "-v"}, {"git", "describe", "--tags", "--always", "--dirty"}} {
+// versions tells what the run is made of: the PostgreSQL that its servers, copies
+// and dumps are made with, and not what else the machine has.
+func versions(ctx context.Context, tools *localpg.Tools) (string, error) {
+	postgres, err := tools.Describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	list := []string{runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, fmt.Sprintf("%d cores", runtime.NumCPU()), postgres}
+	for _, c := range [][]string{{"nginx", "-v"}, {"git", "describe", "--tags", "--always", "--dirty"}} {
 		text, err := exec.CommandContext(ctx, c[0], c[1:]...).CombinedOutput()
 		if err == nil {
 			list = append(list, strings.TrimSpace(string(text)))
 		}
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(list, ", "), nil
 }

@@ -27,8 +27,8 @@ type programs struct {
 // errNone tells that no PostgreSQL was found and none could be installed.
 var errNone = errors.New("no PostgreSQL on this machine")
 
-// findPrograms prefers the version that wrote the data, else takes the newest.
-// With none on the machine it installs the pinned npm package.
+// findPrograms prefers the version that wrote the data, else takes the newest of
+// the machine's own. With none on the machine it installs the pinned npm package.
 func findPrograms(ctx context.Context, data string, log *slog.Logger) (programs, error) {
 	want := 0
 	if _, err := os.Stat(data); err == nil {
@@ -36,14 +36,23 @@ func findPrograms(ctx context.Context, data string, log *slog.Logger) (programs,
 			return programs{}, err
 		}
 	}
-	found := installed(ctx)
-	if p, ok := choose(found, want); ok {
+	own, packaged := installed(ctx, serverPrograms)
+	if p, ok := pick(own, packaged, want); ok {
 		return p, nil
 	}
-	if len(found) > 0 && want != 0 && want != npmMajor {
-		return programs{}, errMajor(data, want, found[0].major)
+	if len(own) > 0 && want != 0 && want != npmMajor {
+		return programs{}, errMajor(data, want, own[0].major)
 	}
 	return installPackage(ctx, log)
+}
+
+// pick prefers the machine's own, whatever an npm package's version is: a new
+// package in the cache must not part the programs of a machine that has its own.
+func pick(own, packaged []programs, want int) (programs, bool) {
+	if p, ok := choose(own, want); ok {
+		return p, true
+	}
+	return choose(packaged, want)
 }
 
 // choose returns the newest, or the one of the wanted major version.
@@ -56,10 +65,26 @@ func choose(found []programs, want int) (best programs, ok bool) {
 	return best, ok
 }
 
-// installed lists what the machine has. DATELINE_PG_BIN, when set, is the only place.
-func installed(ctx context.Context) []programs {
-	var found []programs
-	for _, dir := range places() {
+// serverPrograms are what a cluster is run with.
+var serverPrograms = []string{"initdb", "postgres"}
+
+// installed lists the directories that have all of these programs: the machine's
+// own, and the npm package, which an earlier start may have left in the cache and
+// which is never preferred. DATELINE_PG_BIN, when set, is the only place.
+func installed(ctx context.Context, needed []string) (own, packaged []programs) {
+	if dir := os.Getenv("DATELINE_PG_BIN"); dir != "" {
+		return complete(ctx, []string{dir}, needed), nil
+	}
+	return complete(ctx, places(), needed), complete(ctx, []string{packageBin()}, needed)
+}
+
+// complete drops the directories in which a program is missing: the programs of
+// two places do not go together.
+func complete(ctx context.Context, dirs, needed []string) (found []programs) {
+	for _, dir := range dirs {
+		if missing(dir, needed) != "" {
+			continue
+		}
 		if major, err := programMajor(ctx, dir); err == nil {
 			found = append(found, programs{dir, major})
 		}
@@ -67,10 +92,17 @@ func installed(ctx context.Context) []programs {
 	return found
 }
 
-func places() []string {
-	if dir := os.Getenv("DATELINE_PG_BIN"); dir != "" {
-		return []string{dir}
+// missing names the first program that a directory lacks, or nothing.
+func missing(dir string, needed []string) string {
+	for _, name := range needed {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return name
+		}
 	}
+	return ""
+}
+
+func places() []string {
 	var dirs []string
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
@@ -83,7 +115,7 @@ func places() []string {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	return append(dirs, packageBin())
+	return dirs
 }
 
 var versionRE = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)

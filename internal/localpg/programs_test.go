@@ -3,6 +3,7 @@
 package localpg
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,6 +29,51 @@ func TestChoose(t *testing.T) {
 				t.Errorf("got %q %v, want %q", got.dir, ok, test.dir)
 			}
 		})
+	}
+}
+
+// TestPick_TheMachinesOwnFirst has a newer npm package in the cache, which lacks
+// the client programs, beside an older PostgreSQL of the machine.
+func TestPick_TheMachinesOwnFirst(t *testing.T) {
+	t.Parallel()
+	machine, cache := t.TempDir(), t.TempDir()
+	for _, name := range toolPrograms {
+		fakeProgram(t, machine, name, 15)
+	}
+	for _, name := range serverPrograms {
+		fakeProgram(t, cache, name, 18)
+	}
+	for _, needed := range [][]string{serverPrograms, toolPrograms} {
+		own, packaged := complete(t.Context(), []string{machine}, needed), complete(t.Context(), []string{cache}, needed)
+		if p, ok := pick(own, packaged, 0); !ok || p.dir != machine {
+			t.Errorf("for %v: %+v was taken", needed, p)
+		}
+		if p, ok := pick(own, packaged, 18); ok != (len(needed) == len(serverPrograms)) {
+			t.Errorf("data of the package, %v needed: %+v", needed, p)
+		}
+	}
+}
+
+func TestComplete_TakesNoHalfOfAPlace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range serverPrograms {
+		fakeProgram(t, dir, name, 16)
+	}
+	if got := complete(t.Context(), []string{dir}, serverPrograms); len(got) != 1 || got[0].major != 16 {
+		t.Errorf("for a server: %v", got)
+	}
+	if got := complete(t.Context(), []string{dir}, toolPrograms); got != nil || missing(dir, toolPrograms) != "pg_basebackup" {
+		t.Errorf("for a harness: %v, missing %q", got, missing(dir, toolPrograms))
+	}
+}
+
+// fakeProgram is one that only tells a version.
+func fakeProgram(t *testing.T, dir, name string, major int) {
+	t.Helper()
+	script := fmt.Sprintf("#!/bin/sh\necho '%s (PostgreSQL) %d.1'\n", name, major)
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
 	}
 }
 

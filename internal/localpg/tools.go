@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Tools are the PostgreSQL programs of this machine and the account that may run
@@ -20,17 +23,35 @@ type Tools struct {
 // noData is the data directory of a cluster that is not there yet.
 const noData = ""
 
-// FindTools finds, or installs, the programs that a new cluster would be run with.
+// toolPrograms are what a harness uses besides the server. The npm package lacks
+// all but the server's own.
+var toolPrograms = append(slices.Clone(serverPrograms), "pg_basebackup", "pg_dump", "pg_restore")
+
+// FindTools finds the programs that a new cluster would be run with: all of one
+// place, the machine's own first. A place that lacks one of them is not taken.
 func FindTools(ctx context.Context, log *slog.Logger) (*Tools, error) {
-	p, err := findPrograms(ctx, noData, log)
-	if err != nil {
-		return nil, err
+	own, packaged := installed(ctx, toolPrograms)
+	p, ok := pick(own, packaged, 0)
+	if !ok {
+		return nil, fmt.Errorf("%w that has all of %v in one directory: install PostgreSQL %d or newer with its client programs "+
+			"(for example `apt-get install postgresql`), or name its directory in DATELINE_PG_BIN", errNone, toolPrograms, oldest)
 	}
 	a, err := serverAccount(noData)
 	if err != nil {
 		return nil, err
 	}
+	log.Debug("PostgreSQL programs", "dir", p.dir, "major", p.major)
 	return &Tools{programs: p, account: a}, nil
+}
+
+// Describe tells the version of the server program and where all programs are.
+func (t *Tools) Describe(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, filepath.Join(t.programs.dir, "postgres"), "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("ask PostgreSQL for its version: %w", err)
+	}
+	_, version, _ := strings.Cut(strings.TrimSpace(string(out)), "(PostgreSQL) ")
+	return fmt.Sprintf("PostgreSQL %s in %s", version, t.programs.dir), nil
 }
 
 // Major is the version: 15.

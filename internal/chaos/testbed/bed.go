@@ -20,7 +20,9 @@ import (
 
 // Config says what a bed is made of.
 type Config struct {
-	Dir    string // for data, configuration and logs; made when missing, left by Close
+	Dir string // for data, configuration and logs; made when missing, left by Close
+	// Tools are the PostgreSQL programs, the same for all beds of a run; found when nil.
+	Tools  *localpg.Tools
 	Binary string // of the program, as Build makes it
 	Nodes  int
 	// Standby adds a second server that follows the first. Synchronous makes
@@ -82,8 +84,10 @@ func newBed(ctx context.Context, config Config) (b *Bed, err error) {
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
-	if b.tools, err = localpg.FindTools(ctx, b.log); err != nil {
-		return nil, err
+	if b.tools = config.Tools; b.tools == nil {
+		if b.tools, err = localpg.FindTools(ctx, b.log); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.MkdirAll(config.Dir, 0o711); err != nil { // PostgreSQL's account passes through
 		return nil, err
