@@ -35,12 +35,29 @@ func (j *judge) judgeRevoked(c *history.Credential, good bool) {
 	}
 }
 
-// judgeProbes asks whether pages were answered whatever happened to publishing.
+// judgeProbes asks whether pages were answered whatever happened to publishing,
+// and what they showed.
 func (j *judge) judgeProbes() error {
 	return eachLine(j, history.ProbesFile, func(p *history.Probe) {
 		j.isolation.compare("looks at a " + p.What)
-		if p.Status != 200 && !j.faults.away(p.Node, p.At) {
+		if p.Status != 200 && !j.faults.away(p.Node, p.At) && !j.faults.turnedAway(p) {
 			j.isolation.violation("node %d answered %d for a %s at %s", p.Node, p.Status, p.What, j.when(p.At))
 		}
+		for _, title := range p.Titles {
+			j.judgeShown(p, title)
+		}
 	})
+}
+
+// judgeShown asks whether a page may still show a text, by when it was asked for.
+func (j *judge) judgeShown(p *history.Probe, title string) {
+	asked := p.At - p.Took
+	replaced, known := j.truth.replaced(title)
+	j.redaction.compare("texts on pages")
+	switch {
+	case !known && !j.faults.takenBack(asked):
+		j.phantom.violation("node %d showed %q on a %s of blog %s at %s, which is not in the database", p.Node, title, p.What, p.Blog, j.when(asked))
+	case asked > replaced+redactedWithin && asked > j.faults.redacted(replaced):
+		j.redaction.violation("node %d showed %q on a %s of blog %s at %s, replaced at %s", p.Node, title, p.What, p.Blog, j.when(asked), j.when(replaced))
+	}
 }

@@ -206,6 +206,57 @@ var broken = []struct {
 		s := p.readers["late"].line(3)
 		s.Kind, s.Text, s.Hash = history.Post, "text of three", textHash("text of three")
 	}},
+	{name: "a removed text was shown on a page", want: "G11", damage: func(p *past) { p.show("text of three", 2*second+1) }},
+	{name: "a corrected text was shown on a page under load", want: "G11", damage: func(p *past) {
+		p.faults = append(p.faults, history.Fault{Kind: "F48", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
+		p.show("text of two", 2*second+1)
+	}},
+	{name: "a page showed what was rolled back", want: "G6", damage: func(p *past) { p.show("never stored", 0) }},
+	{name: "a page of before the restore was shown after it", want: "G6", damage: func(p *past) {
+		snapshot(p)
+		p.probes = append(p.probes, history.Probe{At: p.clock + 20*second, Node: 2, What: "page", Status: 200, Titles: []string{"gone"}})
+	}},
+	{name: "a flooded node failed", want: "G10", damage: func(p *past) {
+		p.faults = append(p.faults, history.Fault{Kind: "F48", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
+		p.probes[0].Status = 500
+	}},
+	{name: "a snapshot was put back and a reader with the chain was not told", want: "G6", damage: func(p *past) {
+		snapshot(p)
+		p.readers["live"].who.Keeps = history.KeepsChain
+	}},
+	{name: "a snapshot was put back and a reader with receipts was not told", want: "G6", damage: func(p *past) {
+		snapshot(p)
+		p.readers["live"].who.Keeps = history.KeepsReceipt
+	}},
+	{name: "a snapshot was put back under a living node and a reader with the epoch was not told", want: "G6", damage: func(p *past) {
+		snapshot(p)
+		p.faults[1].Allows.Unnoticed = []string{history.KeepsNumber}
+		p.readers["live"].who.Keeps = history.KeepsEpoch
+	}},
+	{name: "a bare number went on in another history that nothing explains", want: "G4", damage: func(p *past) {
+		r := p.readers["late"]
+		r.who.Keeps = history.KeepsNumber
+		r.lines[1].Epoch = "e0"
+		r.insert(4, history.Seen{At: p.clock + second, Kind: history.Open, Seq: 3}, history.Seen{At: p.clock + second, Kind: history.Hello, Seq: 3, Epoch: "e1"})
+	}},
+	{name: "what a bare number is told after the restore is not in the log", want: "G6", damage: func(p *past) {
+		snapshot(p)
+		for _, l := range []int64{9, 10} {
+			p.readers["live"].line(l).At += 20 * second
+		}
+		p.faults[1].Ended = p.clock
+	}},
+	{name: "a reset for a chain that nothing explains", want: "G4", damage: func(p *past) {
+		p.readers["live"].insert(9, history.Seen{At: p.clock, Kind: history.Reset, Why: "chain", Seq: 8, Epoch: "e1"})
+	}},
+	{name: "an event is told with another chain than the log has", want: "G3", damage: func(p *past) {
+		p.link()
+		p.readers["live"].line(9).Chain++
+	}},
+	{name: "an event is told without its chain", want: "G3", damage: func(p *past) {
+		p.link()
+		p.readers["poll"].line(9).Chain = 0
+	}},
 	{name: "a number is missing in the log", want: "D5", damage: func(p *past) { p.db.Events = slices.Delete(p.db.Events, 6, 7) }},
 	{name: "a version came back in the log", want: "D5", script: func(p *past) {
 		p.event(history.EventRow{Type: history.Update, Post: "four", Version: 1})

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,17 @@ func (f faults) reset(reason string, at int64) bool {
 	return f.allow(math.MinInt64, at, func(f *history.Fault) bool { return slices.Contains(f.Allows.Reset, reason) })
 }
 
+// unnoticed lists, in order, the faults across which a reader that keeps so little
+// can't tell one history from the other.
+func (f faults) unnoticed(keeps string) (out []*history.Fault) {
+	for i := range f {
+		if slices.Contains(f[i].Allows.Unnoticed, keeps) {
+			out = append(out, &f[i])
+		}
+	}
+	return out
+}
+
 // lost reports whether an acknowledged write may be gone.
 func (f faults) lost(w *history.Write) bool {
 	return f.allow(w.Began, w.Ended, func(f *history.Fault) bool { return f.Allows.Lost })
@@ -80,6 +92,19 @@ func (f faults) silence(node int, at int64) bool {
 // away reports whether a node may give no answer at a time.
 func (f faults) away(node int, at int64) bool {
 	return f.allow(at-recovering, at+recovering, func(f *history.Fault) bool { return f.Allows.Close && concerns(f, node) })
+}
+
+// turnedAway reports whether a node that is flooded may have had no time for a
+// reader: it says so, and shows nothing that is out of date.
+func (f faults) turnedAway(p *history.Probe) bool {
+	busy := p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
+	return busy && f.allow(p.At-p.Took, p.At, func(f *history.Fault) bool { return f.Allows.Busy })
+}
+
+// takenBack reports whether what was told at a time may be in no history: a fault
+// that loses writes came later, or was at work.
+func (f faults) takenBack(at int64) bool {
+	return slices.ContainsFunc(f, func(f history.Fault) bool { return f.Allows.Lost && at <= f.Ended+recovering })
 }
 
 // frozen reports whether a node may have been unable to act between two times.

@@ -66,6 +66,25 @@ var sound = []struct {
 		s := p.readers["late"].line(4)
 		s.Version, s.Text, s.Hash = 2, "text 2 of two", textHash("text 2 of two")
 	}},
+	{name: "a snapshot was put back, and a bare number can't tell", damage: snapshot},
+	{name: "a chain that is told as it is", damage: (*past).link},
+	{name: "a reset for the chain after a snapshot was put back", damage: func(p *past) {
+		snapshot(p)
+		r := p.readers["live"]
+		r.who.Keeps = history.KeepsChain
+		r.lines = r.lines[:len(r.lines)-1]
+		r.add(history.Seen{At: p.clock + second, Kind: history.Reset, Why: "chain", Seq: 8, Epoch: "e1"},
+			p.delivery(p.db.Events[8], p.clock+2*second), p.delivery(p.db.Events[9], p.clock+2*second))
+	}},
+	{name: "a removed text on a page within two seconds", damage: func(p *past) { p.show("text of three", 2*second-1) }},
+	{name: "a page of a history that was lost, before that", damage: func(p *past) {
+		snapshot(p)
+		p.probes = append(p.probes, history.Probe{At: p.clock - second, Node: 2, What: "page", Status: 200, Titles: []string{"gone"}})
+	}},
+	{name: "a flooded node has no time for a page", damage: func(p *past) {
+		p.faults = append(p.faults, history.Fault{Kind: "F48", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
+		p.probes[0].Status = 503
+	}},
 	{name: "a hostile reader who saw nothing", damage: func(p *past) {
 		p.readers["never"] = &told{who: history.Reader{Name: "never", Blog: "b"}}
 	}},
@@ -89,6 +108,19 @@ func restore(p *past) {
 	before := *r.line(9)
 	before.Post, before.Text = "gone", "gone"
 	r.insert(9, before, history.Seen{At: p.clock + second, Kind: history.Reset, Why: "epoch", Seq: 8, Epoch: "e2"})
+}
+
+// snapshot makes the database that of a snapshot from before the reader "live",
+// who keeps a bare number, saw event 9, and overtaken since: all is named as before.
+func snapshot(p *past) {
+	p.faults = append(p.faults, history.Fault{
+		Kind: "F45", Began: p.clock - 4*second, Ended: p.clock,
+		Allows: history.Allows{Reset: []string{"chain"}, Lost: true, Stale: true, Unnoticed: []string{history.KeepsEpoch, history.KeepsNumber}},
+	})
+	r := p.readers["live"]
+	r.who.Keeps = history.KeepsNumber
+	gone := r.line(9)
+	gone.Post, gone.Text = "gone", "gone"
 }
 
 func TestJudge_PassesWhatIsSound(t *testing.T) {

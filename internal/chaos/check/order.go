@@ -17,6 +17,7 @@ func (r *reader) event(s *history.Seen) {
 	}
 	r.phantom.Judged++
 	row := r.blog.at(s.Seq)
+	r.judgeChain(s, row)
 	if s.Kind == history.Blog {
 		r.judgeBlog(s, row)
 		return
@@ -24,6 +25,14 @@ func (r *reader) event(s *history.Seen) {
 	if p, v := r.find(s, row); v != nil && r.matches(s, row, p, v) {
 		r.judgeText(s, v)
 		r.fold.note(p, s)
+	}
+}
+
+// judgeChain compares the chain that is told with an event with that of the log:
+// all that came before it is the same if it is the same.
+func (r *reader) judgeChain(s *history.Seen, row *event) {
+	if row != nil && row.chain != s.Chain {
+		r.doubt(r.order, s, "event %d is told with chain %016x, the log has %016x", s.Seq, s.Chain, row.chain)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"dateline/internal/chaos/history"
@@ -186,6 +187,30 @@ func (p *past) read() {
 		history.Seen{At: p.clock + 4*second, Kind: history.Views, Counts: map[string]int64{"one": 2}})
 	for _, r := range p.readers {
 		r.add(history.Seen{At: p.run.Ended, Kind: history.Closed, Why: history.ByReader})
+	}
+}
+
+// show lets a page show a text that was replaced so long before it was asked for.
+func (p *past) show(title string, later int64) {
+	asked := p.clock
+	for _, w := range p.writes {
+		if w.Op != history.Create && w.Post == strings.TrimPrefix(title, "text of ") {
+			asked = w.Ended + later
+			break
+		}
+	}
+	p.probes = append(p.probes, history.Probe{At: asked + second, Took: second, Node: 2, What: "page", Status: 200, Titles: []string{title}})
+}
+
+// link gives the log chains, and tells them.
+func (p *past) link() {
+	for i := range p.db.Events {
+		p.db.Events[i].Chain = uint64(i)<<40 + 1
+		for _, r := range p.readers {
+			if at := r.find(p.db.Events[i].Seq); at >= 0 {
+				r.lines[at].Chain = p.db.Events[i].Chain
+			}
+		}
 	}
 }
 

@@ -25,6 +25,9 @@ type reader struct {
 	counts  map[string]int64 // of views, as told on this connection
 	judged  int
 	wild    int // contradictions of the order, which leave nothing to compare the end with
+	// unnoticed are the faults that this reader need not notice, without those that
+	// are over and done with.
+	unnoticed []*history.Fault
 }
 
 // doubt is a contradiction to the log as it is in the end. A reset with a new
@@ -61,6 +64,7 @@ func (j *judge) judgeReaders() error {
 
 func (r *reader) begin(who history.Reader) {
 	r.who, r.blog = who, r.truth.blogs[who.Blog]
+	r.unnoticed = r.faults.unnoticed(who.Keeps)
 	r.readers++
 	if r.blog == nil {
 		r.vacuous.violation("reader %s follows blog %q, which is not in the database", who.Name, who.Blog)
@@ -70,6 +74,9 @@ func (r *reader) begin(who history.Reader) {
 
 // line judges one line of the log.
 func (r *reader) line(s *history.Seen) {
+	for len(r.unnoticed) > 0 && s.At > r.unnoticed[0].Ended+recovering {
+		r.excuse()
+	}
 	switch s.Kind {
 	case history.Open:
 		r.open(s)
@@ -86,6 +93,19 @@ func (r *reader) line(s *history.Seen) {
 	case history.Closed:
 		r.judgeClosed(s)
 	}
+}
+
+// excuse lets go of what the reader holds of a history that it can't tell from the
+// present one.
+func (r *reader) excuse() {
+	r.phantom.count("not noticed by those who keep a "+r.who.Keeps+" only", len(r.doubts))
+	r.unnoticed, r.doubts = r.unnoticed[1:], nil
+	r.fold.clear()
+}
+
+// unaware reports whether the reader may go on in another history without a word.
+func (r *reader) unaware(at int64) bool {
+	return len(r.unnoticed) > 0 && r.unnoticed[0].Began <= at
 }
 
 // open is a request for a stream. A cursor behind what was seen is the reader's
@@ -119,7 +139,7 @@ func (r *reader) hello(s *history.Seen) {
 	switch {
 	case !r.known:
 		r.start(s.Seq, s.Epoch)
-	case r.epoch == "" && s.Seq == r.pos:
+	case s.Seq == r.pos && (r.epoch == "" || r.unaware(s.At)):
 		r.epoch = s.Epoch
 	case s.Seq != r.pos || s.Epoch != r.epoch && s.Epoch != "":
 		moved := *s
@@ -218,6 +238,9 @@ func (r *reader) mayClose(s *history.Seen) bool {
 // end judges what is left when the log is over.
 func (r *reader) end() {
 	r.missed()
+	for len(r.unnoticed) > 0 {
+		r.excuse()
+	}
 	if r.judged == 0 && r.who.Healthy {
 		r.vacuous.violation("reader %s saw nothing that could be judged", r.who.Name)
 	}

@@ -26,6 +26,7 @@ type event struct {
 	kind    string
 	post    *post
 	version int64
+	chain   uint64
 }
 
 // post is a post with its versions.
@@ -116,7 +117,7 @@ func (t *truth) addEvent(row history.EventRow, log *Line) {
 	if e.kind != "" {
 		log.violation("blog %s: event %d is there twice", row.Blog, row.Seq)
 	}
-	*e = event{kind: row.Type, post: t.posts[row.Post], version: row.Version}
+	*e = event{kind: row.Type, post: t.posts[row.Post], version: row.Version, chain: row.Chain}
 	if row.Type != history.Blog {
 		e.note(row, log)
 	}
@@ -138,6 +139,19 @@ func (e *event) note(row history.EventRow, log *Line) {
 			e.post.removed = row.Version
 		}
 	}
+}
+
+// replaced is when the text with a title was replaced or removed, and known is
+// false when the database has none. A removal keeps the title of what it removes.
+func (t *truth) replaced(title string) (at int64, known bool) {
+	at = never
+	for _, place := range t.titles[title] {
+		known = true
+		if r := place.post.revision(place.version); r.kind != history.Remove {
+			at = min(at, r.replaced)
+		}
+	}
+	return at, known
 }
 
 // at finds the row of a number, or nil.

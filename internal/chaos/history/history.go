@@ -83,10 +83,22 @@ type Reader struct {
 	Name string `json:"name"`
 	Blog string `json:"blog"`
 	How  string `json:"how"` // sse, poll, slow
+	// Keeps is what the reader has of its place when it comes back; KeepsEpoch when
+	// empty.
+	Keeps string `json:"keeps,omitempty"`
 	// Judged by G5 and G10 only when it is true: a reader that was made to be
 	// hostile is not owed its place at the end.
 	Healthy bool `json:"healthy"`
 }
+
+// What readers keep of their place.
+const (
+	KeepsChain   = "chain"   // number, epoch and chain of the last event, in a new address each time, as the page's script does
+	KeepsEpoch   = "epoch"   // number and epoch, in a new address after a reset
+	KeepsNative  = "native"  // an EventSource whose address has the first number and epoch, for ever
+	KeepsReceipt = "receipt" // an EventSource that asked for ids that are receipts, and knows nothing else
+	KeepsNumber  = "number"  // the bare number of the last event, as curl and EventSource do by themselves
+)
 
 // Seen is one line of a reader's log.
 type Seen struct {
@@ -100,6 +112,7 @@ type Seen struct {
 	Hash    uint64 `json:"h,omitempty"` // FNV-1a of the post's text as HTML; 0 when there is none
 	Node    int    `json:"n,omitempty"` // 1 and up; 0 through the balancer
 	Why     string `json:"w,omitempty"`
+	Chain   uint64 `json:"l,omitempty"` // of an event, as told with it; 0 when it was not
 
 	Counts map[string]int64 `json:"c,omitempty"` // of views, by post
 }
@@ -123,7 +136,7 @@ type Fault struct {
 
 // Allows is what a fault excuses. Nothing else is excused.
 type Allows struct {
-	Reset []string `json:"reset,omitempty"` // reasons that readers may be told: epoch, ahead, pruned
+	Reset []string `json:"reset,omitempty"` // reasons that readers may be told: epoch, chain, ahead, pruned
 	Lost  bool     `json:"lost,omitempty"`  // acknowledged writes, as after an asynchronous fail-over
 	Close bool     `json:"close,omitempty"` // healthy streams may be cut
 	Views bool     `json:"views,omitempty"` // views that were counted shortly before may be lost
@@ -131,6 +144,11 @@ type Allows struct {
 	// Stale says that a node can't hear of corrections meanwhile, as when it is
 	// frozen or cut off from the database: it may tell texts that were replaced.
 	Stale bool `json:"stale,omitempty"`
+	// Busy says that a node may answer pages with 503 or 429.
+	Busy bool `json:"busy,omitempty"`
+	// Unnoticed lists what readers keep that can't tell the histories before and
+	// after the fault apart. What they held of the one is not compared with the other.
+	Unnoticed []string `json:"unnoticed,omitempty"`
 }
 
 // Beacon is one report of views and its answer.
@@ -160,6 +178,9 @@ type Probe struct {
 	What   string `json:"what"` // page
 	Status int    `json:"status"`
 	Took   int64  `json:"took"`
+	Blog   string `json:"blog,omitempty"`
+	// Titles are those of the posts that a page shows, when they were looked at.
+	Titles []string `json:"titles,omitempty"`
 }
 
 // Sample is what a node uses at one moment.
@@ -201,6 +222,7 @@ type EventRow struct {
 	Post    string `json:"post,omitempty"`
 	Version int64  `json:"version"`
 	At      int64  `json:"at"`
+	Chain   uint64 `json:"chain,omitempty"`
 }
 
 // PostRow is a post as it is.

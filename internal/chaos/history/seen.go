@@ -91,10 +91,8 @@ func (s *Seen) set(key byte, value []byte) bool {
 	if value[0] == '"' {
 		return s.setText(key, value[1:])
 	}
-	if key == 'h' {
-		n, err := strconv.ParseUint(string(value), 10, 64)
-		s.Hash = n
-		return err == nil
+	if key == 'h' || key == 'l' {
+		return s.setSum(key, value)
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	switch key {
@@ -108,6 +106,16 @@ func (s *Seen) set(key byte, value []byte) bool {
 		s.Node = int(n)
 	default:
 		return false
+	}
+	return err == nil
+}
+
+func (s *Seen) setSum(key byte, value []byte) bool {
+	n, err := strconv.ParseUint(string(value), 10, 64)
+	if key == 'h' {
+		s.Hash = n
+	} else {
+		s.Chain = n
 	}
 	return err == nil
 }

@@ -14,7 +14,7 @@ import (
 var seen = []history.Seen{
 	{At: 1, Kind: history.Open, Seq: -1, Node: 2},
 	{At: 2, Kind: history.Hello, Epoch: "abc", Seq: 7},
-	{At: 3, Kind: history.Post, Seq: 8, Post: "0198-a", Version: 1, Text: "one two", Hash: 1<<64 - 1},
+	{At: 3, Kind: history.Post, Seq: 8, Post: "0198-a", Version: 1, Text: "one two", Hash: 1<<64 - 1, Chain: 1<<63 + 5},
 	{At: 4, Kind: history.Update, Seq: 9, Post: "0198-a", Version: 2, Text: `a "quoted" <title> with \ and ü`, Hash: 12},
 	{At: 5, Kind: history.Views, Counts: map[string]int64{"0198-a": 3, "0198-b": 1 << 40}},
 	{At: 6, Kind: history.Ping},

@@ -66,7 +66,7 @@ func (r *reader) batch(body []byte, first bool) bool {
 	case b.reset != nil:
 		r.heard(history.Reset, "", b.reset)
 	default:
-		r.cursor = b.next
+		r.cursor, r.chain = b.next, b.chain
 	}
 	if b.ended {
 		r.heard(history.End, "", nil)
@@ -76,7 +76,7 @@ func (r *reader) batch(body []byte, first bool) bool {
 
 // batch is the answer to a long poll, its parts as they came.
 type batch struct {
-	epoch         string
+	epoch, chain  string // the chain is that of next
 	head, next    int64
 	events, reset []byte
 	ended         bool
@@ -87,6 +87,8 @@ func (b *batch) read(body []byte) {
 		switch string(key) {
 		case "epoch":
 			b.epoch = text(raw)
+		case "chain":
+			b.chain = text(raw)
 		case "head":
 			b.head = number(raw)
 		case "next":
@@ -155,6 +157,8 @@ func readHead(ctx context.Context, a *api, blog string) (h logHead, ok bool) {
 			h.Epoch = text(raw)
 		case "last_seq":
 			h.LastSeq, ok = number(raw), answer.status == http.StatusOK
+		case "chain":
+			h.Chain = text(raw)
 		}
 	}
 	return h, ok

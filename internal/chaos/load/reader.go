@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -46,7 +47,11 @@ type ReaderConfig struct {
 	// that believe it count the reader there. "" says nothing.
 	Address string
 	How     string // SSE when ""
+	Keeps   string // of its place, as history names it; history.KeepsEpoch when ""
 	Start   Start
+	// Again is how long after the end of the blog the reader looks whether it goes
+	// on after all; 0 is never.
+	Again time.Duration
 	// Leave is the mean time between two moments at which it leaves of its own
 	// will, to come back at once and maybe elsewhere; 0 is never.
 	Leave time.Duration
@@ -93,6 +98,7 @@ type reader struct {
 
 	cursor   int64 // the last id seen, or none
 	epoch    string
+	chain    string        // of the event at the cursor, "" when that is not known
 	session  string        // query of the first connect of an EventSource
 	lastID   string        // that it would send when it reconnects
 	retry    time.Duration // as the server told it
@@ -119,10 +125,14 @@ func Read(ctx context.Context, c ReaderConfig) (err error) {
 		return nil
 	}
 	r.renew()
-	for ctx.Err() == nil && !r.over {
+	for ctx.Err() == nil {
 		why := r.follow(ctx)
 		r.saw(history.Seen{Kind: history.Closed, Why: why})
-		if ctx.Err() != nil || r.over || !sleep(ctx, r.away(why)) {
+		pause := r.away(why)
+		if r.over {
+			pause = r.Again
+		}
+		if ctx.Err() != nil || r.over && r.Again == 0 || !sleep(ctx, pause) {
 			return nil
 		}
 		r.move(why)
@@ -131,7 +141,7 @@ func Read(ctx context.Context, c ReaderConfig) (err error) {
 }
 
 func newReader(c ReaderConfig) (*reader, error) {
-	c.How = cmp.Or(c.How, SSE)
+	c.How, c.Keeps = cmp.Or(c.How, SSE), cmp.Or(c.Keeps, history.KeepsEpoch)
 	c.Silence = cmp.Or(c.Silence, defaultSilence)
 	c.Wait = cmp.Or(c.Wait, defaultWait)
 	c.BytesPerSecond = cmp.Or(c.BytesPerSecond, defaultBytesPerSecond)
@@ -147,7 +157,7 @@ func newReader(c ReaderConfig) (*reader, error) {
 	if healthy {
 		r.follower = c.Tracker.Follow(c.Blog)
 	}
-	log.Add(history.Reader{Name: c.Name, Blog: c.Blog, How: c.How, Healthy: healthy})
+	log.Add(history.Reader{Name: c.Name, Blog: c.Blog, How: c.How, Keeps: c.Keeps, Healthy: healthy})
 	return r, nil
 }
 
@@ -177,13 +187,7 @@ func (r *reader) begin(ctx context.Context) bool {
 	for try := 0; ; try++ {
 		head, ok := r.head(ctx)
 		if ok {
-			r.epoch, r.cursor = head.Epoch, head.LastSeq
-			switch r.Start {
-			case FromAnywhere:
-				r.cursor = r.rnd.Int64N(head.LastSeq + 1)
-			case FromBeyond:
-				r.cursor += beyond
-			}
+			r.begun(head)
 			return true
 		}
 		r.route.move()
@@ -193,10 +197,22 @@ func (r *reader) begin(ctx context.Context) bool {
 	}
 }
 
+// begun takes a place in the log over. Of a place within it no chain is known.
+func (r *reader) begun(head logHead) {
+	r.epoch, r.cursor, r.chain = head.Epoch, head.LastSeq, head.Chain
+	switch r.Start {
+	case FromAnywhere:
+		r.cursor, r.chain = r.rnd.Int64N(head.LastSeq+1), ""
+	case FromBeyond:
+		r.cursor, r.chain = r.cursor+beyond, ""
+	}
+}
+
 // logHead is the history and its end, as the list of posts tells them.
 type logHead struct {
 	Epoch   string `json:"epoch"`
 	LastSeq int64  `json:"last_seq"`
+	Chain   string `json:"chain"`
 }
 
 func (r *reader) head(ctx context.Context) (logHead, bool) {
@@ -217,7 +233,8 @@ func (r *reader) follow(ctx context.Context) (why string) {
 		})
 		defer timer.Stop()
 	}
-	r.saw(history.Seen{Kind: history.Open, Seq: r.cursor, Epoch: r.epoch})
+	r.over = false
+	r.saw(history.Seen{Kind: history.Open, Seq: r.cursor, Epoch: r.told()})
 	switch r.How {
 	case Poll:
 		return r.poll(ctx)
@@ -280,7 +297,7 @@ func (r *reader) away(why string) time.Duration {
 // the reader left. An EventSource reconnects after a stream that ended or broke;
 // in all other cases the page makes a new one.
 func (r *reader) move(why string) {
-	if why != history.Broken && why != history.ByServer {
+	if r.Keeps == history.KeepsChain || why != history.Broken && why != history.ByServer {
 		r.renew()
 	}
 	if why == history.ByReader {
@@ -294,16 +311,34 @@ func (r *reader) move(why string) {
 // renew begins as a new EventSource does.
 func (r *reader) renew() { r.session, r.lastID = r.query(), "" }
 
-// query is the cursor in a URL.
+// told is the epoch that the reader tells a server.
+func (r *reader) told() string {
+	if r.Keeps == history.KeepsNumber || r.Keeps == history.KeepsReceipt {
+		return ""
+	}
+	return r.epoch
+}
+
+// query is the cursor in an address: what the reader keeps of it.
 func (r *reader) query() string {
-	q := ""
-	if r.cursor != none {
-		q = "after=" + strconv.FormatInt(r.cursor, 10)
+	q := url.Values{}
+	if r.Keeps == history.KeepsReceipt {
+		q.Set("ids", "receipt")
 	}
-	if r.epoch != "" {
-		q += "&epoch=" + r.epoch
+	switch {
+	case r.cursor == none:
+	case r.Keeps == history.KeepsReceipt && r.chain != "":
+		q.Set("lastEventId", strconv.FormatInt(r.cursor, 10)+"."+r.chain)
+	default:
+		q.Set("after", strconv.FormatInt(r.cursor, 10))
 	}
-	return q
+	if epoch := r.told(); epoch != "" {
+		q.Set("epoch", epoch)
+	}
+	if r.Keeps == history.KeepsChain && r.chain != "" {
+		q.Set("chain", r.chain)
+	}
+	return q.Encode()
 }
 
 // get asks for something of the blog.

@@ -74,7 +74,7 @@ func TestRead_LogsWhatItSees(t *testing.T) {
 			event("views", -1, `{"posts":{"post-6":12},"readers":3}`), event("ping", -1, `{"head":11}`), ended)
 	})
 	about, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromNow})
-	if about != (history.Reader{Name: "r1", Blog: "cup", How: "sse", Healthy: true}) {
+	if about != (history.Reader{Name: "r1", Blog: "cup", How: "sse", Keeps: "epoch", Healthy: true}) {
 		t.Errorf("about %+v", about)
 	}
 	wantLines(t, lines, "open -1", "hello 5 e1", "post 6", "post 6", "post 8", "update 9 seq 7 in the data", "delete 10", "blog 11",

@@ -2,7 +2,9 @@ package load
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"dateline/internal/chaos/history"
@@ -14,15 +16,15 @@ import (
 func (r *reader) heard(name, id string, data []byte) {
 	at := time.Now()
 	s := history.Seen{At: at.UnixNano(), Node: r.route.at, Kind: name}
-	if seq, err := strconv.ParseInt(id, 10, 64); err == nil {
+	number, receipt, _ := strings.Cut(id, ".")
+	if seq, err := strconv.ParseInt(number, 10, 64); err == nil {
 		s.Seq = seq
-		if name != history.Hello || r.cursor == none || r.cursor == seq {
-			r.cursor, r.lastID = seq, id
-		}
+		r.come(name, seq, id, receipt)
 	}
 	switch name {
 	case history.Post, history.Update, history.Remove, history.Blog:
 		r.event(&s, data)
+		r.link(&s, receipt)
 		r.follower.Saw(s.Seq, at)
 	case history.Hello:
 		r.hello(&s, data)
@@ -36,14 +38,35 @@ func (r *reader) heard(name, id string, data []byte) {
 	r.log.Add(&s)
 }
 
-// event takes the post out of an event's data. What comes after the text is
-// skipped, which is most of it.
-func (r *reader) event(s *history.Seen, data []byte) {
-	if s.Kind == history.Blog {
+// come moves the cursor. The chain at it is the receipt's, or comes with the data.
+func (r *reader) come(name string, seq int64, id, receipt string) {
+	if name == history.Hello && r.cursor != none && r.cursor != seq {
 		return
 	}
+	if r.cursor != seq || receipt != "" {
+		r.chain = receipt
+	}
+	r.cursor, r.lastID = seq, id
+}
+
+// link takes the chain of an event over, which its id must not contradict.
+func (r *reader) link(s *history.Seen, receipt string) {
+	if s.Chain == 0 {
+		return
+	}
+	r.chain = fmt.Sprintf("%016x", s.Chain)
+	if receipt != "" && receipt != r.chain {
+		s.Why = "receipt " + receipt + " with chain " + r.chain
+	}
+}
+
+// event takes the post out of an event's data. What comes after the text and the
+// chain is skipped, which is most of it.
+func (r *reader) event(s *history.Seen, data []byte) {
 	for key, raw := range fields(data) {
 		switch string(key) {
+		case "chain":
+			s.Chain = chainOf(text(raw))
 		case "id":
 			s.Post = text(raw)
 		case "seq":
@@ -57,9 +80,23 @@ func (r *reader) event(s *history.Seen, data []byte) {
 		case "html":
 			r.scratch = appendText(r.scratch[:0], raw)
 			s.Hash = hash(r.scratch)
-			return
+		}
+		if s.Hash != 0 && s.Chain != 0 {
+			break
 		}
 	}
+	if s.Kind == history.Blog {
+		s.Post, s.Version, s.Text, s.Hash = "", 0, "", 0
+	}
+}
+
+// chainOf is a chain as a number, or 0.
+func chainOf(text string) uint64 {
+	n, err := strconv.ParseUint(text, 16, 64)
+	if err != nil || len(text) != 16 {
+		return 0
+	}
+	return n
 }
 
 // hello is where a stream begins.
@@ -79,7 +116,7 @@ func (r *reader) hello(s *history.Seen, data []byte) {
 // greeted takes over where a stream or a series of polls begins. A reader that
 // was away of its own will is not owed in time what happened meanwhile.
 func (r *reader) greeted(s *history.Seen, head int64) {
-	r.epoch, r.failures = cmp.Or(r.epoch, s.Epoch), 0
+	r.epoch, r.failures = cmp.Or(r.told(), s.Epoch), 0
 	if r.fresh {
 		r.follower.Knows(head)
 		r.fresh = false
@@ -96,10 +133,14 @@ func (r *reader) reset(s *history.Seen, data []byte) {
 			s.Epoch = text(raw)
 		case "head":
 			s.Seq = number(raw)
+		case "chain":
+			r.chain = text(raw)
 		}
 	}
 	r.cursor, r.epoch = s.Seq, s.Epoch
-	r.renew()
+	if r.Keeps != history.KeepsNative && r.Keeps != history.KeepsReceipt && r.Keeps != history.KeepsNumber {
+		r.renew() // those are EventSources whose address stays as it is
+	}
 	r.follower.StartsAgain(s.Seq)
 }
 
