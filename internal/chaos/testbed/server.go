@@ -125,6 +125,13 @@ func (s *Server) newDir() error {
 	return s.newDisks()
 }
 
+// dataDir is where the data is now.
+func (s *Server) dataDir() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dir
+}
+
 // file is a path of this server's own.
 func (s *Server) file(suffix string) string {
 	return filepath.Join(s.bed.config.Dir, "postgres-"+s.Name+suffix)
