@@ -41,6 +41,12 @@ func newDesk(t *testing.T, publicURL string) *desk {
 
 func newEmptyDesk(t *testing.T, publicURL string) *desk {
 	t.Helper()
+	return newDeskWith(t, publicURL, func(*server.Options, *postgres.DB) {})
+}
+
+// newDeskWith is newEmptyDesk with parts of a test's own.
+func newDeskWith(t *testing.T, publicURL string, change func(*server.Options, *postgres.DB)) *desk {
+	t.Helper()
 	db := pgtest.New(t)
 	stored, err := db.SigningKeys(t.Context(), liveblog.Actor{})
 	if err != nil {
@@ -55,10 +61,12 @@ func newEmptyDesk(t *testing.T, publicURL string) *desk {
 		t.Fatal(err)
 	}
 	d := &desk{db: db, auth: auth.NewService(db, keys, time.Now)}
-	s, err := server.New(server.Options{
+	options := server.Options{
 		PublicURL: public, Ready: db.Ping, Blogs: db, Posts: db, Media: db, Counts: db,
 		Auth: d.auth, Setup: db, Users: db, Tokens: db, Members: db,
-	})
+	}
+	change(&options, db)
+	s, err := server.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func (s *Server) stream(c *gin.Context) error {
 	ctx := c.Request.Context()
 	blog, _, err := s.visibleBlog(ctx, c.Param("slug"), true)
 	if errors.Is(err, liveblog.ErrUnavailable) {
-		s.hub.TurnAway(c.Writer)
+		s.hub.TurnAway(c.Writer, pollURL(c.Param("slug")))
 		return nil
 	}
 	if err != nil {
@@ -95,9 +95,14 @@ func (s *Server) stream(c *gin.Context) error {
 		defer stop()
 		c.Request = c.Request.WithContext(allowed)
 	}
-	s.hub.Serve(c.Writer, c.Request, stream.Request{BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP(), Guarded: !blog.Public()})
+	s.hub.Serve(c.Writer, c.Request, stream.Request{
+		BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP(), Guarded: !blog.Public(), Poll: pollURL(blog.Slug),
+	})
 	return nil
 }
+
+// pollURL is where the events of a blog's stream are to be had as long polls.
+func pollURL(slug string) string { return "/api/v1/blogs/" + url.PathEscape(slug) + "/events" }
 
 // recheck is how often a stream that not everybody may read asks again whether
 // its reader still may, and askAgain when there was no answer. After unsure
@@ -201,8 +206,7 @@ type pollOutput struct {
 	Body         *stream.Batch
 }
 
-// pollEvents answers from the ring. A page of events may be shared by a cache
-// for a moment, so that many who wait at one place cost one request.
+// pollEvents answers from the ring.
 func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, error) {
 	p := cursor(in.After, in.After != "")
 	if p.Epoch = in.Epoch; p.Invalid {
@@ -214,11 +218,22 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 	if err != nil {
 		return nil, err
 	}
-	out := &pollOutput{CacheControl: "no-store", Body: batch}
-	if len(batch.Events) > 0 && blog.Public() && principal(ctx).Anonymous() {
-		out.CacheControl = "public, max-age=2"
+	return &pollOutput{CacheControl: pollCaching(ctx, batch), Body: batch}, nil
+}
+
+// pollCaching says how long a cache may share a batch. What comes after an event
+// never changes but by being corrected, so that many who are behind cost one
+// request; that nothing has come yet is shared for a second, so that many who wait
+// at the end of the log without holding a connection cost one a second.
+func pollCaching(ctx context.Context, b *stream.Batch) string {
+	switch {
+	case !blogOf(ctx).blog.Public() || !principal(ctx).Anonymous() || b.Reset != nil:
+		return "no-store"
+	case len(b.Events) == 0:
+		return "public, max-age=1"
+	default:
+		return "public, max-age=2"
 	}
-	return out, nil
 }
 
 // patience is how long a poll may wait: for a draft only as long as it takes to

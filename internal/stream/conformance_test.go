@@ -160,7 +160,7 @@ func checkTexts(t testing.TB, events []conformance.Message) {
 	}
 }
 
-// What a node says to a reader it can't serve is no event, and keeps its cursor.
+// What a node says to a reader it can't serve is no event of the log, and keeps its cursor.
 func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
 	t.Parallel()
 	log := newMemoryLog()
@@ -168,8 +168,9 @@ func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
 	w := record(t, startHub(t, log, roomy), Position{After: 3, HasAfter: true})
 	p := eventsource.NewParser(w.Body)
 	p.SetLastID("3")
-	_, err := p.Next()
-	if !errors.Is(err, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(awayRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
+	said, err := p.Next()
+	_, end := p.Next()
+	if err != nil || said.Name != nameBye || said.HasID || !errors.Is(end, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(awayRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
 		t.Errorf("%d %q: %v, id %q, retry %d", w.Code, w.Header(), err, p.LastID(), p.Retry())
 	}
 }

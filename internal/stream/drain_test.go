@@ -86,7 +86,7 @@ func TestDrain_TurnsAway(t *testing.T) {
 		go func() { h.Drain(t.Context()); close(drained) }()
 		<-h.draining
 		c := follow(t, h, Position{})
-		c.expect("closed", "")
+		c.expectRefusal(reasonDraining)
 		if back := time.Since(began) + c.retry; back < 5*time.Second || back > 7*time.Second {
 			t.Errorf("a new reader is to come back %s after the drain began", back)
 		}

@@ -44,6 +44,9 @@ func inBubble() bool { return time.Now().Year() == 2000 }
 
 var blogA = uuid.MustParse("00000000-0000-7000-8000-00000000000a")
 
+// pollOfA is where blogA's events are to be had as long polls.
+const pollOfA = "/api/v1/blogs/a/events"
+
 // memoryLog is an event log in memory, with the faults of a database.
 type memoryLog struct {
 	mu     sync.Mutex
@@ -281,7 +284,7 @@ func follow(t testing.TB, h *Hub, p Position) *client {
 	}
 	go func() {
 		defer close(c.done)
-		h.Serve(&pipeWriter{PipeWriter: writer, header: http.Header{}}, r, Request{BlogID: blogA, Position: p, Address: "192.0.2.1"})
+		h.Serve(&pipeWriter{PipeWriter: writer, header: http.Header{}}, r, Request{BlogID: blogA, Position: p, Address: "192.0.2.1", Poll: pollOfA})
 		_ = writer.Close()
 	}()
 	go c.read(reader)
@@ -311,7 +314,7 @@ func followThrough(t testing.TB, h *Hub, p Position, l net.Listener) *client {
 	s := &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.Serve(w, r, Request{BlogID: blogA, Position: p, Address: "192.0.2.1"})
+			h.Serve(w, r, Request{BlogID: blogA, Position: p, Address: "192.0.2.1", Poll: pollOfA})
 		}),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return WithConn(ctx, c.(*Conn)) },
 	}

@@ -40,7 +40,7 @@ func (h *Hub) startLoops() (stop func()) {
 // adopt hands a reader over to the fast path, which needs neither the goroutine
 // nor the buffers of net/http, and reports whether it did. What can't be handed
 // over is left as it was and served on the portable path.
-func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refused *reset, prefix netip.Prefix) bool {
+func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, first []byte, prefix netip.Prefix) bool {
 	conn := connOf(r)
 	if len(h.loops) == 0 || conn == nil || r.ProtoMajor != 1 {
 		return false
@@ -50,7 +50,7 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, refus
 		return false
 	}
 	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: leave, buffer: openings.Get().(*[openingSize]byte)}
-	a.first = s.opening(a.buffer[:0], w.Header(), refused)
+	a.first = s.opening(a.buffer[:0], w.Header(), first)
 	clear(w.Header()) // or net/http would write it once more, to a connection that is closed
 	l := h.emptiest()
 	l.count.Add(1)
@@ -91,7 +91,7 @@ var openings = sync.Pool{New: func() any { return new([openingSize]byte) }}
 // ends with its connection (RFC 9112, section 6.3, item 8): frames need no framing
 // of their own, so that all readers can share them. The fields of a stream are
 // taken from header, if it has them.
-func (s *Subscriber) opening(b []byte, header http.Header, refused *reset) []byte {
+func (s *Subscriber) opening(b []byte, header http.Header, first []byte) []byte {
 	b = append(b, "HTTP/1.1 200 OK\r\n"...)
 	for _, f := range s.fields() {
 		delete(header, f.name)
@@ -99,7 +99,7 @@ func (s *Subscriber) opening(b []byte, header http.Header, refused *reset) []byt
 	}
 	b = appendField(b, "Date", date(time.Now()))
 	b = append(appendHeader(b, header), "\r\n"...)
-	return append(b, greeting(s, refused)...)
+	return append(b, first...)
 }
 
 // second is a second's date as it is written.

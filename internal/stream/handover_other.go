@@ -16,6 +16,6 @@ func (*Hub) UseFastPath(int) error { return errors.ErrUnsupported }
 
 func (*Hub) startLoops() (stop func()) { return func() {} }
 
-func (*Hub) adopt(http.ResponseWriter, *http.Request, *Subscriber, *reset, netip.Prefix) bool {
+func (*Hub) adopt(http.ResponseWriter, *http.Request, *Subscriber, []byte, netip.Prefix) bool {
 	return false
 }

@@ -37,17 +37,12 @@ type BatchReset struct {
 
 // Poll answers with up to limit events after a position, at once when there are
 // any, else as soon as there is one or after wait. While it waits it counts as a
-// stream for the limits.
+// stream for the limits; over one of them it does not wait. What needs no waiting
+// is answered whatever the limits, by a node that is leaving too.
 func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit int) (*Batch, error) {
-	if h.Draining() {
-		return nil, h.refusePoll(nameBye)
+	if wait > 0 && h.Draining() {
+		return nil, h.leaving()
 	}
-	prefix := Prefix(req.Address)
-	refusal := h.limits.acquire(req.BlogID, prefix)
-	if refusal != "" {
-		return nil, h.refusePoll(refusal)
-	}
-	defer h.limits.release(req.BlogID, prefix)
 	t, err := h.enter(ctx, req.BlogID, 0)
 	if err != nil {
 		return nil, err
@@ -59,7 +54,23 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 	if refused != nil {
 		return resetBatch(*refused), nil
 	}
+	wait, done := h.mayWait(req, wait)
+	defer done()
 	return s.await(ctx, wait, limit)
+}
+
+// mayWait gives the time that a long poll may wait, none over a limit. done ends
+// what is counted for it.
+func (h *Hub) mayWait(req Request, wished time.Duration) (wait time.Duration, done func()) {
+	if wished <= 0 {
+		return 0, func() {}
+	}
+	prefix := Prefix(req.Address)
+	if refusal := h.limits.acquire(req.BlogID, prefix); refusal != "" {
+		h.metrics.Closed(refusal)
+		return 0, func() {}
+	}
+	return wished, func() { h.limits.release(req.BlogID, prefix) }
 }
 
 // await is Poll for a subscriber: it looks, and waits while there is nothing.
@@ -89,18 +100,10 @@ func (s *Subscriber) await(ctx context.Context, wait time.Duration, limit int) (
 	}
 }
 
-// refusePoll says why a long poll is not taken: because of its own client, or
-// because the node has no more room or is leaving.
-func (h *Hub) refusePoll(refusal string) error {
-	h.metrics.Closed(refusal)
-	p := &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: "too_many_streams", Detail: "too many streams are open; come back later", RetryAfter: h.comeBack(refusal)}
-	switch refusal {
-	case fullAddress:
-		p.Err = liveblog.ErrTooMany
-	case nameBye:
-		p.Code, p.Detail = "draining", "the node is leaving; ask again"
-	}
-	return p
+// leaving refuses a long poll that comes to a node which is leaving.
+func (h *Hub) leaving() error {
+	h.metrics.Closed(nameBye)
+	return &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: reasonDraining, Detail: "the node is leaving; ask again", RetryAfter: h.comeBack(nameBye)}
 }
 
 // poll gives what is due without moving the cursor.

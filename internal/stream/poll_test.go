@@ -47,36 +47,57 @@ func TestPoll(t *testing.T) {
 	})
 }
 
-// Those who wait in a long poll hold as much as those who hold a stream.
-func TestPoll_CountsAsAStream(t *testing.T) {
+// Those who wait in a long poll hold as much as those who hold a stream. Over a
+// limit they do not wait, and get what there is.
+func TestPoll_CountsAsAStreamWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := startHub(t, newMemoryLog(), Limits{Streams: 2, PerAddress: 1})
-		poll := func(address string, wait time.Duration) error {
-			_, err := h.Poll(t.Context(), Request{BlogID: blogA, Address: address}, wait, 100)
-			return err
+		log := newMemoryLog()
+		log.publish(1)
+		h := startHub(t, log, Limits{Streams: 2, PerAddress: 1})
+		poll := func(address string, after int64, wait time.Duration) (events int, took time.Duration) {
+			t.Helper()
+			began := time.Now()
+			b, err := h.Poll(t.Context(), Request{BlogID: blogA, Address: address, Position: Position{After: after, HasAfter: true}}, wait, 100)
+			if err != nil {
+				t.Error(err)
+				return 0, 0
+			}
+			return len(b.Events), time.Since(began)
 		}
-		go func() { _ = poll("192.0.2.1", 20*time.Second) }()
+		go poll("192.0.2.1", 1, 20*time.Second)
 		synctest.Wait()
-		checkRefusal(t, poll("192.0.2.1", 0), liveblog.ErrTooMany)
-		if err := poll("192.0.2.2", 0); err != nil {
-			t.Errorf("one from another address: %v", err)
+		if events, took := poll("192.0.2.1", 0, 20*time.Second); events != 1 || took != 0 {
+			t.Errorf("over the limit of an address: %d events after %s", events, took)
 		}
-		go func() { _ = poll("192.0.2.3", 10*time.Second) }()
+		if events, took := poll("192.0.2.1", 1, 20*time.Second); events != 0 || took != 0 {
+			t.Errorf("over the limit of an address with nothing new: %d events after %s", events, took)
+		}
+		go poll("192.0.2.3", 1, 10*time.Second)
 		synctest.Wait()
-		checkRefusal(t, poll("192.0.2.2", 0), liveblog.ErrUnavailable)
+		if events, took := poll("192.0.2.2", 0, 0); events != 1 || took != 0 || h.Streams() != 2 {
+			t.Errorf("without waiting, on a full node: %d events after %s, %d open", events, took, h.Streams())
+		}
 		time.Sleep(21 * time.Second)
-		if err := poll("192.0.2.1", 0); err != nil || h.Streams() != 0 {
-			t.Errorf("after the first is over: %v, %d open", err, h.Streams())
+		if _, took := poll("192.0.2.1", 1, time.Second); took != time.Second || h.Streams() != 0 {
+			t.Errorf("after the first is over: answered after %s, %d open", took, h.Streams())
 		}
 	})
 }
 
-// checkRefusal wants an error that tells the client when to come back.
-func checkRefusal(t *testing.T, err, kind error) {
-	t.Helper()
+// A node that leaves takes no poll that waits; one that does not is answered.
+func TestPoll_OfANodeThatLeaves(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(1)
+	h := startHub(t, log, roomy)
+	h.Drain(t.Context())
+	req := Request{BlogID: blogA, Position: Position{HasAfter: true}}
+	if b, err := h.Poll(t.Context(), req, 0, 100); err != nil || len(b.Events) != 1 {
+		t.Errorf("without waiting: %+v, %v", b, err)
+	}
+	_, err := h.Poll(t.Context(), req, time.Second, 100)
 	var p *liveblog.Problem
-	if !errors.As(err, &p) || !errors.Is(err, kind) || p.RetryAfter < busyRetry || p.RetryAfter > 3*busyRetry {
-		t.Errorf("refused with %#v, want %v", err, kind)
+	if !errors.As(err, &p) || !errors.Is(err, liveblog.ErrUnavailable) || p.Code != reasonDraining || p.RetryAfter <= 0 {
+		t.Errorf("with waiting: %v", err)
 	}
 }
 

@@ -31,6 +31,7 @@ const (
 	awayRetry = time.Second
 
 	noDatabase = "database"
+	inStorm    = "storm"
 )
 
 // Request is a reader's wish to follow a blog.
@@ -41,6 +42,8 @@ type Request struct {
 	// Guarded is a stream whose request's context may end it at any moment, since
 	// not everybody may read it.
 	Guarded bool
+	// Poll is where the same events are to be had as long polls.
+	Poll string
 }
 
 // Serve streams a blog's events to one reader until it leaves, stalls, the blog
@@ -51,7 +54,7 @@ type Request struct {
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 	prefix := Prefix(req.Address)
 	if refusal := h.limits.acquire(req.BlogID, prefix); refusal != "" {
-		h.turnAway(w, refusal)
+		h.turnAway(w, refusal, req.Poll)
 		return
 	}
 	adopted := false
@@ -68,16 +71,16 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 func (h *Hub) serve(w http.ResponseWriter, r *http.Request, req Request, prefix netip.Prefix) (adopted bool) {
 	admitted := h.arrivals.admit(r.Context(), h.draining)
 	if h.Draining() {
-		h.sendOn(w, r)
+		h.sendOn(w, r, req.Poll)
 		return false
 	}
 	if !admitted {
-		h.turnAway(w, "storm")
+		h.turnAway(w, inStorm, req.Poll)
 		return false
 	}
 	t, err := h.enter(r.Context(), req.BlogID, 1)
 	if err != nil {
-		h.turnAway(w, noDatabase)
+		h.turnAway(w, noDatabase, req.Poll)
 		return false
 	}
 	defer func() {
@@ -92,7 +95,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, req Request, prefix 
 func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *topic, prefix netip.Prefix) (adopted bool) {
 	s, refused, err := h.subscribe(r.Context(), t, req.Position)
 	if err != nil {
-		h.turnAway(w, noDatabase)
+		h.turnAway(w, noDatabase, req.Poll)
 		return false
 	}
 	if s.compressed = h.Compress && wantsGzip(r); s.compressed {
@@ -102,12 +105,13 @@ func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *top
 		w.WriteHeader(http.StatusNoContent)
 		return false
 	}
-	if !req.Guarded && h.adopt(w, r, s, refused, prefix) {
+	first := greeting(s, refused, req)
+	if !req.Guarded && h.adopt(w, r, s, first, prefix) {
 		return true
 	}
 	c := newConnection(h, w, s, connOf(r))
 	defer c.close()
-	h.metrics.Closed(c.run(r.Context(), refused))
+	h.metrics.Closed(c.run(r.Context(), first))
 	return false
 }
 
@@ -119,13 +123,15 @@ func (s *Subscriber) done() bool {
 	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
 }
 
-// TurnAway answers a reader who can't be served while the database is away.
-func (h *Hub) TurnAway(w http.ResponseWriter) { h.turnAway(w, noDatabase) }
+// TurnAway answers a reader who can't be served while the database is away; poll
+// is where to ask meanwhile.
+func (h *Hub) TurnAway(w http.ResponseWriter, poll string) { h.turnAway(w, noDatabase, poll) }
 
-// turnAway answers a reader who must come back later.
-func (h *Hub) turnAway(w http.ResponseWriter, reason string) {
+// turnAway answers a reader who must come back later, and says where to get the
+// same events meanwhile.
+func (h *Hub) turnAway(w http.ResponseWriter, reason, poll string) {
 	writeHead(w, streamFields)
-	_, _ = w.Write(retryLine(milliseconds(h.comeBack(reason)))) // the reader may be gone
+	_, _ = w.Write(refusal(h.comeBack(reason), reason, poll)) // the reader may be gone
 	h.metrics.Closed(reason)
 }
 
@@ -135,9 +141,9 @@ const otherNodes = "X-Other-Nodes"
 
 // sendOn answers a reader who comes to a node that is leaving. To a proxy that
 // counts connections such a node looks like the least busy one.
-func (h *Hub) sendOn(w http.ResponseWriter, r *http.Request) {
+func (h *Hub) sendOn(w http.ResponseWriter, r *http.Request, poll string) {
 	if r.Header.Get(otherNodes) == "" {
-		h.turnAway(w, nameBye)
+		h.turnAway(w, nameBye, poll)
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)
@@ -229,8 +235,8 @@ func jittered(d time.Duration) time.Duration {
 }
 
 // run streams until there is a reason to stop, and returns it.
-func (c *connection) run(ctx context.Context, refused *reset) string {
-	if err := c.greet(refused); err != nil {
+func (c *connection) run(ctx context.Context, first []byte) string {
+	if err := c.greet(first); err != nil {
 		return reasonOf(err)
 	}
 	leave := c.hub.draining
@@ -286,19 +292,19 @@ func (h *Hub) leaveIn() time.Duration {
 
 // greet sends what every stream begins with. The first bytes go out at once:
 // they tell the reader, and proxies, that the stream is open.
-func (c *connection) greet(refused *reset) error {
+func (c *connection) greet(first []byte) error {
 	writeHead(c.w, c.sub.fields())
-	return c.write(greeting(c.sub, refused))
+	return c.write(first)
 }
 
 // greeting is what a stream begins with. A refused reader's hello has no id: cut
 // off before its reset, the reader must come back with the cursor that was refused.
-func greeting(s *Subscriber, refused *reset) []byte {
+func greeting(s *Subscriber, refused *reset, req Request) []byte {
 	first := retryLine(milliseconds(afterBreak()))
 	if refused != nil {
-		first = slices.Concat(first, s.hello(false), s.reset(*refused))
+		first = slices.Concat(first, s.hello(false, req), s.reset(*refused))
 	} else {
-		first = append(first, s.hello(true)...)
+		first = append(first, s.hello(true, req)...)
 	}
 	if s.compressed {
 		return slices.Concat(gzipHeader, store(first))

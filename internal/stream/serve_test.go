@@ -136,12 +136,43 @@ func TestServe_ViewsKeepOnlyTheNewest(t *testing.T) {
 func TestServe_TurnsAwayWithWordsThatEventSourceKeeps(t *testing.T) {
 	log := newMemoryLog()
 	h := startHub(t, log, Limits{Streams: 2, PerAddress: 1})
-	follow(t, h, Position{}).expect("hello", "0")
+	if m := follow(t, h, Position{}).expect("hello", "0"); !strings.Contains(m.data, `"poll":"`+pollOfA+`"`) {
+		t.Errorf("hello does not say where to poll: %s", m.data)
+	}
 	c := follow(t, h, Position{})
-	c.expect("closed", "")
+	c.expectRefusal(fullAddress)
 	if c.retry < busyRetry {
 		t.Errorf("retry %s is short", c.retry)
 	}
+}
+
+// expectRefusal wants the reader sent on to polls, for a reason.
+func (c *client) expectRefusal(reason string) {
+	c.t.Helper()
+	if m, want := c.expect("bye", ""), fmt.Sprintf(`{"reason":%q,"poll":%q}`, reason, pollOfA); m.data != want {
+		c.t.Errorf("refused with %s, want %s", m.data, want)
+	}
+	c.expect("closed", "")
+}
+
+// Whatever the limit, who is not let in hears which it was and where to poll.
+func TestServe_EveryRefusalNamesThePoll(t *testing.T) {
+	for reason, limits := range map[string]Limits{
+		fullNode: {Streams: 1}, fullBlog: {PerBlog: 1}, fullAddress: {PerAddress: 1},
+	} {
+		h := startHub(t, newMemoryLog(), limits)
+		follow(t, h, Position{}).expect("hello", "0")
+		follow(t, h, Position{}).expectRefusal(reason)
+	}
+	h := startHub(t, newMemoryLog(), Limits{PerSecond: 1})
+	h.arrivals.bucket.ReserveN(time.Now(), 1)
+	for range 10 {
+		h.arrivals.bucket.Reserve()
+	}
+	follow(t, h, Position{}).expectRefusal(inStorm)
+	h = startHub(t, newMemoryLog(), roomy)
+	h.Drain(t.Context())
+	follow(t, h, Position{}).expectRefusal(reasonDraining)
 }
 
 func TestServe_DatabaseAway(t *testing.T) {
@@ -149,7 +180,7 @@ func TestServe_DatabaseAway(t *testing.T) {
 	log.breakDown(errAway)
 	h := startHub(t, log, roomy)
 	cold := follow(t, h, Position{})
-	cold.expect("closed", "")
+	cold.expectRefusal(noDatabase)
 	if cold.retry < awayRetry || cold.retry > 2*awayRetry {
 		t.Errorf("while the database is away, readers are to come back after %s", cold.retry)
 	}
@@ -209,7 +240,7 @@ func TestServe_LeavingIsNoLimit(t *testing.T) {
 	h := startHub(t, newMemoryLog(), roomy)
 	h.Drain(t.Context())
 	c := follow(t, h, Position{})
-	c.expect("closed", "")
+	c.expectRefusal(reasonDraining)
 	<-c.done
 	if closed := h.metrics.(*noMetrics).closed; len(closed) != 1 || closed[0] != nameBye {
 		t.Errorf("closed for %v", closed)

@@ -46,6 +46,7 @@ type hello struct {
 	From    int64          `json:"from"`
 	Chain   liveblog.Chain `json:"chain,omitempty"` // of from, as far as this node knows it
 	Readers int64          `json:"readers"`
+	Poll    string         `json:"poll,omitempty"`
 }
 
 // Subscriber is a reader's cursor into the ring of a blog. It has no queue: a
@@ -298,7 +299,7 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 
 // hello tells a reader where its stream begins, under an id to resume with if it
 // may resume there.
-func (s *Subscriber) hello(resumable bool) []byte {
+func (s *Subscriber) hello(resumable bool, req Request) []byte {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -306,7 +307,7 @@ func (s *Subscriber) hello(resumable bool) []byte {
 	if resumable {
 		id = s.id(s.cursor, chain)
 	}
-	return jsonEvent(nameHello, id, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Chain: chain, Readers: t.counts.readers})
+	return jsonEvent(nameHello, id, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Chain: chain, Readers: t.counts.readers, Poll: req.Poll})
 }
 
 // reset tells a reader to start again.
@@ -328,7 +329,7 @@ func pingFrame(head int64) []byte { return jsonEvent(namePing, noID, map[string]
 // moment of its own.
 func byeFrame() []byte {
 	b := retryLine(milliseconds(moment()))
-	return append(b, jsonEvent(nameBye, noID, struct{}{})...)
+	return append(b, jsonEvent(nameBye, noID, bye{Reason: reasonDraining})...)
 }
 
 func jsonEvent(name, id string, v any) []byte {
