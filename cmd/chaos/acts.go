@@ -161,7 +161,7 @@ func asynchronous() act {
 			hold(ctx, 2*time.Second)
 			fault := history.Fault{
 				Kind: "F8", Name: "asynchronous standby promoted with lag", Began: time.Now().UnixNano(),
-				Allows: history.Allows{Reset: []string{"epoch", "ahead"}, Lost: true, Down: true, Views: true, Stale: true},
+				Allows: history.Allows{Reset: []string{"epoch", "chain", "ahead"}, Lost: true, Down: true, Views: true, Stale: true, Unnoticed: onlyNumbers},
 			}
 			if err := s.bed.CaughtUp(ctx); err != nil { // what was acknowledged before the fault is not lost
 				return err

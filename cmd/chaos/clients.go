@@ -30,6 +30,20 @@ type crew struct {
 	Late bool // every third reader comes when the act lets it in, and begins at the log's beginning
 	Wild bool // every third reader begins beyond the log's end
 	Home bool // every third reader comes to the last node only
+	// Keeps is what readers keep of their place, one after the other; all that there
+	// is when it is empty.
+	Keeps []string
+}
+
+// everyKind is of readers of all kinds.
+var everyKind = []string{history.KeepsChain, history.KeepsEpoch, history.KeepsReceipt, history.KeepsNative, history.KeepsNumber}
+
+// keeps is what a reader keeps.
+func (c crew) keeps(i int) string {
+	if len(c.Keeps) == 0 {
+		return everyKind[i%len(everyKind)]
+	}
+	return c.Keeps[i%len(c.Keeps)]
 }
 
 // readers is how many log what they see.
@@ -137,7 +151,7 @@ func (c *clients) read(ctx context.Context) {
 		}
 		config := load.ReaderConfig{
 			Name: fmt.Sprintf("%s%d", how, i), Seed: c.seed, Target: c.target, Blog: c.stage.slugs[i%len(c.stage.slugs)],
-			How: how, Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
+			How: how, Keeps: crew.keeps(i), Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
 			Via: c.stage.via(i), Calm: c.calm, Silence: 25 * time.Second, BytesPerSecond: 2000,
 		}
 		if i%3 == 0 {

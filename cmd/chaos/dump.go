@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,12 +42,17 @@ func readDatabase(ctx context.Context, tx pgx.Tx, db *history.Database) (err err
 		SELECT slug, epoch, last_seq AS head, low_seq AS low FROM blogs ORDER BY slug`); err != nil {
 		return err
 	}
-	if db.Events, err = rowsOf[history.EventRow](ctx, tx, `
+	events, err := rowsOf[chainedRow](ctx, tx, `
 		SELECT b.slug AS blog, e.seq, e.type, coalesce(e.post_id::text, '') AS post, e.version,
-			(extract(epoch FROM e.at) * 1000000)::bigint * 1000 AS at
+			(extract(epoch FROM e.at) * 1000000)::bigint * 1000 AS at,
+			coalesce(substr(to_jsonb(e)->>'chain', 3), '') AS link
 		FROM (SELECT * FROM events UNION ALL SELECT * FROM chaos_pruned) e JOIN blogs b ON b.id = e.blog_id
-		ORDER BY b.slug, e.seq`); err != nil {
+		ORDER BY b.slug, e.seq`)
+	if err != nil {
 		return err
+	}
+	for _, e := range events {
+		db.Events = append(db.Events, e.row())
 	}
 	if db.Posts, err = rowsOf[history.PostRow](ctx, tx, `
 		SELECT b.slug AS blog, p.id::text AS id, p.version, p.status, p.title, coalesce(v.views, 0) AS views
@@ -59,6 +65,25 @@ func readDatabase(ctx context.Context, tx pgx.Tx, db *history.Database) (err err
 	db.Keys, err = rowsOf[history.KeyRow](ctx, tx, `
 		SELECT key, result->'Post'->>'ID' AS post FROM idempotency_keys WHERE result ? 'Post'`)
 	return err
+}
+
+// chainedRow is an event as it is read.
+type chainedRow struct {
+	Blog    string
+	Seq     int64
+	Type    string
+	Post    string
+	Version int64
+	At      int64
+	Link    string
+}
+
+func (r chainedRow) row() history.EventRow {
+	chain, err := strconv.ParseUint(r.Link, 16, 64)
+	if err != nil {
+		chain = 0 // there is none
+	}
+	return history.EventRow{Blog: r.Blog, Seq: r.Seq, Type: r.Type, Post: r.Post, Version: r.Version, At: r.At, Chain: chain}
 }
 
 // revisions keeps no more of a text than readers log of it.

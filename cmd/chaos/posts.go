@@ -66,8 +66,13 @@ func (s *stage) newWrite(what string, i int) history.Write {
 // post sends one request and writes down what it was told. Without an answer
 // nothing was told, and what else was answered stands.
 func (s *stage) post(ctx context.Context, number int, w history.Write, text string) error {
+	return s.postTo(ctx, s.node(number).URL(), w, text)
+}
+
+// postTo does so at an address of a node.
+func (s *stage) postTo(ctx context.Context, base string, w history.Write, text string) error {
 	body := fmt.Sprintf(`{"title":%q,"body":%q}`, w.Text, text)
-	url := s.node(number).URL() + "/api/v1/blogs/" + w.Blog + "/posts"
+	url := base + "/api/v1/blogs/" + w.Blog + "/posts"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dateline/internal/chaos/broken"
+	"dateline/internal/chaos/history"
 	"dateline/internal/chaos/testbed"
 )
 
@@ -79,7 +80,7 @@ func scenario(m broken.Mutation, binary string) act {
 			c.NodeEnv = func(int) []string { return []string{"DATELINE_BROKEN=" + m.Name, "DATELINE_ENGINE=" + engineOf(m)} }
 		},
 		crew: func(c *crew) {
-			*c = crew{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late)}
+			*c = crew{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late), Keeps: []string{history.KeepsEpoch}}
 			c.Wild, c.Home = needs(broken.Wild), needs(broken.Away)
 			switch {
 			case needs(broken.Stay):

@@ -208,7 +208,7 @@ var broken = []struct {
 	}},
 	{name: "a removed text was shown on a page", want: "G11", damage: func(p *past) { p.show("text of three", 2*second+1) }},
 	{name: "a corrected text was shown on a page under load", want: "G11", damage: func(p *past) {
-		p.faults = append(p.faults, history.Fault{Kind: "F48", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
+		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.show("text of two", 2*second+1)
 	}},
 	{name: "a page showed what was rolled back", want: "G6", damage: func(p *past) { p.show("never stored", 0) }},
@@ -217,7 +217,7 @@ var broken = []struct {
 		p.probes = append(p.probes, history.Probe{At: p.clock + 20*second, Node: 2, What: "page", Status: 200, Titles: []string{"gone"}})
 	}},
 	{name: "a flooded node failed", want: "G10", damage: func(p *past) {
-		p.faults = append(p.faults, history.Fault{Kind: "F48", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
+		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.probes[0].Status = 500
 	}},
 	{name: "a snapshot was put back and a reader with the chain was not told", want: "G6", damage: func(p *past) {

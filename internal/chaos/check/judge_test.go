@@ -82,7 +82,7 @@ var sound = []struct {
 		p.probes = append(p.probes, history.Probe{At: p.clock - second, Node: 2, What: "page", Status: 200, Titles: []string{"gone"}})
 	}},
 	{name: "a flooded node has no time for a page", damage: func(p *past) {
-		p.faults = append(p.faults, history.Fault{Kind: "F48", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
+		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.probes[0].Status = 503
 	}},
 	{name: "a hostile reader who saw nothing", damage: func(p *past) {

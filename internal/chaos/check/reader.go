@@ -25,9 +25,10 @@ type reader struct {
 	counts  map[string]int64 // of views, as told on this connection
 	judged  int
 	wild    int // contradictions of the order, which leave nothing to compare the end with
-	// unnoticed are the faults that this reader need not notice, without those that
-	// are over and done with.
+	// unnoticed are the faults that this reader need not notice; excused counts those
+	// of them that are over and done with.
 	unnoticed []*history.Fault
+	excused   int
 }
 
 // doubt is a contradiction to the log as it is in the end. A reset with a new
@@ -74,7 +75,7 @@ func (r *reader) begin(who history.Reader) {
 
 // line judges one line of the log.
 func (r *reader) line(s *history.Seen) {
-	for len(r.unnoticed) > 0 && s.At > r.unnoticed[0].Ended+recovering {
+	for r.excused < len(r.unnoticed) && s.At > r.unnoticed[r.excused].Ended+recovering {
 		r.excuse()
 	}
 	switch s.Kind {
@@ -98,12 +99,13 @@ func (r *reader) line(s *history.Seen) {
 // excuse lets go of what the reader holds of a history that it can't tell from the
 // present one.
 func (r *reader) excuse() {
-	r.phantom.count("not noticed by those who keep a "+r.who.Keeps+" only", len(r.doubts))
-	r.unnoticed, r.doubts = r.unnoticed[1:], nil
+	r.phantom.count("not noticed by readers of the kind "+r.who.Keeps, len(r.doubts))
+	r.excused, r.doubts = r.excused+1, nil
 	r.fold.clear()
 }
 
-// unaware reports whether the reader may go on in another history without a word.
+// unaware reports whether the reader may go on in another history without a word:
+// it may come back from the old one long after.
 func (r *reader) unaware(at int64) bool {
 	return len(r.unnoticed) > 0 && r.unnoticed[0].Began <= at
 }
@@ -238,7 +240,7 @@ func (r *reader) mayClose(s *history.Seen) bool {
 // end judges what is left when the log is over.
 func (r *reader) end() {
 	r.missed()
-	for len(r.unnoticed) > 0 {
+	for r.excused < len(r.unnoticed) {
 		r.excuse()
 	}
 	if r.judged == 0 && r.who.Healthy {
