@@ -45,14 +45,18 @@ func readDatabase(ctx context.Context, tx pgx.Tx, db *history.Database) (err err
 	events, err := rowsOf[chainedRow](ctx, tx, `
 		SELECT b.slug AS blog, e.seq, e.type, coalesce(e.post_id::text, '') AS post, e.version,
 			(extract(epoch FROM e.at) * 1000000)::bigint * 1000 AS at,
-			coalesce(substr(to_jsonb(e)->>'chain', 3), '') AS link
+			encode(e.chain, 'hex') AS link
 		FROM (SELECT * FROM events UNION ALL SELECT * FROM chaos_pruned) e JOIN blogs b ON b.id = e.blog_id
 		ORDER BY b.slug, e.seq`)
 	if err != nil {
 		return err
 	}
 	for _, e := range events {
-		db.Events = append(db.Events, e.row())
+		row, err := e.row()
+		if err != nil {
+			return err
+		}
+		db.Events = append(db.Events, row)
 	}
 	if db.Posts, err = rowsOf[history.PostRow](ctx, tx, `
 		SELECT b.slug AS blog, p.id::text AS id, p.version, p.status, p.title, coalesce(v.views, 0) AS views
@@ -78,12 +82,9 @@ type chainedRow struct {
 	Link    string
 }
 
-func (r chainedRow) row() history.EventRow {
+func (r chainedRow) row() (history.EventRow, error) {
 	chain, err := strconv.ParseUint(r.Link, 16, 64)
-	if err != nil {
-		chain = 0 // there is none
-	}
-	return history.EventRow{Blog: r.Blog, Seq: r.Seq, Type: r.Type, Post: r.Post, Version: r.Version, At: r.At, Chain: chain}
+	return history.EventRow{Blog: r.Blog, Seq: r.Seq, Type: r.Type, Post: r.Post, Version: r.Version, At: r.At, Chain: chain}, err
 }
 
 // revisions keeps no more of a text than readers log of it.

@@ -52,6 +52,6 @@ var delivering = []Mutation{
 			err := l.look(ctx)
 			liveblog.Outage.Store(err != nil)
 			if err == nil {
-`}, {serve, `c.run(r.Context(), refused)`, `c.run(whileDatabase(r.Context()), refused)`}},
+`}, {serve, `c.run(r.Context(), first)`, `c.run(whileDatabase(r.Context()), first)`}},
 	},
 }

@@ -257,6 +257,10 @@ var broken = []struct {
 		p.link()
 		p.readers["poll"].line(9).Chain = 0
 	}},
+	{name: "the chain of the log is broken", want: "D5", damage: func(p *past) {
+		p.link()
+		p.db.Events[8].At += second
+	}},
 	{name: "a number is missing in the log", want: "D5", damage: func(p *past) { p.db.Events = slices.Delete(p.db.Events, 6, 7) }},
 	{name: "a version came back in the log", want: "D5", script: func(p *past) {
 		p.event(history.EventRow{Type: history.Update, Post: "four", Version: 1})

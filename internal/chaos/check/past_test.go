@@ -204,8 +204,14 @@ func (p *past) show(title string, later int64) {
 
 // link gives the log chains, and tells them.
 func (p *past) link() {
-	for i := range p.db.Events {
-		p.db.Events[i].Chain = uint64(i)<<40 + 1
+	before := uint64(0)
+	for i, row := range p.db.Events {
+		e := event{kind: row.Type, version: row.Version, at: row.At}
+		if row.Post != "" {
+			e.post = &post{PostRow: history.PostRow{ID: row.Post}}
+		}
+		before = link(before, row.Seq, e)
+		p.db.Events[i].Chain = before
 		for _, r := range p.readers {
 			if at := r.find(p.db.Events[i].Seq); at >= 0 {
 				r.lines[at].Chain = p.db.Events[i].Chain

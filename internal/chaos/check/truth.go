@@ -26,6 +26,7 @@ type event struct {
 	kind    string
 	post    *post
 	version int64
+	at      int64
 	chain   uint64
 }
 
@@ -117,7 +118,7 @@ func (t *truth) addEvent(row history.EventRow, log *Line) {
 	if e.kind != "" {
 		log.violation("blog %s: event %d is there twice", row.Blog, row.Seq)
 	}
-	*e = event{kind: row.Type, post: t.posts[row.Post], version: row.Version, chain: row.Chain}
+	*e = event{kind: row.Type, post: t.posts[row.Post], version: row.Version, at: row.At, chain: row.Chain}
 	if row.Type != history.Blog {
 		e.note(row, log)
 	}
