@@ -128,6 +128,7 @@ const connect = () => {
     silent = failures = 0
     leaving = false
     show('Live')
+    token = data.token ?? token
     showCounts(data)
     if (data.epoch !== epoch || data.from > seq) reload()
   })
@@ -155,10 +156,12 @@ const longPoll = async () => {
   const mine = poll = new AbortController()
   try {
     while (mine === poll) {
-      const answer = await fetch(`${base}events?after=${seq}&wait=20&epoch=${epoch}`, { signal: mine.signal })
+      const asked = token ? '' : '&token=1'
+      const answer = await fetch(`${base}events?after=${seq}&wait=20&epoch=${epoch}${asked}`, { signal: mine.signal })
       if (!answer.ok) throw 0
-      const { events, reset, head } = await answer.json()
+      const { events, reset, head, token: given } = await answer.json()
       if (mine !== poll) return
+      token ??= given
       heard = Date.now()
       failures = 0
       show('Live')
@@ -412,7 +415,8 @@ const showCounts = ({ posts, readers }) => {
 
 // Views: a post counts once it was half on screen for a second.
 
-const token = Array.from(crypto.getRandomValues(new Uint32Array(8)), n => n.toString(36)).join('')
+/** What this page reports with: the server gave it to its stream or its poll. */
+let token
 const counted = new Set()
 const timers = new Map()
 let queue = []
@@ -434,7 +438,7 @@ const view = ({ dataset: { id } }) => {
 }
 
 const beacon = () => {
-  while (queue.length) {
+  while (token && queue.length) {
     if (!navigator.sendBeacon(base + 'views', JSON.stringify({ token, posts: queue.slice(0, 50) }))) return
     queue = queue.slice(50)
   }

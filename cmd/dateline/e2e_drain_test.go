@@ -29,7 +29,7 @@ func TestE2E_Drain(t *testing.T) {
 	t.Parallel()
 	const streams, beacons = 200, 400
 	dsn := pgtest.DSN(t)
-	node, robot := startProcess(t, dsn), newRobot(t, dsn)
+	node, robot := startProcess(t, dsn, "--streams-per-address=0"), newRobot(t, dsn)
 	robot.newBlog(t, node.url, "drain")
 	post := robot.post(t, node.url, "drain", "Seen by many")
 	var opened atomic.Int64
@@ -256,8 +256,10 @@ func holdRows(t *testing.T, dsn string, tables ...string) {
 func sendBeacons(t *testing.T, node, slug, post string, n int) (accepted int64) {
 	t.Helper()
 	client := newClient()
-	for i := range n {
-		body, err := json.Marshal(map[string]any{"token": fmt.Sprintf("page-of-a-reader-%06d", i), "posts": []string{post}})
+	for range n {
+		var page struct{ Token string }
+		(&robot{client: client}).must(t, http.MethodGet, node+"/api/v1/blogs/"+slug+"/events?wait=0&token=1", nil, &page)
+		body, err := json.Marshal(map[string]any{"token": page.Token, "posts": []string{post}})
 		if err != nil {
 			t.Fatal(err)
 		}

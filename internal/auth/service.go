@@ -65,6 +65,7 @@ type Service struct {
 	access    *AccessTokens
 	refresh   *RefreshTokens
 	devices   *Devices
+	views     *ViewTokens
 }
 
 // NewService uses now as its clock for access tokens and API tokens; sessions
@@ -73,6 +74,7 @@ func NewService(store Store, keys *Keys, now func() time.Time) *Service {
 	return &Service{
 		store: store, now: now, passwords: NewPasswords(),
 		access: NewAccessTokens(keys, now), refresh: NewRefreshTokens(keys), devices: NewDevices(keys),
+		views: NewViewTokens(keys, now),
 	}
 }
 
@@ -84,3 +86,6 @@ func (s *Service) HashPassword(ctx context.Context, password, email, location st
 	}
 	return s.passwords.Hash(ctx, password)
 }
+
+// ViewTokens are what readers' pages report views with.
+func (s *Service) ViewTokens() *ViewTokens { return s.views }

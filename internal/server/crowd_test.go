@@ -54,6 +54,7 @@ func newNewsroom(t *testing.T, limits stream.Limits) *newsroom {
 		n.views = views.New(db, n.hub, uuid.New())
 		db.OnWrite(func(id uuid.UUID, seq int64) { n.hub.Wake(id, seq) })
 		o.Hub, o.Views, o.Renderer, o.Pages, o.Outdated = n.hub, n.views, renderer, db, n.hub.Outdated
+		o.PageTokens = limits.PerAddress
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

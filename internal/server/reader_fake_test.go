@@ -30,6 +30,9 @@ type scripted struct {
 	mux      *http.ServeMux
 }
 
+// testToken is what the scripted server gives to pages that report views.
+const testToken = "token-of-a-page-0123456789"
+
 // conn is one open stream.
 type conn struct {
 	s     *scripted
@@ -137,7 +140,7 @@ func (s *scripted) encode(seq int64, kind liveblog.EventType, p liveblog.Post) (
 func (s *scripted) open() *conn {
 	s.t.Helper()
 	c := receiveWithin(s.t, s.conns, "a stream")
-	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0,"readers":7}`, testEpoch))
+	c.send("hello", "", fmt.Sprintf(`{"epoch":%q,"head":0,"from":0,"readers":7,"token":%q}`, testEpoch, testToken))
 	return c
 }
 

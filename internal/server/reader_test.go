@@ -304,7 +304,7 @@ func TestViewsAreCountedOnce(t *testing.T) {
 	p := openPage(t, s, "/b/cup-final")
 	s.open()
 	first := receiveWithin(t, s.beacons, "beacon")
-	if !strings.HasPrefix(first, "text/plain") || !strings.Contains(first, testID(20).String()) || strings.Contains(first, testID(1).String()) {
+	if !strings.HasPrefix(first, "text/plain") || !strings.Contains(first, testToken) || !strings.Contains(first, testID(20).String()) || strings.Contains(first, testID(1).String()) {
 		t.Errorf("beacon %s", first)
 	}
 	browsertest.Eval[bool](p, `(scrollTo({ top: document.body.scrollHeight, behavior: 'instant' }), true)`)

@@ -29,6 +29,7 @@ type Options struct {
 	Version        string
 
 	RatePerMinute int                         // requests to the API from one client; 0 is no limit
+	PageTokens    int                         // for pages that report views, to one address in a minute; 0 is no limit
 	Ready         func(context.Context) error // nil when requests can be served
 
 	Blogs  BlogStore
@@ -70,6 +71,7 @@ type Server struct {
 	hub         *stream.Hub
 	views       *views.Batcher
 	counts      CountStore
+	pageTokens  *pageTokens
 
 	adminPacked sync.Map // gzip by name
 
@@ -102,7 +104,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		options: o, blogs: o.Blogs, posts: o.Posts, recentBlogs: newRecentBlogs(), recentPages: newRecentPages(o.Outdated),
 		rates: newRateLimiter(o.RatePerMinute), pages: o.Pages, render: o.Renderer,
-		hub: o.Hub, views: o.Views, counts: o.Counts,
+		hub: o.Hub, views: o.Views, counts: o.Counts, pageTokens: newPageTokens(o.PageTokens),
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
 	}

@@ -82,7 +82,7 @@ func (s *Server) describeStream() {
 // read drafts, and ends within seconds when they may no longer.
 func (s *Server) stream(c *gin.Context) error {
 	ctx := c.Request.Context()
-	blog, _, err := s.visibleBlog(ctx, c.Param("slug"), true)
+	blog, member, err := s.visibleBlog(ctx, c.Param("slug"), true)
 	if errors.Is(err, liveblog.ErrUnavailable) {
 		s.hub.TurnAway(c.Writer, pollURL(c.Param("slug")))
 		return nil
@@ -95,9 +95,11 @@ func (s *Server) stream(c *gin.Context) error {
 		defer stop()
 		c.Request = c.Request.WithContext(allowed)
 	}
-	s.hub.Serve(c.Writer, c.Request, stream.Request{
-		BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP(), Guarded: !blog.Public(), Poll: pollURL(blog.Slug),
-	})
+	req := stream.Request{BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP(), Guarded: !blog.Public(), Poll: pollURL(blog.Slug)}
+	if req.Desk = auth.Allow(principal(ctx), auth.ReadUnpublished, &blog.ID, member) == nil; !req.Desk {
+		req.Token = func() string { return s.pageToken(req.BlogID, req.Address) }
+	}
+	s.hub.Serve(c.Writer, c.Request, req)
 	return nil
 }
 
@@ -198,6 +200,7 @@ type pollInput struct {
 	ReaderPath
 	After string `query:"after" doc:"Only events after this one; without it, those from now on"`
 	Epoch string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
+	Token bool   `query:"token" doc:"1 asks for a token to report views with; the answer is not for caches"`
 	Wait  int    `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"Seconds to wait for an event when there is none"`
 }
 
@@ -218,7 +221,14 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 	if err != nil {
 		return nil, err
 	}
-	return &pollOutput{CacheControl: pollCaching(ctx, batch), Body: batch}, nil
+	out := &pollOutput{CacheControl: pollCaching(ctx, batch), Body: batch}
+	if in.Token {
+		out.CacheControl = "no-store" // or all who share the answer would be one page
+		if !may(ctx, auth.ReadUnpublished) {
+			batch.Token = s.pageToken(blog.ID, req.Address)
+		}
+	}
+	return out, nil
 }
 
 // pollCaching says how long a cache may share a batch. What comes after an event
@@ -252,14 +262,16 @@ type viewsInput struct {
 }
 
 // reportViews takes beacons, which browsers send as text/plain. It answers the
-// same whether they count or not.
+// same whether they count or not. Only pages that follow the blog count: their token
+// was told to them by a stream or a poll.
 func (s *Server) reportViews(ctx context.Context, in *viewsInput) (*noOutput, error) {
 	token, posts, err := readBeacon(in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	if !robot(in.UserAgent) {
-		s.views.Add(views.Beacon{BlogID: blogOf(ctx).blog.ID, Token: token, Address: stream.Prefix(requestOf(ctx).Address), Posts: posts})
+	blogID := blogOf(ctx).blog.ID
+	if !robot(in.UserAgent) && s.auth.ViewTokens().Valid(token, blogID) {
+		s.views.Add(views.Beacon{BlogID: blogID, Token: token, Address: stream.Prefix(requestOf(ctx).Address), Posts: posts})
 	}
 	return &noOutput{}, nil
 }

@@ -17,6 +17,7 @@ type Batch struct {
 	Next   int64          `json:"next" doc:"Ask again with after=next"`
 	Chain  liveblog.Chain `json:"chain,omitempty" doc:"Of the event next: ask again with it as well"`
 	Ended  bool           `json:"ended" doc:"The blog is over and this is all of it"`
+	Token  string         `json:"token,omitempty" doc:"What a page reports views with; only with token=1"`
 	Reset  *BatchReset    `json:"reset,omitempty" doc:"Read the blog anew and go on from its head"`
 }
 

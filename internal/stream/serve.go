@@ -44,6 +44,10 @@ type Request struct {
 	Guarded bool
 	// Poll is where the same events are to be had as long polls.
 	Poll string
+	// Desk is a stream of somebody who works on the blog: no reader, for the counts.
+	Desk bool
+	// Token makes what the reader's page reports views with; nil is none.
+	Token func() string
 }
 
 // Serve streams a blog's events to one reader until it leaves, stalls, the blog
@@ -78,20 +82,35 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, req Request, prefix 
 		h.turnAway(w, inStorm, req.Poll)
 		return false
 	}
-	t, err := h.enter(r.Context(), req.BlogID, 1)
+	t, leave, err := h.countIn(r.Context(), req)
 	if err != nil {
 		h.turnAway(w, noDatabase, req.Poll)
 		return false
 	}
 	defer func() {
 		if !adopted {
-			t.join(-1)
+			leave()
 		}
 	}()
 	return h.attend(w, r, req, t, prefix)
 }
 
-// attend is serve for a reader whose topic is there.
+// countIn finds the topic of a blog and counts a reader in, or somebody who works
+// on the blog; leave counts out again.
+func (h *Hub) countIn(ctx context.Context, req Request) (t *topic, leave func(), err error) {
+	if !req.Desk {
+		t, err = h.enter(ctx, req.BlogID, 1)
+		return t, func() { t.join(-1) }, err
+	}
+	if t, err = h.enter(ctx, req.BlogID, 0); err != nil {
+		return nil, nil, err
+	}
+	t.countDesks(1)
+	return t, func() { t.countDesks(-1) }, nil
+}
+
+// attend is serve for a reader whose topic is there. Desks, which are few, take
+// the portable path: what the other one gives up it counts as a reader.
 func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *topic, prefix netip.Prefix) (adopted bool) {
 	s, refused, err := h.subscribe(r.Context(), t, req.Position)
 	if err != nil {
@@ -106,7 +125,7 @@ func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *top
 		return false
 	}
 	first := greeting(s, refused, req)
-	if !req.Guarded && h.adopt(w, r, s, first, prefix) {
+	if !req.Guarded && !req.Desk && h.adopt(w, r, s, first, prefix) {
 		return true
 	}
 	c := newConnection(h, w, s, connOf(r))

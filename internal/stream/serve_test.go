@@ -2,16 +2,19 @@ package stream
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"dateline/internal/eventsource"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -276,4 +279,50 @@ func TestServe_ConcurrentReadersSeeEverything(t *testing.T) {
 		h.Wake(blogA, log.now().LastSeq)
 	}
 	readers.Wait()
+}
+
+// Those who work on a blog are no readers, and keep its topic all the same.
+func TestServe_DesksAreNoReaders(t *testing.T) {
+	h := startHub(t, newMemoryLog(), roomy)
+	served := make(chan struct{})
+	r, w := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(served)
+		h.Serve(&pipeWriter{PipeWriter: w, header: http.Header{}}, request, Request{BlogID: blogA, Desk: true})
+	}()
+	if e, err := eventsource.NewParser(r).Next(); err != nil || e.Name != nameHello || strings.Contains(string(e.Data), "token") {
+		t.Fatalf("%s %s: %v", e.Name, e.Data, err)
+	}
+	if readers := h.Readers()[blogA]; readers != 0 || h.Streams() != 1 {
+		t.Errorf("%d readers, %d streams", readers, h.Streams())
+	}
+	found := h.known(blogA)
+	if found.letGo(0) {
+		t.Error("the topic of a desk was let go")
+	}
+	cancel()
+	_ = r.Close()
+	<-served
+	if !found.letGo(-1) || h.Streams() != 0 {
+		t.Errorf("the topic of a desk that left is kept, %d streams", h.Streams())
+	}
+}
+
+// The token is the reader's own: hello brings one that was made for it.
+func TestServe_HelloBringsAToken(t *testing.T) {
+	h := startHub(t, newMemoryLog(), roomy)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	log := h.log.(*memoryLog)
+	log.publish(1)
+	log.end()
+	w := httptest.NewRecorder()
+	h.Serve(w, r, Request{BlogID: blogA, Position: Position{HasAfter: true}, Token: func() string { return "made-for-you" }})
+	if !strings.Contains(w.Body.String(), `"token":"made-for-you"`) {
+		t.Errorf("no token in %s", w.Body)
+	}
 }

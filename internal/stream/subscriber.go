@@ -47,6 +47,7 @@ type hello struct {
 	Chain   liveblog.Chain `json:"chain,omitempty"` // of from, as far as this node knows it
 	Readers int64          `json:"readers"`
 	Poll    string         `json:"poll,omitempty"`
+	Token   string         `json:"token,omitempty"`
 }
 
 // Subscriber is a reader's cursor into the ring of a blog. It has no queue: a
@@ -300,14 +301,18 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 // hello tells a reader where its stream begins, under an id to resume with if it
 // may resume there.
 func (s *Subscriber) hello(resumable bool, req Request) []byte {
+	told, id := hello{From: s.cursor, Poll: req.Poll}, noID
+	if req.Token != nil {
+		told.Token = req.Token()
+	}
 	t := s.topic
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	chain, id := t.ring.chainAt(s.cursor), noID
+	told.Epoch, told.Head, told.Chain, told.Readers = t.epoch, t.ring.head, t.ring.chainAt(s.cursor), t.counts.readers
+	t.mu.Unlock()
 	if resumable {
-		id = s.id(s.cursor, chain)
+		id = s.id(s.cursor, told.Chain)
 	}
-	return jsonEvent(nameHello, id, hello{Epoch: t.epoch, Head: t.ring.head, From: s.cursor, Chain: chain, Readers: t.counts.readers, Poll: req.Poll})
+	return jsonEvent(nameHello, id, told)
 }
 
 // reset tells a reader to start again.

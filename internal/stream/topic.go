@@ -37,6 +37,7 @@ type topic struct {
 	counts     counts
 	news       atomic.Uint64 // counts the changes
 	readers    int
+	desks      int      // streams of those who work on the blog
 	groups     []waiter // of readers on the fast path, told of changes
 	idleSince  time.Time
 	gone       bool // no longer the hub's: takes no readers
@@ -279,10 +280,19 @@ func (t *topic) join(delta int) bool {
 	return true
 }
 
+// countDesks counts those who work on the blog in or out. Whoever found the topic a
+// moment ago finds it there: it is kept for longer.
+func (t *topic) countDesks(delta int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.desks += delta
+	t.idleSince = time.Now()
+}
+
 // letGo ends a topic that nobody has read for a while, and reports whether it did.
 func (t *topic) letGo(idle time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.gone = t.readers == 0 && !t.fetching && time.Since(t.idleSince) > idle
+	t.gone = t.readers+t.desks == 0 && !t.fetching && time.Since(t.idleSince) > idle
 	return t.gone
 }

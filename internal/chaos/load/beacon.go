@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -91,11 +90,31 @@ func ids(items []byte) (out []string) {
 	return out
 }
 
+// report tells of some views. Without a token, which a page gets where it follows
+// the blog, they would not count.
 func (b *beacons) report(ctx context.Context) {
 	rnd := b.route.rnd
+	token := b.pageToken(ctx)
+	if token == "" {
+		return
+	}
 	first := rnd.IntN(len(b.posts))
 	viewed := b.posts[first:min(len(b.posts), first+1+rnd.IntN(mostViewed))]
-	body := mustJSON(map[string]any{"token": fmt.Sprintf("%016x%016x", rnd.Uint64(), rnd.Uint64()), "posts": viewed})
+	body := mustJSON(map[string]any{"token": token, "posts": viewed})
 	a := b.ask(ctx, request{method: http.MethodPost, path: "/api/v1/blogs/" + b.Blog + "/views", agent: browser, body: body, kind: "text/plain;charset=UTF-8"})
 	b.Log.Add(history.Beacon{At: time.Now().UnixNano(), Node: b.route.at, Blog: b.Blog, Posts: viewed, Status: a.status})
+}
+
+// pageToken asks for what a new page reports with; "" when there is no answer.
+func (b *beacons) pageToken(ctx context.Context) string {
+	a := b.ask(ctx, request{method: http.MethodGet, path: "/api/v1/blogs/" + b.Blog + "/events?wait=0&token=1"})
+	if a.status != http.StatusOK {
+		return ""
+	}
+	for key, raw := range fields(a.body) {
+		if string(key) == "token" {
+			return text(raw)
+		}
+	}
+	return ""
 }
