@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -76,7 +77,7 @@ func flood(t *testing.T, node *process, n int) (conns []net.Conn) {
 }
 
 // TestE2E_LimitsAreToldToReaders wants those over a limit to get words that
-// EventSource goes on with, and programs an error that says when to come back.
+// EventSource goes on with, and polls to be answered at once.
 func TestE2E_LimitsAreToldToReaders(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)
@@ -88,21 +89,23 @@ func TestE2E_LimitsAreToldToReaders(t *testing.T) {
 		res := look(t, from(host), node.url+"/api/v1/blogs/"+slug+"/stream")
 		t.Cleanup(func() { res.Body.Close() })
 	}
-	refused := func(host int, slug string, status int) {
+	refused := func(host int, slug, reason string) {
 		t.Helper()
-		checkTurnedAway(t, look(t, from(host), node.url+"/api/v1/blogs/"+slug+"/stream"))
-		res := look(t, from(host), node.url+"/api/v1/blogs/"+slug+"/events?wait=1")
+		poll := "/api/v1/blogs/" + slug + "/events"
+		checkTurnedAway(t, look(t, from(host), node.url+"/api/v1/blogs/"+slug+"/stream"), fmt.Sprintf(`{"reason":%q,"poll":%q}`, reason, poll))
+		began := time.Now()
+		res := look(t, from(host), node.url+poll+"?wait=20")
 		defer res.Body.Close()
-		if res.StatusCode != status || len(res.Header.Get("Retry-After")) == 0 {
-			t.Errorf("a long poll: %s, Retry-After %q", res.Status, res.Header.Get("Retry-After"))
+		if took := time.Since(began); res.StatusCode != http.StatusOK || took > 10*time.Second {
+			t.Errorf("a long poll: %s after %s", res.Status, took)
 		}
 	}
 	hold(1, "one")
-	refused(1, "two", http.StatusTooManyRequests)
+	refused(1, "two", "address_limit")
 	hold(2, "one")
-	refused(3, "one", http.StatusServiceUnavailable)
+	refused(3, "one", "blog_limit")
 	hold(3, "two")
-	refused(4, "two", http.StatusServiceUnavailable)
+	refused(4, "two", "node_limit")
 	node.noPanic()
 }
 
@@ -121,13 +124,15 @@ func look(t *testing.T, c *http.Client, address string) *http.Response {
 	return res
 }
 
-// checkTurnedAway wants a stream with nothing but a long wait.
-func checkTurnedAway(t *testing.T, res *http.Response) {
+// checkTurnedAway wants a stream with nothing but a long wait and why.
+func checkTurnedAway(t *testing.T, res *http.Response, why string) {
 	t.Helper()
 	defer res.Body.Close()
 	p := eventsource.NewParser(res.Body)
-	if e, err := p.Next(); !errors.Is(err, io.EOF) {
-		t.Errorf("got %+v %v", e, err)
+	said, err := p.Next()
+	_, end := p.Next()
+	if err != nil || said.Name != "bye" || string(said.Data) != why || !errors.Is(end, io.EOF) {
+		t.Errorf("got %s %s, %v and %v", said.Name, said.Data, err, end)
 	}
 	if res.StatusCode != http.StatusOK || p.Retry() < 5000 || p.Retry() > 15_000 {
 		t.Errorf("%s, retry %d", res.Status, p.Retry())
