@@ -21,12 +21,12 @@ const (
 	floorBytes    = 1 << 30 // of address space for all messages; memory is taken as it is used
 	floorMessages = 1 << 20
 	floorBacklog  = 4096
-	floorHead     = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+	floorHead     = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 
 // Floor is the least a server can do, to compare with: one loop per core that for
 // each message walks all its sockets with one system call each, and shares the
-// bytes. It has no limits, no heartbeat, no blogs and no database. Messages come on
+// bytes, in chunks as they come. It has no limits, no heartbeat, no blogs and no database. Messages come on
 // in, a line with the size before each; the address of the port is written to out.
 // It returns when in or ctx ends.
 func Floor(ctx context.Context, in io.Reader, out io.Writer) error {
@@ -255,7 +255,8 @@ func (l *floorLoop) answer(i int) {
 	if _, rest, given := bytes.Cut(l.scratch[:n], []byte("?after=")); given {
 		after = min(max(0, digits(rest)), known)
 	}
-	b := fmt.Appendf(l.scratch[:0], "%sretry: 1000\n\nevent: hello\nid: %d\ndata: {}\n\n", floorHead, after)
+	greeting := fmt.Appendf(nil, "retry: 1000\n\nevent: hello\nid: %d\ndata: {}\n\n", after)
+	b := append(append(l.scratch[:0], floorHead...), inChunk(greeting)...)
 	head := len(b)
 	b = append(b, l.floor.log[l.floor.ends[after]:l.floor.ends[known]]...)
 	l.scratch = b[:cap(b)]

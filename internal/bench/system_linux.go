@@ -66,7 +66,7 @@ func (b *bare) publish(context.Context) (answer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	sent := now()
-	text := floorFrame(b.count+1, sent, b.frame)
+	text := inChunk(floorFrame(b.count+1, sent, b.frame))
 	if _, err := fmt.Fprintf(b.child.in, "%d\n%s", len(text), text); err != nil {
 		return answer{}, fmt.Errorf("floor: %w", err)
 	}
@@ -80,6 +80,9 @@ func floorFrame(id, stamp int64, size int) []byte {
 	const tail = "\"}\n\n"
 	return []byte(head + strings.Repeat("x", max(0, size-len(head)-len(tail))) + tail)
 }
+
+// inChunk makes a chunk of a piece (RFC 9112, section 7.1), as servers send it.
+func inChunk(piece []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(piece), piece) }
 
 // kernel is the release of this machine's kernel.
 func kernel() string {

@@ -99,7 +99,7 @@ func TestConformance_StreamSaysWhatWasMeant(t *testing.T) {
 	log.end()
 	h := startHub(t, log, roomy)
 	whole := record(t, h, Position{HasAfter: true})
-	if whole.Header().Get("Content-Type") != "text/event-stream" {
+	if whole.Header().Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		t.Errorf("content type %q", whole.Header().Get("Content-Type"))
 	}
 	events, p := parse(t, whole.Body.Bytes())
@@ -170,7 +170,7 @@ func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
 	p.SetLastID("3")
 	said, err := p.Next()
 	_, end := p.Next()
-	if err != nil || said.Name != nameBye || said.HasID || !errors.Is(end, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(awayRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" {
+	if err != nil || said.Name != nameBye || said.HasID || !errors.Is(end, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(awayRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		t.Errorf("%d %q: %v, id %q, retry %d", w.Code, w.Header(), err, p.LastID(), p.Retry())
 	}
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ type Conn struct {
 	left     atomic.Bool
 	patience time.Duration // for a stream: how long its reader may take nothing; 0 before
 	over     func() bool   // and whether it is not waited for any more
+	ended    atomic.Bool   // the stream is over: nothing more is read
 }
 
 // NewConn prepares a connection that was just accepted. leave is called once,
@@ -68,6 +70,18 @@ func connOf(r *http.Request) *Conn {
 // beginStream makes the connection one of a stream until it is closed.
 func (c *Conn) beginStream(patience time.Duration, over func() bool) {
 	c.patience, c.over = patience, over
+}
+
+// endStream makes whoever reads the connection find its end.
+func (c *Conn) endStream() { c.ended.Store(true) }
+
+// Read implements net.Conn. Behind a stream it gives nothing: what was written is
+// sent, and then the server closes the connection.
+func (c *Conn) Read(b []byte) (int, error) {
+	if c.ended.Load() {
+		return 0, io.EOF
+	}
+	return c.Conn.Read(b)
 }
 
 // Write writes all of b. On a stream it fails when the reader has taken nothing

@@ -13,8 +13,8 @@ import (
 // Streams are compressed once per event, not once per reader. A frame is kept as
 // deflate blocks as well that look back at nothing before them and end on a byte
 // boundary (RFC 1951, sections 2 and 3.2.4); a connection sends a gzip header of
-// its own and then the shared blocks. The stream is never finished: like one that
-// is not compressed, it ends with its connection.
+// its own and then the shared blocks. What is compressed is never finished: it
+// ends where the answer does.
 var (
 	// gzipHeader has no name, no time and an unknown system (RFC 1952, section 2.3).
 	gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
@@ -30,15 +30,15 @@ var deflaters = sync.Pool{New: func() any {
 	return w
 }}
 
-// deflate compresses b into blocks of its own.
-func deflate(b []byte) []byte {
+// deflate compresses b into blocks of its own, appended to dst.
+func deflate(dst, b []byte) []byte {
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
-	var out bytes.Buffer
-	w.Reset(&out)
+	out := bytes.NewBuffer(dst)
+	w.Reset(out)
 	_, _ = w.Write(b) // a buffer takes everything
 	_ = w.Flush()
-	return bytes.Clone(out.Bytes())
+	return out.Bytes()
 }
 
 // maxStored is the longest stored block, in bytes.
@@ -57,20 +57,35 @@ func store(b []byte) []byte {
 	return append(out, flush...)
 }
 
-// wire is a piece of a stream that many readers get, plain and compressed.
+// wire is a piece of a stream that many readers get, plain and compressed, and
+// each of these as a chunk of its own as well.
 type wire struct {
-	plain []byte
-	once  sync.Once
-	small []byte
+	plain  []byte
+	whole  []byte // the chunk that plain is in
+	once   sync.Once
+	small  []byte
+	packed []byte // the chunk that small is in
 }
 
 // as gives the piece as a reader wants it.
-func (w *wire) as(compressed bool) []byte {
-	if !compressed {
-		return w.plain
+func (w *wire) as(compressed, chunked bool) []byte {
+	if compressed {
+		w.once.Do(w.compress)
 	}
-	w.once.Do(func() { w.small = deflate(w.plain) })
-	return w.small
+	switch {
+	case compressed && chunked:
+		return w.packed
+	case compressed:
+		return w.small
+	case chunked:
+		return w.whole
+	}
+	return w.plain
+}
+
+func (w *wire) compress() {
+	blocks := deflate(make([]byte, sizeRoom, 1<<10), w.plain)
+	w.packed, w.small = chunk(append(make([]byte, 0, len(blocks)+len(lineEnd)), blocks...))
 }
 
 // wantsGzip reports whether a request accepts gzip (RFC 9110, section 12.5.3).

@@ -22,7 +22,7 @@ func TestDeflate_BlocksStandAlone(t *testing.T) {
 	for i := range 20 {
 		text := strings.Repeat(fmt.Sprintf("event: post\ndata: %d Ünïcode\n\n", i), random.IntN(4000))
 		pieces = append(pieces, text)
-		if blocks = append(blocks, deflate([]byte(text))); i%2 == 0 {
+		if blocks = append(blocks, deflate(nil, []byte(text))); i%2 == 0 {
 			blocks[i] = store([]byte(text))
 		}
 	}
@@ -59,7 +59,7 @@ func TestDeflate_BlocksStandAlone(t *testing.T) {
 func TestDeflate_CutAnywhere(t *testing.T) {
 	t.Parallel()
 	text := []byte(strings.Repeat("event: post\nid: 1\ndata: {}\n\n", 30))
-	whole := append(append(append([]byte{}, gzipHeader...), store(text)...), deflate(text)...)
+	whole := append(append(append([]byte{}, gzipHeader...), store(text)...), deflate(nil, text)...)
 	for cut := len(gzipHeader); cut < len(whole); cut++ {
 		r, err := gzip.NewReader(bytes.NewReader(whole[:cut]))
 		if err != nil {
@@ -89,6 +89,6 @@ func BenchmarkDeflate(b *testing.B) {
 	text := []byte(`event: post` + "\nid: 1\ndata: " + strings.Repeat(`{"html":"<p>What was told</p>"}`, 30) + "\n\n")
 	b.ReportAllocs()
 	for b.Loop() {
-		deflate(text)
+		deflate(nil, text)
 	}
 }

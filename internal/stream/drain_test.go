@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -118,5 +119,27 @@ func TestDrain_RefusesPolls(t *testing.T) {
 	var p *liveblog.Problem
 	if !errors.As(err, &p) || p.Code != "draining" || p.RetryAfter <= 0 || !errors.Is(err, liveblog.ErrUnavailable) {
 		t.Errorf("got %#v", err)
+	}
+}
+
+// Readers to whom nothing is due are told goodbye as soon as others.
+func TestDrain_OfSilentReaders(t *testing.T) {
+	t.Parallel()
+	h := startHub(t, newMemoryLog(), roomy)
+	var clients []*client
+	for range 4 {
+		c := followSocket(t, h, Position{})
+		c.expect("hello", "0")
+		clients = append(clients, c)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // their window is 400 ms
+	defer cancel()
+	h.Drain(ctx)
+	if n := h.Streams(); n > 0 {
+		t.Fatalf("%d readers are left", n)
+	}
+	for _, c := range clients {
+		c.expect("bye", "")
+		c.expect("closed", "")
 	}
 }

@@ -53,9 +53,9 @@ func newFrame(ev liveblog.Event, encode Encode) (f *Frame, err error) {
 	if err != nil {
 		return nil, err
 	}
-	sse := appendEvent(make([]byte, 0, len(data)+len(name)+40), name, number(ev.Seq), data)
+	whole, sse := chunk(appendEvent(make([]byte, sizeRoom, sizeRoom+len(data)+len(name)+40), name, number(ev.Seq), data))
 	body := sse[len(sse)-2-len(data) : len(sse)-2]
-	return &Frame{Seq: ev.Seq, Chain: ev.Chain, Name: name, Data: body, wire: wire{plain: sse}, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
+	return &Frame{Seq: ev.Seq, Chain: ev.Chain, Name: name, Data: body, wire: wire{plain: sse, whole: whole}, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
 }
 
 // subject is the post that an event is about, or the zero id for the blog itself.
@@ -75,10 +75,13 @@ type wireOnce struct {
 // to gives the frame as a reader wants it.
 func (f *Frame) to(s *Subscriber) []byte {
 	if !s.receipts {
-		return f.as(s.compressed)
+		return f.as(s.compressed, s.chunked)
 	}
-	f.receipt.once.Do(func() { f.receipt.plain = appendEvent(nil, f.Name, receipt(f.Seq, f.Chain), f.Data) })
-	return f.receipt.as(s.compressed)
+	f.receipt.once.Do(func() {
+		id := receipt(f.Seq, f.Chain)
+		f.receipt.whole, f.receipt.plain = chunk(appendEvent(make([]byte, sizeRoom, sizeRoom+len(f.Data)+80), f.Name, id, f.Data))
+	})
+	return f.receipt.as(s.compressed, s.chunked)
 }
 
 // noID leaves the id line out, so that the reader's last event id stays

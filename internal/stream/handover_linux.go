@@ -37,6 +37,14 @@ func (h *Hub) startLoops() (stop func()) {
 	return func() { cancel(); running.Wait() }
 }
 
+// wakeLoops lets the loops look whether the node is leaving: one whose readers are
+// silent sleeps for seconds.
+func (h *Hub) wakeLoops() {
+	for _, l := range h.loops {
+		l.ring(func() {})
+	}
+}
+
 // adopt hands a reader over to the fast path, which needs neither the goroutine
 // nor the buffers of net/http, and reports whether it did. What can't be handed
 // over is left as it was and served on the portable path.
@@ -50,7 +58,8 @@ func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, first
 		return false
 	}
 	a := arrival{sub: *s, prefix: prefix, fd: fd, closed: leave, buffer: openings.Get().(*[openingSize]byte)}
-	a.first = s.opening(a.buffer[:0], w.Header(), first)
+	a.sub.chunked = r.ProtoAtLeast(1, 1)
+	a.first = a.sub.opening(a.buffer[:0], w.Header(), first, r.Close)
 	clear(w.Header()) // or net/http would write it once more, to a connection that is closed
 	l := h.emptiest()
 	l.count.Add(1)
@@ -87,19 +96,25 @@ const openingSize = 2 << 10
 // quarter of all garbage.
 var openings = sync.Pool{New: func() any { return new([openingSize]byte) }}
 
-// opening appends what a stream begins with. Its head is that of an answer that
-// ends with its connection (RFC 9112, section 6.3, item 8): frames need no framing
-// of their own, so that all readers can share them. The fields of a stream are
-// taken from header, if it has them.
-func (s *Subscriber) opening(b []byte, header http.Header, first []byte) []byte {
+// opening appends what a stream begins with. For HTTP/1.0 its head is that of an
+// answer that ends with its connection (RFC 9112, section 6.3, item 8), and so it is
+// told to one who asks for that. The fields of a stream are taken from header, if it
+// has them.
+func (s *Subscriber) opening(b []byte, header http.Header, first []byte, close bool) []byte {
 	b = append(b, "HTTP/1.1 200 OK\r\n"...)
 	for _, f := range s.fields() {
 		delete(header, f.name)
 		b = appendField(b, f.name, f.value)
 	}
+	if s.chunked {
+		b = appendField(b, "Transfer-Encoding", "chunked")
+	}
+	if close || !s.chunked {
+		b = appendField(b, closing.name, closing.value)
+	}
 	b = appendField(b, "Date", date(time.Now()))
 	b = append(appendHeader(b, header), "\r\n"...)
-	return append(b, first...)
+	return append(b, s.framed(first)...)
 }
 
 // second is a second's date as it is written.

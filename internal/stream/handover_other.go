@@ -19,3 +19,5 @@ func (*Hub) startLoops() (stop func()) { return func() {} }
 func (*Hub) adopt(http.ResponseWriter, *http.Request, *Subscriber, []byte, netip.Prefix) bool {
 	return false
 }
+
+func (*Hub) wakeLoops() {}

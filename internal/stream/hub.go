@@ -249,6 +249,7 @@ func (h *Hub) Drain(ctx context.Context) {
 	h.leave = time.Now().Add(drainWindow(h.limits.open()))
 	close(h.draining)
 	h.mu.Unlock()
+	h.wakeLoops()
 	h.limits.wait(ctx)
 }
 

@@ -260,7 +260,7 @@ func (l *loop) wake(i int32) {
 	case r.closed == nil:
 		return
 	case l.leaving && int32(now-r.leaveAt) >= 0 && r.ending == "":
-		r.rest, r.ending, r.page = append(r.rest, r.sub.own(byeFrame())...), nameBye, nil
+		r.rest, r.ending, r.page = append(r.rest, r.sub.last(byeFrame())...), nameBye, nil
 		l.serve(i)
 	case r.blocked && l.leaving && l.hub.farewellOver():
 		l.close(i, nameBye)

@@ -129,7 +129,7 @@ func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *top
 		return true
 	}
 	c := newConnection(h, w, s, connOf(r))
-	defer c.close()
+	defer c.close(r)
 	h.metrics.Closed(c.run(r.Context(), first))
 	return false
 }
@@ -149,7 +149,7 @@ func (h *Hub) TurnAway(w http.ResponseWriter, poll string) { h.turnAway(w, noDat
 // turnAway answers a reader who must come back later, and says where to get the
 // same events meanwhile.
 func (h *Hub) turnAway(w http.ResponseWriter, reason, poll string) {
-	writeHead(w, streamFields)
+	writeHead(w, refusedFields)
 	_, _ = w.Write(refusal(h.comeBack(reason), reason, poll)) // the reader may be gone
 	h.metrics.Closed(reason)
 }
@@ -194,18 +194,20 @@ func milliseconds(d time.Duration) int { return int(max(0, d.Milliseconds())) }
 // field is a line of an answer's head.
 type field struct{ name, value string }
 
-// streamFields are those of every answer that EventSource understands. The
-// connection ends with it: a refused reader would hold a place until it is idle for
-// a minute, and a stream's was tuned for it.
+// closing says that the connection ends with the answer.
+var closing = field{"Connection", "close"}
+
+// streamFields are those of every answer that EventSource understands.
 var streamFields = []field{
-	{"Content-Type", "text/event-stream"},
+	{"Content-Type", "text/event-stream; charset=utf-8"},
 	{"Cache-Control", "no-store, no-transform"},
 	{"X-Accel-Buffering", "no"},
-	{"Connection", "close"},
 }
 
-// The same for readers who are let in; gzip is one choice of two (RFC 9110, section 12.5.5).
 var (
+	// A refused reader would hold a place until its connection is idle for a minute.
+	refusedFields = append(slices.Clone(streamFields), closing)
+	// For those who are let in gzip is one choice of two (RFC 9110, section 12.5.5).
 	plainFields      = append(slices.Clone(streamFields), field{"Vary", "Accept-Encoding"})
 	compressedFields = append(slices.Clone(plainFields), field{"Content-Encoding", "gzip"})
 )
@@ -246,7 +248,15 @@ func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber, conn *Conn) *co
 	}
 }
 
-func (c *connection) close() { c.timer.Stop() }
+// close ends the connection of HTTP/1 with its stream, as the fast path does: it
+// was tuned for it, and a reader who was sent away from a node that leaves shall
+// not come back over it.
+func (c *connection) close(r *http.Request) {
+	c.timer.Stop()
+	if conn := connOf(r); conn != nil && r.ProtoMajor == 1 {
+		conn.endStream()
+	}
+}
 
 // jittered spreads what many connections do over a tenth of the time around d.
 func jittered(d time.Duration) time.Duration {
@@ -316,10 +326,11 @@ func (c *connection) greet(first []byte) error {
 	return c.write(first)
 }
 
-// greeting is what a stream begins with. A refused reader's hello has no id: cut
+// greeting is what a stream begins with: a comment, which shows that it is open, the
+// time to wait after a break, and hello. A refused reader's hello has no id: cut
 // off before its reset, the reader must come back with the cursor that was refused.
 func greeting(s *Subscriber, refused *reset, req Request) []byte {
-	first := retryLine(milliseconds(afterBreak()))
+	first := append([]byte(":\n"), retryLine(milliseconds(afterBreak()))...)
 	if refused != nil {
 		first = slices.Concat(first, s.hello(false, req), s.reset(*refused))
 	} else {

@@ -60,6 +60,7 @@ type Subscriber struct {
 	compressed bool // the reader gets deflate blocks
 	receipts   bool // its ids are receipts
 	repeats    bool // it says the same of its history each time that it comes back
+	chunked    bool // and chunks; net/http makes them itself
 }
 
 // due is what a subscriber is owed at one moment.
@@ -173,11 +174,11 @@ func (s *Subscriber) next(buffers [][]byte) due {
 	}
 	s.cursor = max(s.cursor, t.ring.head)
 	if frame := t.counts.since(s.views); frame != nil {
-		d.buffers = append(d.buffers, frame.as(s.compressed))
+		d.buffers = append(d.buffers, frame.as(s.compressed, s.chunked))
 		s.views, d.views = t.counts.version, true
 	}
 	if t.status == liveblog.BlogEnded && t.ring.head >= t.target && s.cursor <= t.ring.head {
-		d.buffers = append(d.buffers, s.own(endFrame(t.ring.head)))
+		d.buffers = append(d.buffers, s.last(endFrame(t.ring.head)))
 		d.over = true
 	}
 	return d
@@ -186,9 +187,9 @@ func (s *Subscriber) next(buffers [][]byte) due {
 // own is a frame that only this reader gets, as it gets all of them.
 func (s *Subscriber) own(frame []byte) []byte {
 	if s.compressed {
-		return store(frame)
+		frame = store(frame)
 	}
-	return frame
+	return s.framed(frame)
 }
 
 // pending gives the frames after the cursor; a cursor ahead of a node that lags
@@ -292,7 +293,7 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 			return nil, fmt.Errorf("encode event %d: %w", ev.Seq, err)
 		}
 		if frames[i] = f; h.compressing.Load() {
-			f.as(true) // here, where no reader waits for it
+			f.as(true, true) // here, where no reader waits for it
 		}
 	}
 	return frames, nil

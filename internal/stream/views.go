@@ -92,5 +92,6 @@ func viewsFrame(c liveblog.Counts) *wire {
 	if err != nil {
 		panic("stream: counts are always encodable: " + err.Error())
 	}
-	return &wire{plain: appendEvent(nil, nameViews, noID, data)}
+	whole, plain := chunk(appendEvent(make([]byte, sizeRoom), nameViews, noID, data))
+	return &wire{plain: plain, whole: whole}
 }
