@@ -32,7 +32,8 @@ type BlogStore interface {
 const maxRecentBlogs = 4096
 
 func newRecentBlogs() *recent[*liveblog.Blog] {
-	return newRecent(maxRecentBlogs, func(*liveblog.Blog) int { return 1 }, func(*liveblog.Blog) bool { return false })
+	never := func(*liveblog.Blog) bool { return false }
+	return newRecent(maxRecentBlogs, func(*liveblog.Blog) int { return 1 }, knows[*liveblog.Blog]{never, never})
 }
 
 // recentBlog gives a blog as it was within the last second; callers do not

@@ -106,7 +106,9 @@ func problemOf(ctx context.Context, err error) *problem {
 			return known(ctx, err, s.status, s.code)
 		}
 	}
-	slog.ErrorContext(ctx, "request failed", "error", err.Error(), "request_id", requestID(ctx))
+	if !panicked(err) {
+		slog.ErrorContext(ctx, "request failed", "error", err.Error(), "request_id", requestID(ctx))
+	}
 	return newProblem(ctx, http.StatusInternalServerError, "internal", "something went wrong on our side")
 }
 

@@ -154,12 +154,13 @@ type renderedPage struct {
 // those of any tag.
 const maxRecentPages = 64 << 20
 
-// newRecentPages keeps pages until the hub knows of more. An older page is no
-// fault: its stream goes on from the number in it.
-func newRecentPages(outdated func(liveblog.Head) bool) *recent[*renderedPage] {
-	return newRecent(maxRecentPages,
-		func(p *renderedPage) int { return p.size() },
-		func(p *renderedPage) bool { return outdated(p.shows) })
+// newRecentPages keeps pages until the hub knows of more. A page that only lacks
+// what was added is no fault: its stream goes on from the number in it.
+func newRecentPages(outdated, superseded func(liveblog.Head) bool) *recent[*renderedPage] {
+	return newRecent(maxRecentPages, (*renderedPage).size, knows[*renderedPage]{
+		outdated:   func(p *renderedPage) bool { return outdated(p.shows) },
+		superseded: func(p *renderedPage) bool { return superseded != nil && superseded(p.shows) },
+	})
 }
 
 var errNoSuchPage = liveblog.Errorf(liveblog.ErrNotFound, "page_not_found", "there is no such page")

@@ -1,9 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,8 +18,12 @@ import (
 
 func one(int) int { return 1 }
 
+func never(int) bool { return false }
+
+var ignorant = knows[int]{never, never}
+
 func TestRecent_IsBounded(t *testing.T) {
-	cache := newRecent(10, func(size int) int { return size }, func(int) bool { return false })
+	cache := newRecent(10, func(size int) int { return size }, ignorant)
 	for i, size := range []int{4, 4, 3, 4, 20, 1} {
 		if _, err := cache.get(fmt.Sprint(i), func() (int, error) { return size, nil }); err != nil {
 			t.Fatal(err)
@@ -32,7 +41,7 @@ func TestRecent_IsBounded(t *testing.T) {
 func TestRecent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		newest := 1
-		cache := newRecent(2, one, func(seen int) bool { return seen < newest })
+		cache := newRecent(2, one, knows[int]{func(seen int) bool { return seen < newest }, never})
 		reads, fail := 0, error(nil)
 		get := func(key string) (int, error) {
 			return cache.get(key, func() (int, error) { reads++; return newest, fail })
@@ -70,7 +79,7 @@ func TestRecent(t *testing.T) {
 
 func TestRecent_ManyAtOnceReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cache := newRecent(10, one, func(int) bool { return false })
+		cache := newRecent(10, one, ignorant)
 		reads := 0
 		var all sync.WaitGroup
 		for range 100 {
@@ -87,7 +96,7 @@ func TestRecent_ManyAtOnceReadOnce(t *testing.T) {
 
 // Who hears late that the database was away must not bring back an older entry.
 func TestRecent_LateFailureKeepsTheNewerEntry(t *testing.T) {
-	cache := newRecent(10, func(int) int { return 1 }, func(int) bool { return false })
+	cache := newRecent(10, one, ignorant)
 	old := entry[int]{value: 1, read: time.Now()}
 	cache.put("a", old)
 	cache.put("a", entry[int]{value: 2, read: old.read.Add(time.Millisecond)})
@@ -105,7 +114,7 @@ func TestRecent_LateFailureKeepsTheNewerEntry(t *testing.T) {
 // and what it answers in the end is kept.
 func TestRecent_HangingDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cache := newRecent(2, one, func(int) bool { return false })
+		cache := newRecent(2, one, ignorant)
 		hangs := time.Duration(0)
 		get := func(value int) (int, time.Duration) {
 			began := time.Now()
@@ -127,4 +136,95 @@ func TestRecent_HangingDatabase(t *testing.T) {
 			t.Errorf("in the end %d after %s", got, took)
 		}
 	})
+}
+
+// What is known to be taken back is given to nobody, whatever the load: neither
+// while a read takes long, nor when it fails, nor in the moment after that, nor
+// when the news come while somebody waits.
+func TestRecent_NeverGivesWhatWasTakenBack(t *testing.T) {
+	away := fmt.Errorf("%w: no connection", liveblog.ErrUnavailable)
+	for _, test := range []struct {
+		name  string
+		takes time.Duration // a read
+		err   error
+		news  time.Duration // when the removal is known, after the request came
+	}{
+		{"slow database", 3 * time.Second, nil, 0},
+		{"no database", 2 * time.Second, away, 0},
+		{"news during a slow read", 3 * time.Second, nil, time.Second},
+		{"news before a read fails", time.Second, away, time.Second / 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var newest atomic.Int64
+				newest.Store(1)
+				old := func(seen int) bool { return seen < int(newest.Load()) }
+				cache := newRecent(2, one, knows[int]{old, old})
+				if _, err := cache.get("a", func() (int, error) { return 1, nil }); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(recentLife)
+				if test.news == 0 {
+					newest.Store(2)
+				}
+				time.AfterFunc(test.news, func() { newest.Store(2) })
+				read := func() (int, error) { time.Sleep(test.takes); return int(newest.Load()), test.err }
+				for range 3 {
+					if got, err := cache.get("a", read); got == 1 && err == nil || !errors.Is(err, test.err) {
+						t.Errorf("%d, %v", got, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Who knows of a removal must not get what another request began to read before it.
+func TestRecent_JoinsNoReadFromBeforeTheNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var newest atomic.Int64
+		old := func(seen int) bool { return seen < int(newest.Load()) }
+		cache := newRecent(2, one, knows[int]{old, old})
+		read := func() (int, error) { seen := newest.Load(); time.Sleep(time.Second); return int(seen), nil }
+		var early sync.WaitGroup
+		early.Go(func() { _, _ = cache.get("a", read) })
+		time.Sleep(time.Second / 2)
+		newest.Store(1)
+		if got, err := cache.get("a", read); got != 1 || err != nil {
+			t.Errorf("%d, %v", got, err)
+		}
+		early.Wait()
+	})
+}
+
+// A panic is an error for all who wait, and logged once; the node goes on.
+func TestRecent_PanicIsAnError(t *testing.T) {
+	var log bytes.Buffer
+	old := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(old)
+	synctest.Test(t, func(t *testing.T) {
+		cache := newRecent(2, one, ignorant)
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				_, err := cache.get("a", func() (int, error) { time.Sleep(time.Second); panic("a template that divides by zero") })
+				if p := problemOf(t.Context(), err); p.Status != http.StatusInternalServerError {
+					t.Errorf("%+v", p)
+				}
+			})
+		}
+		all.Wait()
+		good := func() (int, error) { return 1, nil }
+		if _, err := cache.get("a", good); !panicked(err) {
+			t.Errorf("%v at once: it would panic again", err)
+		}
+		time.Sleep(recentLife)
+		if got, err := cache.get("a", good); got != 1 || err != nil {
+			t.Errorf("%d, %v afterwards", got, err)
+		}
+	})
+	if n := strings.Count(log.String(), "level=ERROR"); n != 1 || !strings.Contains(log.String(), "divides by zero") {
+		t.Errorf("%d errors logged:\n%s", n, &log)
+	}
 }

@@ -49,6 +49,8 @@ type Options struct {
 	Observer Observer // of requests; nil is none
 	// Outdated reports whether more is known of a blog than a page shows.
 	Outdated func(liveblog.Head) bool
+	// Superseded reports whether a page may hold what was corrected or removed since.
+	Superseded func(liveblog.Head) bool
 
 	Admin    fs.FS     // the built editors' page
 	Renderer *Renderer // the same one that encodes for the stream
@@ -102,7 +104,7 @@ var setGlobals = sync.OnceFunc(func() {
 func New(o Options) (*Server, error) {
 	setGlobals()
 	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts, recentBlogs: newRecentBlogs(), recentPages: newRecentPages(o.Outdated),
+		options: o, blogs: o.Blogs, posts: o.Posts, recentBlogs: newRecentBlogs(), recentPages: newRecentPages(o.Outdated, o.Superseded),
 		rates: newRateLimiter(o.RatePerMinute), pages: o.Pages, render: o.Renderer,
 		hub: o.Hub, views: o.Views, counts: o.Counts, pageTokens: newPageTokens(o.PageTokens),
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,

@@ -124,7 +124,10 @@ func (s *Server) whileAllowed(r *http.Request, slug string) (allowed context.Con
 		defer close(done)
 		giveUp := time.AfterFunc(unsure, cancel)
 		defer giveUp.Stop()
-		s.watch(r.WithContext(allowed), slug, giveUp)
+		_, _ = guarded("watch over a draft's reader", func() (struct{}, error) { // a panic ends the stream, not the node
+			s.watch(r.WithContext(allowed), slug, giveUp)
+			return struct{}{}, nil
+		})
 		cancel()
 	}()
 	return allowed, func() { cancel(); <-done }

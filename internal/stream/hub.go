@@ -41,6 +41,7 @@ type Hub struct {
 	arrivals arrivals
 
 	loads singleflight.Group
+	heads *knownHeads
 
 	mu     sync.Mutex // before a topic's
 	topics map[uuid.UUID]*topic
@@ -63,7 +64,7 @@ type Hub struct {
 func New(log Log, encode Encode, metrics Metrics, limits Limits) *Hub {
 	return &Hub{
 		log: log, encode: encode, metrics: metrics, limits: newLimiter(limits), arrivals: newArrivals(limits.PerSecond),
-		topics: map[uuid.UUID]*topic{}, draining: make(chan struct{}),
+		topics: map[uuid.UUID]*topic{}, draining: make(chan struct{}), heads: newKnownHeads(),
 	}
 }
 
@@ -111,26 +112,29 @@ func (h *Hub) evict() {
 
 // Wake says that a blog's log may go to seq now. It never waits.
 func (h *Hub) Wake(blogID uuid.UUID, seq int64) {
+	h.heads.ring(blogID, seq)
 	if t := h.known(blogID); t != nil {
 		t.wake(seq)
 	}
 }
 
-// Watched lists the blogs whose events this node follows.
+// Watched lists the blogs whose events this node follows, and those whose pages
+// are asked for.
 func (h *Hub) Watched() []uuid.UUID {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	ids := make([]uuid.UUID, 0, len(h.topics))
+	ids := make(map[uuid.UUID]struct{}, len(h.topics))
 	for id := range h.topics {
-		ids = append(ids, id)
+		ids[id] = struct{}{}
 	}
-	return ids
+	h.mu.Unlock()
+	return h.heads.wanted(ids)
 }
 
 // Heads compares the topics with what the database reports. A head that does not
 // continue ours is asked for again: the report may be older than what we know.
 func (h *Hub) Heads(heads []liveblog.Head) {
 	for _, head := range heads {
+		h.heads.learn(head)
 		t := h.known(head.BlogID)
 		if t == nil {
 			continue
@@ -141,18 +145,6 @@ func (h *Hub) Heads(heads []liveblog.Head) {
 		}
 		t.learn(head, 0)
 	}
-}
-
-// Outdated reports whether this node knows of more than a reading of the blog
-// up to head shows. Of a blog that nobody follows it knows nothing.
-func (h *Hub) Outdated(head liveblog.Head) bool {
-	t := h.known(head.BlogID)
-	if t == nil {
-		return false
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.epoch != head.Epoch || max(t.ring.head, t.target) > head.LastSeq
 }
 
 func (h *Hub) known(blogID uuid.UUID) *topic {
@@ -183,6 +175,7 @@ func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, er
 	if len(heads) == 0 {
 		return liveblog.Head{}, liveblog.ErrNotFound
 	}
+	h.heads.learn(heads[0])
 	return heads[0], nil
 }
 

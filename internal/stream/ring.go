@@ -16,11 +16,13 @@ type ring struct {
 	head   int64
 	base   liveblog.Chain // of the event low
 	bytes  int
+
+	corrected int64 // the newest event known that is more than an added post
 }
 
 // reset empties the ring at a position.
 func (r *ring) reset(head int64, chain liveblog.Chain) {
-	*r = ring{low: head, head: head, base: chain}
+	*r = ring{low: head, head: head, base: chain, corrected: head}
 }
 
 // chainAt is the chain of an event of the ring or of the one before the first;
@@ -40,6 +42,9 @@ func (r *ring) chainAt(seq int64) liveblog.Chain {
 func (r *ring) add(f *Frame) {
 	r.frames = append(r.frames, f)
 	r.head = f.Seq
+	if f.event != liveblog.EventPost {
+		r.corrected = f.Seq
+	}
 	r.bytes += len(f.plain)
 	drop := 0
 	for len(r.frames)-drop > maxRingFrames || r.bytes > maxRingBytes && len(r.frames)-drop > 1 {

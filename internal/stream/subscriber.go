@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"dateline/internal/liveblog"
 )
@@ -83,6 +82,9 @@ type due struct {
 // database was asked: the reader may come from a faster node.
 func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
 	if err := t.reach(ctx, p); err != nil {
+		return nil, nil, err
+	}
+	if err := t.awaitKnown(ctx, p); err != nil {
 		return nil, nil, err
 	}
 	t.mu.Lock()
@@ -240,10 +242,11 @@ func (s *Subscriber) giveUp(ctx context.Context) (*reset, error) {
 }
 
 // history reads a page of frames after a cursor, once for all who ask at the
-// same time. It is not kept: a text may be corrected at any moment. It ends
+// same time and know as much: who knows of a removal gets nothing that was read
+// before it. It is not kept: a text may be corrected at any moment. It ends
 // before the first hole; with the hole at its beginning the error is errHole.
 func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
-	key := "history " + t.blogID.String() + " " + strconv.FormatInt(after, 10)
+	key := fmt.Sprintf("history %s %d %d", t.blogID, after, t.hub.heads.seq(t.blogID))
 	frames, err, _ := t.hub.loads.Do(key, func() (any, error) {
 		events, err := t.hub.log.EventsAfter(context.WithoutCancel(ctx), t.blogID, after, fetchLimit)
 		if err != nil {
