@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"dateline/internal/liveblog"
 
@@ -51,25 +50,32 @@ func (db *DB) Blog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 func (db *DB) Blogs(ctx context.Context, q liveblog.BlogQuery) ([]liveblog.Blog, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, `
-		SELECT `+blogColumns+` FROM blogs
-		WHERE ($1 OR status <> 'draft' AND NOT unlisted)
-		  AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
-		  AND ($4 = '' OR status = $4)
-		ORDER BY created_at DESC, id DESC
-		LIMIT $5`, q.All, nullTime(q.BeforeTime), q.BeforeID, q.Status, q.Limit)
+	sql, args := listBlogs(q)
+	rows, err := db.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, readErr(err, "blogs")
 	}
 	blogs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.Blog])
-	return blogs, readErr(err, "blogs")
+	return blogs[:min(len(blogs), q.Limit)], readErr(err, "blogs")
 }
 
-func nullTime(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+func listBlogs(q liveblog.BlogQuery) (sql string, args []any) {
+	var c condition
+	if !q.All {
+		c.where(`status <> 'draft' AND NOT unlisted`)
 	}
-	return &t
+	if !q.BeforeTime.IsZero() {
+		c.where(`(created_at, id) < ($, $)`, q.BeforeTime, q.BeforeID)
+	}
+	switch q.Status {
+	case liveblog.BlogDraft:
+		c.where(`status = 'draft'`)
+	case liveblog.BlogLive:
+		c.where(`status = 'live'`)
+	case liveblog.BlogEnded:
+		c.where(`status = 'ended'`)
+	}
+	return `SELECT ` + blogColumns + ` FROM blogs` + c.sql.String() + ` ORDER BY created_at DESC, id DESC` + atMost(q.Limit), c.args
 }
 
 // CreateBlog stores a blog and gives it its id. A slug that is taken is

@@ -3,6 +3,9 @@ package postgres
 import (
 	"context"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // PretendTimeline makes a store remember a server of this timeline.
@@ -19,4 +22,19 @@ func PretendTimeline(t testing.TB, db *DB, timeline string) {
 	}
 	is.Timeline = timeline
 	db.fence.adopted(is)
+}
+
+// Trace makes the pools for reads and for the log tell a tracer what they send.
+func Trace(t testing.TB, db *DB, tracer pgx.QueryTracer) {
+	t.Helper()
+	for _, pool := range []*counted{&db.pool, &db.logPool} {
+		config := pool.Config()
+		config.ConnConfig.Tracer = tracer
+		traced, err := pgxpool.NewWithConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool.Close()
+		pool.Pool = traced
+	}
 }

@@ -77,3 +77,52 @@ func TestPage_IsOneSnapshot(t *testing.T) {
 	close(stop)
 	publisher.Wait()
 }
+
+// Lists by tag follow whatever happens to a post.
+func TestPosts_TagsFollowThePost(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	blog := newBlog(t, db)
+	draft := newPost(blog, "p")
+	draft.Status, draft.Tags = liveblog.PostDraft, []string{"a", "b"}
+	w, err := db.CreatePost(t.Context(), nobody, liveblog.IdempotencyKey{}, draft, anyone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := liveblog.PostRef{BlogID: blog.ID, ID: w.Post.ID}
+	edit := func(patch liveblog.PostPatch) func() error {
+		return func() error { _, err := db.EditPost(t.Context(), nobody, ref, patch, anyone); return err }
+	}
+	published, key := liveblog.PostPublished, true
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want string // the tags that have the post, and those that have it as a key event
+	}{
+		{"drafted", func() error { return nil }, ""},
+		{"published", edit(liveblog.PostPatch{Status: &published}), "a b"},
+		{"tags changed", edit(liveblog.PostPatch{Tags: &[]string{"b", "c"}}), "b c"},
+		{"made a key event", edit(liveblog.PostPatch{KeyEvent: &key}), "b B c C"},
+		{"removed", func() error { _, err := db.RemovePost(t.Context(), nobody, ref, anyone); return err }, ""},
+		{"restored", func() error { _, err := db.RestorePost(t.Context(), nobody, ref, anyone); return err }, "b B c C"},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		var got []string
+		for _, tag := range []string{"a", "b", "c"} {
+			for _, onlyKey := range []bool{false, true} {
+				list, err := db.Posts(t.Context(), liveblog.PostQuery{BlogID: blog.ID, Status: published, Tag: tag, KeyEvent: onlyKey, Limit: 9})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name := map[bool]string{false: tag, true: strings.ToUpper(tag)}[onlyKey]; len(list.Posts) > 0 {
+					got = append(got, name)
+				}
+			}
+		}
+		if s := strings.Join(got, " "); s != step.want {
+			t.Errorf("%s: %q, want %q", step.name, s, step.want)
+		}
+	}
+}

@@ -3,6 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"strings"
 
 	"dateline/internal/liveblog"
 
@@ -18,7 +21,11 @@ const (
 	p.byline, p.tags, p.key_event, coalesce(p.id = b.pinned_post_id, false), coalesce(p.external_id, ''),
 	p.author_id, coalesce(u.name, ''), p.created_at, p.updated_at, p.published_at, p.edited_at, coalesce(v.views, 0)`
 	postTables = `
-	FROM posts p
+	FROM posts p` + postJoins
+	tagTables = `
+	FROM post_tags t
+	JOIN posts p ON p.id = t.post_id` + postJoins
+	postJoins = `
 	JOIN blogs b ON b.id = p.blog_id
 	LEFT JOIN users u ON u.id = p.author_id
 	LEFT JOIN post_views v ON v.post_id = p.id`
@@ -85,15 +92,11 @@ func (db *DB) Posts(ctx context.Context, q liveblog.PostQuery) (list liveblog.Po
 
 // listPosts reads one more than asked for, to know whether there are more.
 func listPosts(ctx context.Context, q querier, query liveblog.PostQuery) ([]liveblog.Post, bool, error) {
-	sql := newestPosts
-	switch {
-	case query.Status != liveblog.PostPublished:
-		sql = unpublishedPosts
-	case query.Oldest:
-		sql = oldestPosts
+	sql, args := publishedPosts(query)
+	if query.Status != liveblog.PostPublished {
+		sql, args = unpublishedPosts(query)
 	}
-	rows, err := q.Query(ctx, sql, query.BlogID, query.Status, query.After, nullTime(query.Before),
-		query.KeyEvent, query.Tag, query.AuthorID, query.Limit+1)
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, false, readErr(err, "posts")
 	}
@@ -107,21 +110,95 @@ func listPosts(ctx context.Context, q querier, query liveblog.PostQuery) ([]live
 	return list[:query.Limit], true, nil
 }
 
-// The lists differ in their order and in where a page continues; all take the
-// same parameters.
-const (
-	postFilter = `
-	WHERE p.blog_id = $1 AND p.status = $2
-	  AND ($5 = false OR p.key_event)
-	  AND ($6 = '' OR $6 = ANY (p.tags))
-	  AND ($7::uuid IS NULL OR p.author_id = $7)`
-	newestPosts = `SELECT ` + postColumns + postTables + postFilter + `
-	  AND ($3 = 0 OR p.position < $3) AND $4::timestamptz IS NULL
-	ORDER BY p.position DESC LIMIT $8`
-	oldestPosts = `SELECT ` + postColumns + postTables + postFilter + `
-	  AND p.position > $3 AND $4::timestamptz IS NULL
-	ORDER BY p.position LIMIT $8`
-	unpublishedPosts = `SELECT ` + postColumns + postTables + postFilter + `
-	  AND $3 = 0 AND ($4::timestamptz IS NULL OR p.updated_at < $4)
-	ORDER BY p.updated_at DESC LIMIT $8`
-)
+// condition collects what a list's rows must fulfil. Only what differs from
+// query to query is a parameter: a partial index is used only where its own
+// condition is written out, and a join only goes row by row where the planner
+// knows that few are wanted.
+type condition struct {
+	sql  strings.Builder
+	args []any
+}
+
+// where adds a condition of literals of this package, with $ for each argument.
+func (c *condition) where(sql string, args ...any) {
+	joint := "\n\tAND "
+	if c.sql.Len() == 0 {
+		joint = "\n\tWHERE "
+	}
+	c.sql.WriteString(joint)
+	for _, arg := range args {
+		before, after, _ := strings.Cut(sql, "$")
+		c.args = append(c.args, arg)
+		fmt.Fprintf(&c.sql, "%s$%d", before, len(c.args))
+		sql = after
+	}
+	c.sql.WriteString(sql)
+}
+
+// atMost ends a list's statement: few different numbers make few statements,
+// and the rows over the limit are not used.
+func atMost(limit int) string {
+	for _, n := range []int{20, 30, 50, 100} {
+		if limit <= n {
+			limit = n
+			break
+		}
+	}
+	return fmt.Sprintf(" LIMIT %d", limit+1)
+}
+
+// publishedPosts lists in the order of the timeline.
+func publishedPosts(q liveblog.PostQuery) (sql string, args []any) {
+	var c condition
+	tables, of := postTables, "p."
+	if q.Tag != "" {
+		tables, of = tagTables, "t."
+		c.where(`t.tag = $`, q.Tag)
+	}
+	c.where(of+`blog_id = $`, q.BlogID)
+	c.where(`p.status = 'published'`)
+	if q.KeyEvent {
+		c.where(of + `key_event`)
+	}
+	if q.AuthorID != nil {
+		c.where(`p.author_id = $`, *q.AuthorID)
+	}
+	order := ` DESC`
+	switch {
+	case q.Oldest:
+		c.where(of+`position > $`, q.After)
+		order = ``
+	case q.After == 0:
+		c.where(of+`position < $`, int64(math.MaxInt64))
+	default:
+		c.where(of+`position < $`, q.After)
+	}
+	return `SELECT ` + postColumns + tables + c.sql.String() + ` ORDER BY ` + of + `position` + order + atMost(q.Limit), c.args
+}
+
+// unpublishedPosts lists the others, the last changed first.
+func unpublishedPosts(q liveblog.PostQuery) (sql string, args []any) {
+	var c condition
+	c.where(`p.blog_id = $`, q.BlogID)
+	switch q.Status {
+	case liveblog.PostDraft:
+		c.where(`p.status = 'draft'`)
+	case liveblog.PostSubmitted:
+		c.where(`p.status = 'submitted'`)
+	default:
+		c.where(`p.status = 'removed'`)
+	}
+	if q.KeyEvent {
+		c.where(`p.key_event`)
+	}
+	if q.Tag != "" {
+		c.where(`$ = ANY (p.tags)`, q.Tag)
+	}
+	if q.AuthorID != nil {
+		c.where(`p.author_id = $`, *q.AuthorID)
+	}
+	if !q.Before.IsZero() {
+		c.where(`p.updated_at < $`, q.Before)
+	}
+	return `SELECT ` + postColumns + postTables + c.sql.String() + ` ORDER BY p.updated_at DESC, p.id DESC` + atMost(q.Limit), c.args
+}
