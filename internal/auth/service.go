@@ -87,5 +87,15 @@ func (s *Service) HashPassword(ctx context.Context, password, email, location st
 	return s.passwords.Hash(ctx, password)
 }
 
+// SamePassword gives ErrIdempotencyUsed unless the password is that of the hash:
+// a request that is repeated with another one is another request.
+func (s *Service) SamePassword(ctx context.Context, stored, password string) error {
+	same, err := s.passwords.Verify(ctx, Known, stored, password)
+	if err == nil && !same {
+		return liveblog.Errorf(liveblog.ErrIdempotencyUsed, "idempotency_key_reused", "this Idempotency-Key came with another password before, or the password was changed since")
+	}
+	return err
+}
+
 // ViewTokens are what readers' pages report views with.
 func (s *Service) ViewTokens() *ViewTokens { return s.views }

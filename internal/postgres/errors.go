@@ -24,6 +24,10 @@ const (
 	readOnlyTransaction = "25006"
 	badEncoding         = "22021"
 	badText             = "22P05"
+	noDatabase          = "3D000"
+	noPrivilege         = "42501"
+	noTable             = "42P01"
+	idleInTransaction   = "25P03"
 )
 
 func class(code string) string { return code[:2] }
@@ -72,16 +76,28 @@ func readErr(err error, what string) error {
 	}
 }
 
-// transient reports whether the database, not the request, is the trouble.
+// transient reports whether the database, not the request, is the trouble: it is
+// away, full, busy or in the wrong hands. Whatever it says to somebody who connects
+// is no answer to a request; nor is that a password, a role, a right, a table or the
+// database itself is missing, as while it is moved or restored.
 func transient(err error) bool {
-	if code := state(err); code != "" {
-		switch class(code) {
-		case "08", "53", "57", "58":
-			return true
-		}
-		return code == lockNotAvailable || code == readOnlyTransaction || code == serializationFailed || code == deadlockDetected
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return true
 	}
-	return lostConnection(err)
+	code := state(err)
+	if code == "" {
+		return lostConnection(err)
+	}
+	switch class(code) {
+	case "08", "28", "53", "57", "58":
+		return true
+	}
+	switch code {
+	case lockNotAvailable, readOnlyTransaction, serializationFailed, deadlockDetected, noDatabase, noPrivilege, noTable, idleInTransaction:
+		return true
+	}
+	return false
 }
 
 func lostConnection(err error) bool {

@@ -53,6 +53,25 @@ func (db *DB) CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Tok
 	return nil
 }
 
+// CreateTokenOnce is CreateToken for a request that may come again: with the key
+// of one that was done it stores nothing, and gives the token of that one, whose
+// secret nobody has any more.
+func (db *DB) CreateTokenOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, t *liveblog.Token) (created *liveblog.Token, replayed bool, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		created, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Token, error) {
+			err := createToken(ctx, tx, a, t)
+			result := *t
+			result.Hash = nil // the answer is kept for a day, the hash in its row alone
+			return &result, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("create token: %w", err)
+	}
+	return created, replayed, nil
+}
+
 func createToken(ctx context.Context, tx pgx.Tx, a liveblog.Actor, t *liveblog.Token) error {
 	err := tx.QueryRow(ctx, `
 		INSERT INTO api_tokens (id, name, hash, scopes, blog_id, created_by, expires_at)

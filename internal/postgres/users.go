@@ -65,6 +65,29 @@ func (db *DB) CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User
 	return nil
 }
 
+// CreateUserOnce is CreateUser for a request that may come again: with the key of
+// one that was done it stores nothing, and gives the user of that one, as it was then
+// but with the hash of the present password.
+func (db *DB) CreateUserOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, u *liveblog.User) (created *liveblog.User, replayed bool, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		var result liveblog.User
+		result, replayed, err = once(ctx, tx, a, key, func() (liveblog.User, error) {
+			err := createUser(ctx, tx, a, u)
+			result := *u
+			result.PasswordHash = "" // the answer is kept for a day, the hash in its row alone
+			return result, err
+		})
+		if created = &result; err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT password_hash FROM users WHERE id = $1`, result.ID).Scan(&created.PasswordHash)
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("create user: %w", err)
+	}
+	return created, replayed, nil
+}
+
 func createUser(ctx context.Context, tx pgx.Tx, a liveblog.Actor, u *liveblog.User) error {
 	u.Normalize()
 	if err := u.Validate(); err != nil {

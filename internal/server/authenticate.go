@@ -31,18 +31,18 @@ func (s *Server) recognize(r *http.Request) (context.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.readBrowser(r)
-	if err != nil {
-		return nil, err
-	}
+	b, bad := s.readBrowser(r)
 	if err := s.checkOrigin(r, b, isBearer); err != nil {
 		return nil, err
 	}
-	ctx = withBrowser(ctx, b)
-	if isBearer {
-		return s.withBearer(ctx, bearer)
+	switch {
+	case isBearer:
+		return s.withBearer(withBrowser(ctx, b), bearer)
+	case bad != nil:
+		return withBadCookie(withBrowser(ctx, browser{userAgent: b.userAgent}), bad), nil
+	default:
+		return s.withCookie(withBrowser(ctx, b), b.access), nil
 	}
-	return s.withCookie(ctx, b.access), nil
 }
 
 // bearerOf reads a credential from Authorization (RFC 6750). Other schemes are

@@ -25,6 +25,9 @@ func ifMatch(p *liveblog.Principal, header string) (int64, error) {
 	case header == "*" && p.User == nil:
 		return 0, nil
 	}
+	if header == "*" {
+		return 0, liveblog.Errorf(liveblog.ErrInvalid, "bad_if_match", `If-Match: * is for programs with an API token; send the ETag you read, such as "v3"`)
+	}
 	number, ok := strings.CutPrefix(strings.Trim(header, `"`), "v")
 	version, err := strconv.ParseInt(number, 10, 64)
 	if !ok || err != nil || version < 1 || etag(version) != header {

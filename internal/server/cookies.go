@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -32,9 +34,13 @@ func (b browser) client() auth.Browser {
 }
 
 // readBrowser refuses two cookies of one name with different values: one of
-// them was planted from a neighbouring host.
+// them was planted from a neighbouring host. Public pages are the same for
+// everybody: theirs are not looked at.
 func (s *Server) readBrowser(r *http.Request) (browser, error) {
 	b := browser{userAgent: r.UserAgent()}
+	if !privatePath(r) {
+		return b, nil
+	}
 	for name, value := range map[string]*string{accessCookie: &b.access, refreshCookie: &b.refresh, deviceCookie: &b.device} {
 		for i, c := range r.CookiesNamed(s.cookieName(name)) {
 			if i > 0 && *value != c.Value {
@@ -44,6 +50,15 @@ func (s *Server) readBrowser(r *http.Request) (browser, error) {
 		}
 	}
 	return b, nil
+}
+
+// usableCookies gives the error of cookies that contradict each other to what
+// signs in or out by them. What anyone may read goes without.
+func usableCookies(ctx context.Context) error {
+	if err := badCookie(ctx); errors.Is(err, errBadRequest) {
+		return err
+	}
+	return nil
 }
 
 func (s *Server) secure() bool {

@@ -33,6 +33,8 @@ func (quiet) Latency(time.Duration, int) {}
 func (quiet) Reset(string)               {}
 func (quiet) Closed(string)              {}
 
+var noLimits = stream.Limits{}
+
 // newsroom is a desk whose blogs can be followed, at an address.
 type newsroom struct {
 	*desk

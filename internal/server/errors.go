@@ -59,7 +59,7 @@ type problem struct {
 	Detail    string        `json:"detail,omitempty"`
 	Errors    []problemItem `json:"errors,omitempty" doc:"What is wrong with which field"`
 	RequestID string        `json:"request_id,omitempty"`
-	Current   any           `json:"current,omitempty" doc:"With 412: what somebody else made of it meanwhile"`
+	Current   any           `json:"current,omitempty" doc:"With 412: what somebody else made of it meanwhile; with 409 token_made_before: the token"`
 
 	wait time.Duration // for Retry-After
 }

@@ -3,8 +3,12 @@ package server
 import (
 	"errors"
 	"io"
+	"mime"
 	"net/http"
+	"strings"
 	"time"
+
+	"dateline/internal/liveblog"
 
 	"github.com/gin-gonic/gin"
 )
@@ -27,7 +31,15 @@ func limitRequest(c *gin.Context) {
 		writeProblem(c, newProblem(r.Context(), http.StatusRequestURITooLong, "uri_too_long", "the address has more than 8192 bytes"))
 		return
 	}
+	if faultyFraming(r) {
+		c.Header("Connection", "close")
+	}
 	if r.ContentLength == 0 {
+		return
+	}
+	if err := readableBody(r); err != nil {
+		c.Header("Connection", "close") // it is not read
+		writeProblem(c, problemOf(r.Context(), err))
 		return
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -37,6 +49,40 @@ func limitRequest(c *gin.Context) {
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // tests have no connection
 	c.Request = r.WithContext(r.Context())
 	c.Request.Body = &timedBody{r.Body, control}
+}
+
+// faultyFraming reports whether somebody between the client and us may see the end
+// of the request elsewhere than we do: after it nothing on its connection can be
+// trusted (RFC 9112, section 6.1). net/http hides whether a length came beside the
+// chunks, and that a request in HTTP/1.0 had chunks.
+func faultyFraming(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0
+}
+
+// readableBody refuses a body that would be taken for something else than it is:
+// one that is compressed, or text in another encoding than UTF-8.
+func readableBody(r *http.Request) error {
+	for _, coding := range r.Header.Values("Content-Encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+			return liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "send the body without Content-Encoding")
+		}
+	}
+	return onlyUTF8(r.Header.Values("Content-Type"))
+}
+
+// onlyUTF8 refuses the names of other character encodings.
+func onlyUTF8(contentTypes []string) error {
+	for _, t := range contentTypes {
+		_, params, err := mime.ParseMediaType(t)
+		charset, named := params["charset"]
+		if err != nil { // as when it is named twice
+			named = strings.Contains(strings.ToLower(t), "charset")
+		}
+		if named && !strings.EqualFold(charset, "utf-8") {
+			return liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "send text in UTF-8")
+		}
+	}
+	return nil
 }
 
 // timedBody lifts the deadline when all of a body is there. It is that of the

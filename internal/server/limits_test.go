@@ -129,3 +129,38 @@ func TestLimits_LongAddress(t *testing.T) {
 		})
 	}
 }
+
+// After a request whose end others may see elsewhere nothing is taken from its
+// connection: what looks like the next request may be the rest of its body.
+func TestLimits_DoubtfulFramingEndsTheConnection(t *testing.T) {
+	answer := func(c *gin.Context) {
+		_, _ = io.Copy(io.Discard, c.Request.Body)
+		c.String(http.StatusOK, "here")
+	}
+	const next = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, test := range []struct {
+		name, request string
+		closed        bool
+	}{
+		{"a length and chunks", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", true},
+		{"chunks and a length", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n1\r\na\r\n0\r\n\r\n", true},
+		{"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\na", true},
+		{"a length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na", false},
+		{"no body", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			converse(t, answer, func(t *testing.T, c net.Conn, answers *bufio.Reader) {
+				go func() { _, _ = io.WriteString(c, test.request+next) }()
+				res, err := http.ReadResponse(answers, nil)
+				if err != nil || res.StatusCode != http.StatusOK || res.Close != test.closed {
+					t.Fatalf("%+v, %v", res, err)
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				_, err = http.ReadResponse(answers, nil)
+				if closed := err != nil; closed != test.closed {
+					t.Errorf("the next request was answered: %v", !closed)
+				}
+			})
+		})
+	}
+}

@@ -147,6 +147,9 @@ func readUpload(contentType string, body []byte) (*upload, error) {
 }
 
 func (u *upload) take(part *multipart.Part) error {
+	if err := onlyUTF8(part.Header.Values("Content-Type")); err != nil {
+		return err
+	}
 	limit := int64(uploadText)
 	if part.FormName() == "file" {
 		limit = media.MaxUpload

@@ -65,6 +65,9 @@ func (s *Server) sessionOutput(in *auth.SignedIn) *sessionOutput {
 }
 
 func (s *Server) signIn(ctx context.Context, in *signInInput) (*sessionOutput, error) {
+	if err := usableCookies(ctx); err != nil {
+		return nil, err
+	}
 	signed, err := s.auth.Login(ctx, actor(ctx), browserOf(ctx).client(), in.Body.Email, in.Body.Password)
 	if err != nil {
 		return nil, err
@@ -79,6 +82,9 @@ type refreshInput struct {
 }
 
 func (s *Server) refreshSession(ctx context.Context, in *refreshInput) (*sessionOutput, error) {
+	if err := usableCookies(ctx); err != nil {
+		return nil, err
+	}
 	b := browserOf(ctx)
 	token := b.refresh
 	if in.Body != nil && in.Body.RefreshToken != "" {
@@ -111,6 +117,9 @@ type cookieOutput struct {
 }
 
 func (s *Server) signOut(ctx context.Context, _ *struct{}) (*cookieOutput, error) {
+	if err := usableCookies(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.auth.Logout(ctx, actor(ctx), browserOf(ctx).refresh); err != nil {
 		return nil, err
 	}

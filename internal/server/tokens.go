@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 type TokenStore interface {
 	// Tokens lists those that are not revoked.
 	Tokens(ctx context.Context) ([]liveblog.Token, error)
-	// CreateToken stores a new token.
-	CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Token) error
+	// CreateTokenOnce stores a new token. For a key that was used before it returns
+	// the token which that request created, and true.
+	CreateTokenOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, t *liveblog.Token) (*liveblog.Token, bool, error)
 	// RevokeToken ends a token for good, or ErrNotFound.
 	RevokeToken(ctx context.Context, a liveblog.Actor, id string) error
 }
@@ -30,7 +32,8 @@ func (s *Server) tokenRoutes() {
 	register(s, huma.Operation{
 		OperationID: "create-token", Method: http.MethodPost, Path: "/api/v1/tokens", Tags: []string{"Tokens"},
 		Summary: "Create an API token", DefaultStatus: http.StatusCreated,
-		Description: "The answer shows the token itself, this once only.",
+		Description: "The answer shows the token itself, this once only: a repeated Idempotency-Key is answered 409, with the token that it made in `current`, " +
+			"but not with its secret. Revoke that one and make another, with a new key.",
 	}, auth.ManageTokens, s.createToken)
 	register(s, huma.Operation{
 		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", Tags: []string{"Tokens"},
@@ -76,6 +79,7 @@ func (s *Server) listTokens(ctx context.Context, _ *struct{}) (*tokensOutput, er
 }
 
 type createTokenInput struct {
+	Idempotent
 	Body struct {
 		Name   string           `json:"name" minLength:"1" maxLength:"100"`
 		Scopes []liveblog.Scope `json:"scopes" minItems:"1" maxItems:"4" uniqueItems:"true" enum:"read,posts:write,blogs:write,media:write"`
@@ -96,13 +100,29 @@ func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*create
 	if err := s.bind(ctx, t, in.Body.Blog); err != nil {
 		return nil, err
 	}
-	secret := auth.NewToken(t, time.Now(), time.Duration(in.Body.Days)*24*time.Hour)
-	if err := s.tokens.CreateToken(ctx, actor(ctx), t); err != nil {
+	key, err := in.key("create-token", in.Body)
+	if err != nil {
 		return nil, err
 	}
+	secret := auth.NewToken(t, time.Now(), time.Duration(in.Body.Days)*24*time.Hour)
+	created, replayed, err := s.tokens.CreateTokenOnce(ctx, actor(ctx), key, t)
+	if err != nil {
+		return nil, err
+	}
+	if replayed {
+		return nil, madeBefore(ctx, created)
+	}
 	out := &createTokenOutput{}
-	out.Body.Token, out.Body.TokenBody = secret, newTokenBody(t)
+	out.Body.Token, out.Body.TokenBody = secret, newTokenBody(created)
 	return out, nil
+}
+
+// madeBefore refuses to make a token again: its secret can't be told twice.
+func madeBefore(ctx context.Context, t *liveblog.Token) error {
+	p := newProblem(ctx, http.StatusConflict, "token_made_before",
+		fmt.Sprintf("this Idempotency-Key made the token %s before, whose secret is shown once only: revoke it, and make another one with a new key", t.ID))
+	p.Current = newTokenBody(t)
+	return p
 }
 
 // bind makes a token good for one blog only, if there is a slug.

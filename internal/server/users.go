@@ -16,8 +16,9 @@ import (
 type UserStore interface {
 	// Users lists all users by name.
 	Users(ctx context.Context) ([]liveblog.User, error)
-	// CreateUser stores a new user; a taken address is ErrConflict.
-	CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) error
+	// CreateUserOnce stores a new user; a taken address is ErrConflict. For a key that
+	// was used before it returns the user which that request created, and true.
+	CreateUserOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, u *liveblog.User) (*liveblog.User, bool, error)
 	// UpdateUser changes a user, or ErrNotFound, or ErrConflict for the last admin.
 	UpdateUser(ctx context.Context, a liveblog.Actor, id uuid.UUID, change liveblog.UserChange) (*liveblog.User, error)
 }
@@ -74,6 +75,7 @@ func (s *Server) listUsers(ctx context.Context, _ *struct{}) (*usersOutput, erro
 }
 
 type createUserInput struct {
+	Idempotent
 	Body struct {
 		Email    string        `json:"email" minLength:"3" maxLength:"254"`
 		Name     string        `json:"name" minLength:"1" maxLength:"100"`
@@ -82,16 +84,33 @@ type createUserInput struct {
 	}
 }
 
-func (s *Server) createUser(ctx context.Context, in *createUserInput) (*userOutput, error) {
+type createUserOutput struct {
+	Replayed string `header:"Idempotent-Replayed" doc:"true when an earlier request with this Idempotency-Key did it"`
+	Body     userBody
+}
+
+func (s *Server) createUser(ctx context.Context, in *createUserInput) (*createUserOutput, error) {
 	hash, err := s.auth.HashPassword(ctx, in.Body.Password, in.Body.Email, "body.password")
 	if err != nil {
 		return nil, err
 	}
-	u := &liveblog.User{Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role, PasswordHash: hash}
-	if err := s.users.CreateUser(ctx, actor(ctx), u); err != nil {
+	// Without the password: its hash would be one that is quick to guess against.
+	key, err := in.key("create-user", []any{in.Body.Email, in.Body.Name, in.Body.Role})
+	if err != nil {
 		return nil, err
 	}
-	return &userOutput{newUserBody(u)}, nil
+	u := &liveblog.User{Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role, PasswordHash: hash}
+	created, replayed, err := s.users.CreateUserOnce(ctx, actor(ctx), key, u)
+	if err != nil {
+		return nil, err
+	}
+	if !replayed {
+		return &createUserOutput{Body: newUserBody(created)}, nil
+	}
+	if err := s.auth.SamePassword(ctx, created.PasswordHash, in.Body.Password); err != nil {
+		return nil, err
+	}
+	return &createUserOutput{Replayed: "true", Body: newUserBody(created)}, nil
 }
 
 type updateUserInput struct {
