@@ -54,43 +54,64 @@ func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, erro
 }
 
 // EventsAfter returns up to limit events of a blog with seq > after, in order,
-// each with the current content of what it is about.
-//
-// The posts are read after the events and by the same condition, so a post may
-// be newer than its event, and none is missing: the log only grows.
+// each with the current content of what it is about. All of it is read in one
+// snapshot: what an event is about is there, whatever is pruned meanwhile.
 func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var events []liveblog.Event
-	posts := map[uuid.UUID]*liveblog.Post{}
+	r := logReading{posts: map[uuid.UUID]*liveblog.Post{}, head: liveblog.Head{BlogID: blogID}}
 	batch := &pgx.Batch{}
-	db.queueEvents(batch, &events, blogID, after, limit)
-	queuePostsOfEvents(batch, posts, blogID, after, limit)
+	batch.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`)
+	db.queueEvents(batch, &r, after, limit)
+	r.queuePosts(batch, after, limit)
+	r.queueBlog(batch, after, limit)
+	batch.Queue(`COMMIT`)
 	if err := db.logPool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, readErr(err, "events")
 	}
-	for i := range events {
-		if id := events[i].PostID; id != nil {
-			events[i].Post = posts[*id]
-		}
-	}
-	if err := db.addBlogs(ctx, blogID, events); err != nil {
+	if err := r.join(); err != nil {
 		return nil, err
 	}
-	return events, db.settleBlog(ctx, blogID)
+	return r.events, db.settle(ctx, r.head)
 }
 
-func (db *DB) queueEvents(batch *pgx.Batch, into *[]liveblog.Event, blogID uuid.UUID, after int64, limit int) {
+// logReading is a page of the log with all that it is about.
+type logReading struct {
+	head   liveblog.Head // only its blog and LastSeq
+	events []liveblog.Event
+	posts  map[uuid.UUID]*liveblog.Post
+	blog   *liveblog.Blog // nil if no event is about the blog itself
+	pinned *liveblog.Post
+}
+
+// join gives each event what it is about. An event without its post is not told
+// at all: told as a removal it would take a post from readers that is published.
+func (r *logReading) join() error {
+	for i := range r.events {
+		ev := &r.events[i]
+		if ev.Type == liveblog.EventBlog {
+			ev.Blog, ev.Pinned = r.blog, r.pinned
+		} else if ev.PostID != nil {
+			ev.Post = r.posts[*ev.PostID]
+		}
+		if ev.Post == nil && ev.Blog == nil {
+			return fmt.Errorf("blog %s: what event %d is about is missing", ev.BlogID, ev.Seq)
+		}
+	}
+	return nil
+}
+
+func (db *DB) queueEvents(batch *pgx.Batch, into *logReading, after int64, limit int) {
 	batch.Queue(`
-		SELECT b.slug, e.seq, e.type, e.post_id, e.version, e.at, encode(e.chain, 'hex'), e.tableoid
+		SELECT b.slug, b.last_seq, e.seq, e.type, e.post_id, e.version, e.at, encode(e.chain, 'hex'), e.tableoid
 		FROM events e JOIN blogs b ON b.id = e.blog_id
 		WHERE e.blog_id = $1 AND e.seq > $2
 		ORDER BY e.seq
-		LIMIT $3`, blogID, after, limit).Query(func(rows pgx.Rows) (err error) {
-		*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
-			ev := liveblog.Event{BlogID: blogID}
+		LIMIT $3`, into.head.BlogID, after, limit).Query(func(rows pgx.Rows) (err error) {
+		into.events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
+			ev := liveblog.Event{BlogID: into.head.BlogID}
 			var table uint32
-			err := row.Scan(&ev.Slug, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At, &ev.Chain, &table)
+			err := row.Scan(&ev.Slug, &into.head.LastSeq, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At, &ev.Chain, &table)
 			if err == nil && !db.fence.metTable(table) {
 				err = errStranger
 			}
@@ -100,48 +121,48 @@ func (db *DB) queueEvents(batch *pgx.Batch, into *[]liveblog.Event, blogID uuid.
 	})
 }
 
-func queuePostsOfEvents(batch *pgx.Batch, into map[uuid.UUID]*liveblog.Post, blogID uuid.UUID, after int64, limit int) {
+func (r *logReading) queuePosts(batch *pgx.Batch, after int64, limit int) {
 	batch.Queue(`
 		SELECT `+postColumns+postTables+`
 		WHERE p.id IN (
 			SELECT post_id FROM events
 			WHERE blog_id = $1 AND seq > $2
 			ORDER BY seq
-			LIMIT $3)`, blogID, after, limit).Query(func(rows pgx.Rows) error {
+			LIMIT $3)`, r.head.BlogID, after, limit).Query(func(rows pgx.Rows) error {
 		posts, err := pgx.CollectRows(rows, scanPost)
 		for _, p := range posts {
-			into[p.ID] = p
+			r.posts[p.ID] = p
 		}
 		return err
 	})
 }
 
-// addBlogs gives the events about the blog itself its current content.
-func (db *DB) addBlogs(ctx context.Context, blogID uuid.UUID, events []liveblog.Event) error {
-	var blog *liveblog.Blog
-	var pinned *liveblog.Post
-	for i := range events {
-		if events[i].Type != liveblog.EventBlog {
-			continue
-		}
-		if blog == nil {
-			var err error
-			if blog, pinned, err = blogAndPinned(ctx, &db.logPool, blogID); err != nil {
-				return err
-			}
-		}
-		events[i].Blog, events[i].Pinned = blog, pinned
-	}
-	return nil
+// tellsOfBlog is true for a page of the log with an event about the blog itself.
+const tellsOfBlog = `
+	AND EXISTS (SELECT FROM (
+		SELECT type FROM events WHERE blog_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) page WHERE type = 'blog')`
+
+// queueBlog reads the blog and its pinned post if an event is about the blog.
+func (r *logReading) queueBlog(batch *pgx.Batch, after int64, limit int) {
+	batch.Queue(`SELECT `+blogColumns+` FROM blogs WHERE id = $1`+tellsOfBlog, r.head.BlogID, after, limit).
+		Query(func(rows pgx.Rows) (err error) {
+			r.blog, err = oneOrNone(rows, scanBlog)
+			return err
+		})
+	batch.Queue(`SELECT `+postColumns+postTables+` WHERE b.id = $1 AND p.id = b.pinned_post_id`+tellsOfBlog, r.head.BlogID, after, limit).
+		Query(func(rows pgx.Rows) (err error) {
+			r.pinned, err = oneOrNone(rows, scanPost)
+			return err
+		})
 }
 
-func blogAndPinned(ctx context.Context, q querier, blogID uuid.UUID) (*liveblog.Blog, *liveblog.Post, error) {
-	blog, err := blogWhere(ctx, q, `id = $1`, blogID)
-	if err != nil || blog.PinnedPostID == nil {
-		return blog, nil, err
+// oneOrNone gives the only row, or nil.
+func oneOrNone[T any](rows pgx.Rows, scan func(pgx.CollectableRow) (*T, error)) (*T, error) {
+	one, err := pgx.CollectExactlyOneRow(rows, scan)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
 	}
-	pinned, err := postWhere(ctx, q, `p.id = $1`, *blog.PinnedPostID)
-	return blog, pinned, err
+	return one, err
 }
 
 // Heads tells how far the logs of these blogs go. With synchronous replication
@@ -158,6 +179,9 @@ func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, 
 	heads, err := pgx.CollectRows(rows, db.scanHead)
 	if err != nil {
 		return nil, readErr(err, "heads")
+	}
+	for _, h := range heads {
+		db.settled.enter(h.BlogID, h.Epoch)
 	}
 	return heads, db.settle(ctx, heads...)
 }

@@ -25,8 +25,9 @@ const barrierTimeout = time.Second
 // the event's number to another one, in the same epoch: a silent hole. So nothing
 // is told, and no answer given, that rests on what the standby has not confirmed.
 type settlement struct {
-	mu   sync.Mutex
-	upTo map[uuid.UUID]int64
+	mu    sync.Mutex
+	upTo  map[uuid.UUID]int64
+	epoch map[uuid.UUID]string // that upTo belongs to
 
 	turn  chan struct{} // held by the one barrier under way
 	asked int64         // counts the barriers that were asked for
@@ -35,7 +36,7 @@ type settlement struct {
 }
 
 func newSettlement() *settlement {
-	return &settlement{upTo: map[uuid.UUID]int64{}, turn: make(chan struct{}, 1)}
+	return &settlement{upTo: map[uuid.UUID]int64{}, epoch: map[uuid.UUID]string{}, turn: make(chan struct{}, 1)}
 }
 
 // raise notes that the standby has confirmed a blog's log up to seq: a later
@@ -50,6 +51,16 @@ func (s *settlement) reached(blogID uuid.UUID) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.upTo[blogID]
+}
+
+// enter forgets what was confirmed of a blog's log when it is in another epoch now.
+func (s *settlement) enter(blogID uuid.UUID, epoch string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was, known := s.epoch[blogID]; known && was != epoch {
+		delete(s.upTo, blogID)
+	}
+	s.epoch[blogID] = epoch
 }
 
 // forget begins anew, for another history.

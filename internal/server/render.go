@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -172,7 +173,9 @@ func (r *Renderer) eventData(ev liveblog.Event) (liveblog.EventType, any, error)
 	case ev.Type == liveblog.EventBlog:
 		v, err := r.blogData(ev)
 		return ev.Type, v, err
-	case ev.Post == nil || ev.Post.Status != liveblog.PostPublished:
+	case ev.Post == nil: // to tell it as a removal could take a published post away
+		return "", nil, errors.New("its post is missing")
+	case ev.Post.Status != liveblog.PostPublished:
 		return liveblog.EventDelete, gone(ev), nil
 	case ev.Type == liveblog.EventDelete: // published again since: a later event tells
 		return ev.Type, goneData{ID: ev.Post.ID, Seq: ev.Seq, Chain: ev.Chain, Version: ev.Version}, nil
@@ -189,14 +192,7 @@ func (r *Renderer) eventData(ev liveblog.Event) (liveblog.EventType, any, error)
 // gone takes the version of the removal, so that a client that keeps the
 // highest version never goes back behind it.
 func gone(ev liveblog.Event) goneData {
-	v := goneData{Seq: ev.Seq, Chain: ev.Chain, Version: ev.Version}
-	if ev.PostID != nil {
-		v.ID = *ev.PostID
-	}
-	if ev.Post != nil {
-		v.ID, v.Version = ev.Post.ID, max(ev.Version, ev.Post.Version)
-	}
-	return v
+	return goneData{ID: ev.Post.ID, Seq: ev.Seq, Chain: ev.Chain, Version: max(ev.Version, ev.Post.Version)}
 }
 
 func (r *Renderer) postData(p *liveblog.Post, slug string, seq int64) (*postData, error) {
