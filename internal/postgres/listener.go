@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,8 @@ type Audience interface {
 	Wake(blogID uuid.UUID, seq int64)
 	// Watched lists the blogs that have readers.
 	Watched() []uuid.UUID
-	// Heads tells where the logs of watched blogs truly end.
+	// Heads tells where the logs of watched blogs truly end; the head of one that
+	// is not there any more is empty.
 	Heads([]liveblog.Head)
 }
 
@@ -110,8 +112,22 @@ func (l *Listener) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.audience.Heads(heads)
+	l.audience.Heads(withMissing(heads, watched))
 	return nil
+}
+
+// withMissing adds an empty head for each blog that is not there any more: the
+// database is a backup from before it.
+func withMissing(heads []liveblog.Head, watched []uuid.UUID) []liveblog.Head {
+	if len(heads) == len(watched) {
+		return heads
+	}
+	for _, id := range watched {
+		if !slices.ContainsFunc(heads, func(h liveblog.Head) bool { return h.BlogID == id }) {
+			heads = append(heads, liveblog.Head{BlogID: id})
+		}
+	}
+	return heads
 }
 
 // session is the life of one connection.

@@ -35,11 +35,19 @@ func newPastLog() *pastLog {
 	blog := cupFinal(0).blog
 	blog.Status, blog.Title = liveblog.BlogEnded, "a\n\nevent: end\rdata: \u2028\x00"
 	l.events = append(l.events, liveblog.Event{Seq: int64(len(l.events) + 1), Type: liveblog.EventBlog, Slug: "cup-final", Blog: &blog, At: time.Now()})
+	chain := liveblog.Genesis
+	for i := range l.events {
+		chain = chain.Next(l.events[i])
+		l.events[i].Chain = chain
+	}
 	return l
 }
 
+// RenewEpochs is for logs that change.
+func (l *pastLog) RenewEpochs(context.Context, liveblog.Head) error { return nil }
+
 func (l *pastLog) Heads(context.Context, []uuid.UUID) ([]liveblog.Head, error) {
-	return []liveblog.Head{{BlogID: testID(999), Epoch: testEpoch, Status: liveblog.BlogEnded, LastSeq: int64(len(l.events))}}, nil
+	return []liveblog.Head{{BlogID: testID(999), Epoch: testEpoch, Status: liveblog.BlogEnded, LastSeq: int64(len(l.events)), Chain: l.events[len(l.events)-1].Chain}}, nil
 }
 
 func (l *pastLog) EventsAfter(_ context.Context, _ uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {

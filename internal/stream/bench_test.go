@@ -19,7 +19,9 @@ func TestNext_AllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := topic.append(1, []liveblog.Event{{BlogID: blogA, Seq: 2, Type: liveblog.EventBlog, Blog: &liveblog.Blog{}}}); err != nil {
+	before := log.now().Chain
+	log.publish(1)
+	if err := topic.append(1, before, log.events[1:]); err != nil {
 		t.Fatal(err)
 	}
 	buffers := make([][]byte, 0, 4)
@@ -55,7 +57,9 @@ func BenchmarkFanOut(b *testing.B) {
 	for i := range b.N {
 		id := uuid.New()
 		ev := liveblog.Event{BlogID: blogA, Seq: int64(i) + 1, Type: liveblog.EventPost, PostID: &id, Version: 1, Post: post}
-		if err := t.append(int64(i), []liveblog.Event{ev}); err != nil {
+		before := t.ring.chainAt(int64(i))
+		ev.Chain = before.Next(ev)
+		if err := t.append(int64(i), before, []liveblog.Event{ev}); err != nil {
 			b.Fatal(err)
 		}
 		for j, s := range subscribers {

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,9 @@ type Log interface {
 	Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error)
 	// EventsAfter reads up to limit events with seq > after, in order.
 	EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error)
+	// RenewEpochs begins new epochs unless the log goes on from what this node has
+	// told, or somebody has begun them already.
+	RenewEpochs(ctx context.Context, told liveblog.Head) error
 }
 
 // Metrics is told what the hub does.
@@ -131,7 +135,8 @@ func (h *Hub) Watched() []uuid.UUID {
 }
 
 // Heads compares the topics with what the database reports. A head that does not
-// continue ours is asked for again: the report may be older than what we know.
+// continue ours is asked for again: the report may be older than what we know. Of a
+// blog that is not there any more the head is empty.
 func (h *Hub) Heads(heads []liveblog.Head) {
 	for _, head := range heads {
 		h.heads.learn(head)
@@ -154,17 +159,32 @@ func (h *Hub) known(blogID uuid.UUID) *topic {
 }
 
 // ask reads the blog's head from the database, once for all who ask at the same
-// time, and lets the topic learn from it.
+// time, and lets the topic learn from it. When the database holds another history
+// than what was told, as a backup does that was put back, a new epoch begins first.
 func (t *topic) ask(ctx context.Context) error {
 	_, err, _ := t.hub.loads.Do("head "+t.blogID.String(), func() (any, error) {
 		asked := t.head()
 		head, err := t.hub.loadHead(ctx, t.blogID)
+		if err == nil && t.replacedBy(head, asked) {
+			head, err = t.renewed(ctx)
+		}
+		if errors.Is(err, liveblog.ErrNotFound) {
+			head, err = liveblog.Head{BlogID: t.blogID, Chain: liveblog.Genesis}, nil // a backup from before the blog
+		}
 		if err == nil {
 			t.learn(head, asked)
 		}
 		return nil, err
 	})
 	return err
+}
+
+// renewed has a new epoch begun and reads the head in it.
+func (t *topic) renewed(ctx context.Context) (liveblog.Head, error) {
+	if err := t.hub.log.RenewEpochs(context.WithoutCancel(ctx), t.told()); err != nil {
+		return liveblog.Head{}, err
+	}
+	return t.hub.loadHead(ctx, t.blogID)
 }
 
 func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, error) {

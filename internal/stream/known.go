@@ -131,7 +131,7 @@ func (h *Hub) Outdated(head liveblog.Head) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.epoch != head.Epoch || max(t.ring.head, t.target) > head.LastSeq
+	return t.epoch != head.Epoch || max(t.ring.head, t.target) > head.LastSeq || t.contradicts(head)
 }
 
 // Superseded reports whether a reading of the blog up to head may hold what was
@@ -147,7 +147,7 @@ func (h *Hub) Superseded(head liveblog.Head) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.epoch != head.Epoch || known.epoch != "" && known.epoch != head.Epoch ||
+	return t.epoch != head.Epoch || t.contradicts(head) || known.epoch != "" && known.epoch != head.Epoch ||
 		t.ring.corrected > head.LastSeq || max(t.target, known.seq) > max(t.ring.head, head.LastSeq)
 }
 

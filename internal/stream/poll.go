@@ -30,7 +30,7 @@ type BatchEvent struct {
 
 // BatchReset tells a reader to start again.
 type BatchReset struct {
-	Reason string         `json:"reason" enum:"epoch,ahead,pruned"`
+	Reason string         `json:"reason" enum:"epoch,ahead,pruned,chain"`
 	Epoch  string         `json:"epoch"`
 	Head   int64          `json:"head"`
 	Chain  liveblog.Chain `json:"chain" doc:"Of the event head"`
@@ -80,10 +80,12 @@ func (s *Subscriber) await(ctx context.Context, wait time.Duration, limit int) (
 	defer timeout.Stop()
 	for {
 		frames, changed, err := s.poll(ctx)
-		if errors.Is(err, errHole) {
+		switch {
+		case errors.Is(err, errHole):
 			return s.lost(ctx)
-		}
-		if err != nil {
+		case errors.Is(err, errReplaced):
+			return resetBatch(*s.refuted()), nil
+		case err != nil:
 			return nil, err
 		}
 		if len(frames) > 0 || s.generation != s.topic.generationNow() || s.done() || wait == 0 {
@@ -107,21 +109,29 @@ func (h *Hub) leaving() error {
 	return &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: reasonDraining, Detail: "the node is leaving; ask again", RetryAfter: h.comeBack(nameBye)}
 }
 
-// poll gives what is due without moving the cursor.
+// poll gives what is due without moving the cursor. The error is errReplaced when
+// the reader's place is in another history.
 func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error) {
 	t := s.topic
 	t.mu.Lock()
 	behind, changed := s.cursor < t.ring.low, t.changed
-	frames := []*Frame(nil)
+	frames, disproved := []*Frame(nil), false
 	if !behind && s.generation == t.generation {
+		disproved = s.disproved()
 		frames = append(frames, s.pending()...)
 	}
 	t.mu.Unlock()
+	if disproved {
+		return nil, nil, errReplaced
+	}
 	if !behind {
 		return frames, changed, nil
 	}
-	frames, err := t.history(ctx, s.cursor)
-	return frames, changed, err
+	p, err := t.history(ctx, s.cursor)
+	if err == nil && s.claim != nil && !p.follows(*s.claim) {
+		err = errReplaced
+	}
+	return p.frames, changed, err
 }
 
 // lost answers a poll whose next event the log lacks.

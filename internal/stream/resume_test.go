@@ -278,8 +278,8 @@ func TestServe_LongTextsComeInShortPages(t *testing.T) {
 	}
 	h := startHub(t, log, roomy)
 	topic := h.begin(log.now())
-	frames, err := topic.history(t.Context(), 0)
-	if size := len(frames) * len(long); err != nil || size > maxPage || size < maxPage/2 {
+	page, err := topic.history(t.Context(), 0)
+	if size := len(page.frames) * len(long); err != nil || size > maxPage || size < maxPage/2 {
 		t.Errorf("a page holds %d bytes, %v", size, err)
 	}
 	c := follow(t, h, Position{HasAfter: true})

@@ -24,7 +24,7 @@ func TestShare_GivesWhatEachIsOwed(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var shared, alone [readers]Subscriber
 	for i := range shared {
-		shared[i] = Subscriber{topic: topic, compressed: i%5 == 0}
+		shared[i] = Subscriber{topic: topic, compressed: i%5 == 0, receipts: i%10 == 0}
 		alone[i] = shared[i]
 	}
 	var m share
@@ -38,7 +38,7 @@ func TestShare_GivesWhatEachIsOwed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := topic.append(head, events); err != nil {
+			if err := topic.append(head, log.chainOf(head), events); err != nil {
 				t.Fatal(err)
 			}
 		case 1:

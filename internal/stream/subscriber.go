@@ -15,12 +15,14 @@ const (
 	reasonEpoch  = "epoch"  // the cursor belongs to another history
 	reasonAhead  = "ahead"  // the cursor is beyond the log's end
 	reasonPruned = "pruned" // the events after the cursor are no longer kept
+	reasonChain  = "chain"  // the event at the cursor is another one in this history
 
 	reasonInvalid = "invalid" // the cursor is no number
 )
 
 // Position is where a reader asks to go on. Without a cursor it is the end of
-// the log; without an epoch the cursor is believed to belong to this history.
+// the log; without an epoch and a chain the cursor is believed to belong to this
+// history.
 type Position struct {
 	After    int64
 	HasAfter bool
@@ -60,6 +62,8 @@ type Subscriber struct {
 	receipts   bool // its ids are receipts
 	repeats    bool // it says the same of its history each time that it comes back
 	chunked    bool // and chunks; net/http makes them itself
+
+	claim *liveblog.Chain // of the event at the cursor, to be compared where that is known
 }
 
 // due is what a subscriber is owed at one moment.
@@ -97,8 +101,11 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 	if reason != "" {
 		return s, s.startAgain(reason), nil
 	}
-	if !p.HasAfter {
+	switch {
+	case !p.HasAfter:
 		s.cursor = t.ring.head
+	case p.Chain != "" && t.ring.chainAt(p.After) == "":
+		s.claim = &p.Chain
 	}
 	return s, nil, nil
 }
@@ -124,7 +131,7 @@ func (t *topic) knows(p Position) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	reason := t.refuse(p)
-	return reason != reasonEpoch && reason != reasonAhead
+	return reason != reasonEpoch && reason != reasonAhead && reason != reasonChain
 }
 
 // refuse says why a position can't be resumed, or nothing; t.mu is held.
@@ -138,9 +145,29 @@ func (t *topic) refuse(p Position) string {
 		return reasonAhead
 	case p.HasAfter && p.After < t.lowSeq:
 		return reasonPruned
+	case p.HasAfter && p.Chain != "" && t.otherAt(p.After, p.Chain):
+		return reasonChain
 	default:
 		return ""
 	}
+}
+
+// otherAt reports whether the ring knows another chain of an event; t.mu is held.
+func (t *topic) otherAt(seq int64, chain liveblog.Chain) bool {
+	held := t.ring.chainAt(seq)
+	return held != "" && held != chain
+}
+
+// disproved compares what the reader said of its history, or what it was told from
+// the log, with the ring as soon as that holds the place. The topic's mutex is held.
+func (s *Subscriber) disproved() bool {
+	held := s.topic.ring.chainAt(s.cursor)
+	if s.claim == nil || held == "" {
+		return false
+	}
+	claimed := *s.claim
+	s.claim = nil
+	return claimed != held
 }
 
 // startAgain moves the cursor to the end of the log as it is now, and says so. Who
@@ -149,7 +176,7 @@ func (t *topic) refuse(p Position) string {
 // history. The topic's mutex is held.
 func (s *Subscriber) startAgain(reason string) *reset {
 	t := s.topic
-	s.generation, s.cursor = t.generation, t.ring.head
+	s.generation, s.cursor, s.claim = t.generation, t.ring.head, nil
 	s.receipts = s.receipts || s.repeats
 	t.hub.metrics.Reset(reason)
 	return &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head, Chain: t.ring.chainAt(t.ring.head)}
@@ -163,6 +190,8 @@ func (s *Subscriber) next(buffers [][]byte) due {
 	d := due{buffers: buffers, changed: t.changed}
 	if s.generation != t.generation {
 		d.buffers = append(d.buffers, s.own(s.reset(*s.startAgain(t.reason))))
+	} else if s.disproved() {
+		d.buffers = append(d.buffers, s.own(s.reset(*s.startAgain(reasonChain))))
 	}
 	d.first, d.from = len(d.buffers), s.cursor
 	if s.cursor < t.ring.low {
@@ -207,7 +236,7 @@ func (s *Subscriber) pending() []*Frame {
 // are at the same place. When the log has let go of it too, it gives the frame
 // that says so and goes on from the end of the log.
 func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, *reset, error) {
-	frames, err := s.topic.history(ctx, s.cursor)
+	p, err := s.topic.history(ctx, s.cursor)
 	if errors.Is(err, errHole) {
 		refused, err := s.giveUp(ctx)
 		return nil, refused, err
@@ -215,8 +244,20 @@ func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, *reset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s.cursor = frames[len(frames)-1].Seq
-	return frames, nil, nil
+	if s.claim != nil && !p.follows(*s.claim) {
+		return nil, s.refuted(), nil
+	}
+	last := p.frames[len(p.frames)-1]
+	chain := last.Chain
+	s.cursor, s.claim = last.Seq, &chain
+	return p.frames, nil, nil
+}
+
+// refuted tells a reader whose cursor is of another history to start again.
+func (s *Subscriber) refuted() *reset {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	return s.startAgain(reasonChain)
 }
 
 // errHole is a log without the event that comes next.
@@ -241,13 +282,22 @@ func (s *Subscriber) giveUp(ctx context.Context) (*reset, error) {
 	return s.startAgain(reasonPruned), nil
 }
 
+// page is a part of the log that the ring does not hold.
+type page struct {
+	frames []*Frame
+	first  liveblog.Event
+}
+
+// follows reports whether the page goes on from an event with this chain.
+func (p page) follows(chain liveblog.Chain) bool { return chain.Next(p.first) == p.first.Chain }
+
 // history reads a page of frames after a cursor, once for all who ask at the
 // same time and know as much: who knows of a removal gets nothing that was read
 // before it. It is not kept: a text may be corrected at any moment. It ends
 // before the first hole; with the hole at its beginning the error is errHole.
-func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
+func (t *topic) history(ctx context.Context, after int64) (page, error) {
 	key := fmt.Sprintf("history %s %d %d", t.blogID, after, t.hub.heads.seq(t.blogID))
-	frames, err, _ := t.hub.loads.Do(key, func() (any, error) {
+	read, err, _ := t.hub.loads.Do(key, func() (any, error) {
 		events, err := t.hub.log.EventsAfter(context.WithoutCancel(ctx), t.blogID, after, fetchLimit)
 		if err != nil {
 			return nil, err
@@ -256,12 +306,12 @@ func (t *topic) history(ctx context.Context, after int64) ([]*Frame, error) {
 			return nil, errHole
 		}
 		frames, err := t.hub.frames(events)
-		return short(frames), err
+		return page{short(frames), events[0]}, err
 	})
 	if err != nil {
-		return nil, err
+		return page{}, err
 	}
-	return frames.([]*Frame), nil
+	return read.(page), nil
 }
 
 // maxPage bounds what a slow reader who is behind the ring holds in memory, in bytes.
@@ -303,7 +353,7 @@ func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
 }
 
 // hello tells a reader where its stream begins, under an id to resume with if it
-// may resume there.
+// is known that it may resume there.
 func (s *Subscriber) hello(resumable bool, req Request) []byte {
 	told, id := hello{From: s.cursor, Poll: req.Poll}, noID
 	if req.Token != nil {
@@ -313,7 +363,7 @@ func (s *Subscriber) hello(resumable bool, req Request) []byte {
 	t.mu.Lock()
 	told.Epoch, told.Head, told.Chain, told.Readers = t.epoch, t.ring.head, t.ring.chainAt(s.cursor), t.counts.readers
 	t.mu.Unlock()
-	if resumable {
+	if resumable && s.claim == nil {
 		id = s.id(s.cursor, told.Chain)
 	}
 	return jsonEvent(nameHello, id, told)

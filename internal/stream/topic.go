@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -101,7 +102,7 @@ func (t *topic) startFetch() {
 // leaves the rest to the next look at the heads, at most a second later.
 func (t *topic) fetch(ctx context.Context) {
 	for {
-		from, missing := t.missing()
+		from, chain, missing := t.missing()
 		if !missing {
 			return
 		}
@@ -110,7 +111,10 @@ func (t *topic) fetch(ctx context.Context) {
 			err = fmt.Errorf("the log ends at %d", from)
 		}
 		if err == nil {
-			err = t.append(from, events)
+			err = t.append(from, chain, events)
+		}
+		if errors.Is(err, errReplaced) {
+			err = t.startOver(ctx, err)
 		}
 		if err != nil {
 			t.abandon(ctx, err)
@@ -120,11 +124,28 @@ func (t *topic) fetch(ctx context.Context) {
 }
 
 // missing tells where to read on, or ends the fetch.
-func (t *topic) missing() (from int64, missing bool) {
+func (t *topic) missing() (from int64, chain liveblog.Chain, missing bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.fetching = t.ring.head < t.target
-	return t.ring.head, t.fetching
+	return t.ring.head, t.ring.chainAt(t.ring.head), t.fetching
+}
+
+// errReplaced is a log that does not go on from what was told of it.
+var errReplaced = errors.New("the log holds another history than the one that was told")
+
+// startOver has a new epoch begun for a log that does not go on from the ring. cause
+// stays the error if the history is the same after all.
+func (t *topic) startOver(ctx context.Context, cause error) error {
+	before := t.generationNow()
+	head, err := t.renewed(ctx)
+	if err != nil {
+		return err
+	}
+	if t.learn(head, 0); t.generationNow() == before {
+		return cause
+	}
+	return nil
 }
 
 // abandon ends a fetch that failed, so that the next news begins another.
@@ -140,10 +161,13 @@ func (t *topic) abandon(ctx context.Context, err error) {
 // append renders events, and anew the earlier frames of what they are about, and
 // puts them into the ring, unless history began anew while they were read. It
 // renders without the lock, for which all readers wait.
-func (t *topic) append(from int64, events []liveblog.Event) error {
+func (t *topic) append(from int64, chain liveblog.Chain, events []liveblog.Event) error {
 	for i, ev := range events {
 		if ev.Seq != from+int64(i)+1 {
 			return fmt.Errorf("the log of blog %s has %d after %d", t.blogID, ev.Seq, from+int64(i))
+		}
+		if chain = chain.Next(ev); chain != ev.Chain {
+			return fmt.Errorf("blog %s at %d: %w", t.blogID, ev.Seq, errReplaced)
 		}
 	}
 	frames, err := t.hub.frames(events)
@@ -233,6 +257,28 @@ func (t *topic) learn(head liveblog.Head, asked int64) {
 	}
 }
 
+// replacedBy reports whether a head, which was asked for when the ring ended at
+// asked, is of another history, though its epoch is the same.
+func (t *topic) replacedBy(head liveblog.Head, asked int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return head.Epoch == t.epoch && (head.LastSeq < asked || t.contradicts(head))
+}
+
+// contradicts reports whether the ring holds another event where a head says that
+// the log ends or ended; t.mu is held.
+func (t *topic) contradicts(head liveblog.Head) bool {
+	held := t.ring.chainAt(head.LastSeq)
+	return held != "" && held != head.Chain
+}
+
+// told names what this node has told of the log.
+func (t *topic) told() liveblog.Head {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return liveblog.Head{BlogID: t.blogID, Epoch: t.epoch, LastSeq: t.ring.head, Chain: t.ring.chainAt(t.ring.head)}
+}
+
 func (t *topic) catchUp(head liveblog.Head) {
 	t.lowSeq = head.LowSeq
 	if t.ring.head == head.LastSeq && t.status != head.Status {
@@ -258,7 +304,7 @@ func (t *topic) restart(head liveblog.Head, reason string) {
 func (t *topic) continuedBy(head liveblog.Head) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return head.Epoch == t.epoch && head.LastSeq >= t.ring.head
+	return head.Epoch == t.epoch && head.LastSeq >= t.ring.head && !t.contradicts(head)
 }
 
 func (t *topic) head() int64 {
