@@ -40,14 +40,58 @@ func fromHTML(body string) (string, error) {
 	if len(body) > maxHTML {
 		return "", invalid(fmt.Sprintf("must have at most %d bytes of HTML", maxHTML))
 	}
-	c := converter.NewConverter(converter.WithPlugins(
-		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), strikethrough.NewStrikethroughPlugin()))
-	c.Register.PreRenderer(func(_ converter.Context, doc *html.Node) { keepReferences(doc) }, converter.PriorityStandard)
-	out, err := c.ConvertString(sourcePolicy.Sanitize(body))
+	doc, err := html.Parse(strings.NewReader(sourcePolicy.Sanitize(body)))
 	if err != nil {
 		return "", invalid("is not HTML that can be converted")
 	}
-	return out, nil
+	if treeSteps(doc, outside, 0) > maxTreeSteps {
+		return "", tooComplex()
+	}
+	c := converter.NewConverter(converter.WithPlugins(
+		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), strikethrough.NewStrikethroughPlugin()))
+	c.Register.PreRenderer(func(_ converter.Context, doc *html.Node) { keepReferences(doc) }, converter.PriorityStandard)
+	c.Register.UnEscaper(escapeBracket, converter.PriorityEarly)
+	out, err := c.ConvertNode(doc)
+	if err != nil {
+		return "", invalid("is not HTML that can be converted")
+	}
+	return string(out), nil
+}
+
+// escapeBracket spares the converter to look for the end of each bracket's line.
+func escapeBracket(chars []byte, i int) int {
+	if chars[i] == '[' {
+		return 1
+	}
+	return -1
+}
+
+// maxTreeSteps bounds the work of the conversion of HTML: a step is about a byte of
+// text that is copied or looked at.
+const maxTreeSteps = 2_000_000
+
+// outside is where the depth of a document begins: "html" and "body" are of the
+// parser's making.
+const outside = -3
+
+// nodeSteps is what a node takes beside its text.
+const nodeSteps = 32
+
+// treeSteps estimates what the conversion of n takes. Each element copies what is
+// in it, and each quote and list item does something to each of its lines.
+func treeSteps(n *html.Node, depth, indents int) int {
+	lines := 1 + strings.Count(n.Data, "\n")
+	steps := (nodeSteps+len(n.Data))*max(1, 1+depth) + lines*indents*indents
+	if n.Type == html.ElementNode {
+		depth++
+		if n.Data == "blockquote" || n.Data == "li" {
+			indents++
+		}
+	}
+	for c := range n.ChildNodes() {
+		steps += treeSteps(c, depth, indents)
+	}
+	return steps
 }
 
 // fromText escapes what Markdown would take for markup. Line ends stay, as
@@ -105,10 +149,12 @@ func escapeLine(line string) string {
 // trimURL leaves out what ends the sentence rather than the URL; a closing
 // parenthesis belongs to it when it was opened in it.
 func trimURL(url string) string {
+	closed := strings.Count(url, ")") - strings.Count(url, "(") // more than were opened
 	for {
 		short := strings.TrimRight(url, ".,;:!?'*_~]")
-		if strings.HasSuffix(short, ")") && strings.Count(short, ")") > strings.Count(short, "(") {
+		if strings.HasSuffix(short, ")") && closed > 0 {
 			short = strings.TrimSuffix(short, ")")
+			closed--
 		}
 		if short == url {
 			return url

@@ -12,6 +12,7 @@ import (
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
+	"github.com/yuin/goldmark/ast"
 )
 
 // Version counts the changes of Render that give other HTML for the same
@@ -24,27 +25,47 @@ type Rendered struct {
 	Text string // for feeds, search and structured data
 }
 
-// Render returns markdown as readers see it. media holds the images the text
-// refers to (see Images). An unknown image, too many images or embeds, and a
-// text that is too long or too deeply nested are ErrInvalid, with the field
-// "body.body".
-func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, error) {
+// Document is a text that was parsed, to be rendered once.
+type Document struct {
+	source []byte
+	root   ast.Node
+}
+
+// Parse reads markdown. A text that is too long or too deeply nested is ErrInvalid,
+// with the field "body.body"; so is one that would take too long: the work is
+// bounded, whatever the text.
+func Parse(markdown string) (*Document, error) {
 	source := validText(markdown)
-	doc, err := parse(source)
+	root, err := parse(source)
 	if err != nil {
-		return Rendered{}, err
+		return nil, err
 	}
-	t := transformer{source: source, media: media}
-	t.document(doc)
+	return &Document{source, root}, nil
+}
+
+// Render returns the text as readers see it. media holds the images it refers to
+// (see Images). An unknown image, and too many images or embeds, are ErrInvalid.
+func (d *Document) Render(media map[uuid.UUID]*liveblog.Media) (Rendered, error) {
+	t := transformer{source: d.source, media: media}
+	t.document(d.root)
 	if len(t.problems) > 0 {
 		return Rendered{}, invalid(t.problems...)
 	}
 	var out bytes.Buffer
-	if err := engine.Renderer().Render(&out, source, doc); err != nil {
+	if err := engine.Renderer().Render(&out, d.source, d.root); err != nil {
 		return Rendered{}, fmt.Errorf("render markdown: %w", err)
 	}
 	html := strings.TrimSpace(Sanitize(out.String()))
 	return Rendered{HTML: html, Text: PlainText(html)}, nil
+}
+
+// Render parses and renders markdown.
+func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, error) {
+	d, err := Parse(markdown)
+	if err != nil {
+		return Rendered{}, err
+	}
+	return d.Render(media)
 }
 
 // Sanitize is the second wall: it leaves of any HTML only what Render may

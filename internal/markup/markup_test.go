@@ -131,15 +131,16 @@ func TestRender_CardsOnlyForLoneURLs(t *testing.T) {
 func TestRender_Refusals(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]string{
-		"unknown image":       "![x](media:11111111-89ab-4def-8123-456789abcdef)",
-		"too many images":     strings.Repeat("![x]("+ref+")\n\n", liveblog.MaxImages+1),
-		"too many embeds":     strings.Repeat("https://e.com/x\n\n", liveblog.MaxEmbeds+1),
-		"too long":            strings.Repeat("a", liveblog.MaxBody+1),
-		"nested quotes":       strings.Repeat("> ", 10_000) + "x",
-		"nested lists":        strings.Repeat("1. ", 10_000) + "x",
-		"nested over lines":   staircase(120),
-		"brackets":            strings.Repeat("[", 10_000),
-		"brackets over lines": strings.Repeat("[\n", 10_000),
+		"unknown image":      "![x](media:11111111-89ab-4def-8123-456789abcdef)",
+		"too many images":    strings.Repeat("![x]("+ref+")\n\n", liveblog.MaxImages+1),
+		"too many embeds":    strings.Repeat("https://e.com/x\n\n", liveblog.MaxEmbeds+1),
+		"too long":           strings.Repeat("a", liveblog.MaxBody+1),
+		"nested quotes":      strings.Repeat("> ", 10_000) + "x",
+		"nested lists":       strings.Repeat("1. ", 10_000) + "x",
+		"nested over lines":  staircase(120),
+		"lists, empty lines": staircase(90) + strings.Repeat("\n", 40_000),
+		"nested brackets":    strings.Repeat("[", 2_000) + strings.Repeat("*a*", 10_000) + strings.Repeat("]", 2_000),
+		"definitions":        strings.Repeat("[a]: b\n", 9_000),
 	} {
 		_, err := markup.Render(in, library)
 		var p *liveblog.Problem
@@ -171,6 +172,74 @@ func TestRender_AtTheLimits(t *testing.T) {
 var bombs = []string{
 	">", "> ", "[", "![", "]", "](", "[a](", "`", "`a``b", "*", "*a ", "**a ", "_a", "_*", "~", "~a ", "- ", "1. ", "- a\n  ",
 	"<", "<a ", "&", "&a;", "\\", "(", "a@", "http://a.b ", "(http://a.b", "[a]: b\n", "![a](_*", "\n> ", "# ", "\t", "|a", "://",
+}
+
+// What is only unusual is shown, not refused.
+func TestRender_UnusualTextsAreShown(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]string{
+		"brackets":            strings.Repeat("[", 10_000),
+		"brackets over lines": strings.TrimSpace(strings.Repeat("[\n", 10_000)),
+		"closers":             "a\\*\\*b" + strings.Repeat("c* ", 20_000) + "d",
+		"a long rule":         "a\n\n" + strings.Repeat("- ", 40),
+		"ticks":               tickRuns("a", 20_000),
+	} {
+		got, err := markup.Render(in, library)
+		want := strings.NewReplacer("\\", "", "\n", " ").Replace(in)
+		if name == "a long rule" {
+			want = "a"
+		}
+		if err != nil || got.Text != want {
+			t.Errorf("%s: %v, %d bytes of text became %d", name, err, len(want), len(got.Text))
+		}
+	}
+}
+
+// Texts as editors write them, as long as they may be, are within the bounds.
+func TestRender_LongOrdinaryTexts(t *testing.T) {
+	t.Parallel()
+	const reports = "Goal for **Harbour**! **Novak** heads it in from *six* yards, 1-0 after 12'. "
+	for name, unit := range map[string]string{
+		"one paragraph, bold words": strings.Replace(reports, "1-0", "**1-0**", 1),
+		"paragraphs":                strings.Repeat(reports, 5) + "\n\n",
+		"hard line breaks":          reports + "\\\n",
+		"lists":                     "- **12'** Novak heads it in\n  - his *third* of the season\n    1. and [the best](https://e.com/a)\n",
+		"list of links":             "- [Novak, A.](https://e.com/players/novak) 12 goals\n",
+		"lines of links":            "[Novak, A.](https://e.com/players/novak), 12 goals\n",
+		"footnotes":                 "A claim[1] and another[2], see [3].\n",
+		"definitions":               "[source of the figure]: https://e.com/a/long/address/of/a/page \"Title\"\n",
+		"table":                     "| Harbour | 12 | 3 | 1 | 40:12 | **39** |\n",
+		"quotes":                    "> He said so\n>\n> > and *she* said\n> > - no\n\n",
+		"code":                      "The `go test` of `a` and ``b`` \n",
+		"addresses":                 "Write to desk@e.com, see https://e.com/a?b=c&d=e or www.e.com.\n",
+	} {
+		in := strings.Repeat(unit, liveblog.MaxBody/len(unit))
+		steps, err := markup.Steps(in)
+		if err != nil || steps > markup.MaxSteps*2/3 {
+			t.Errorf("%s: %d of %d steps, %v", name, steps, markup.MaxSteps, err)
+		}
+		if _, err := markup.Render(in, library); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The same as HTML, as editors' programs and wire services send it.
+func TestToMarkdown_LongOrdinaryHTML(t *testing.T) {
+	t.Parallel()
+	for name, unit := range map[string]string{
+		"paragraphs": "<p>Goal for <strong>Harbour</strong>! <b>Novak</b> heads it in from <i>six</i> yards.</p>\n",
+		"breaks":     "Goal for <strong>Harbour</strong>!<br>\n",
+		"lists":      "<ul><li>Goal for <b>Harbour</b></li><li><p>Novak, from six yards</p><ul><li>his third</li></ul></li></ul>\n",
+		"links":      `<li><a href="https://e.com/players/novak">Novak, A.</a>, 12 goals</li>` + "\n",
+		"quotes":     "<blockquote><p>He said</p><blockquote>so</blockquote></blockquote>\n",
+		"divs":       "<div><div><div><p>Goal for Harbour [1-0]</p></div></div></div>\n",
+	} {
+		in := strings.Repeat(unit, liveblog.MaxBody/len(unit))
+		if markdown, err := markup.ToMarkdown("html", in); err != nil || markdown == "" {
+			t.Errorf("%s: %v, %d steps", name, err, markup.TreeSteps(in))
+		}
+	}
 }
 
 func TestRender_BombsAreFast(t *testing.T) {

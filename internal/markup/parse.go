@@ -12,30 +12,30 @@ import (
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/renderer/html"
-	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 )
 
-// Limits that keep the parser fast: it needs quadratic time for deep nesting.
+// Limits of nesting; see also maxSteps.
 const (
-	maxBlocks   = 32  // containers a line may open: '>' and list markers
-	maxBrackets = 500 // '[' in one paragraph
-	maxDepth    = 100 // of the tree
+	maxBlocks = 32  // containers a line may open: '>' and list markers
+	maxDepth  = 100 // of the tree
 )
 
 // engine is CommonMark with strike-through and bare links, without raw HTML.
 // It keeps no state between calls.
 var engine = goldmark.New(
 	goldmark.WithParser(newParser()),
-	goldmark.WithExtensions(
-		extension.Strikethrough,
-		extension.NewLinkify(extension.WithLinkifyAllowedProtocols([]string{"http:", "https:"})),
-	),
 	goldmark.WithRendererOptions(
 		html.WithEastAsianLineBreaks(html.EastAsianLineBreaksCSS3Draft),
-		renderer.WithNodeRenderers(util.Prioritized(figureRenderer{}, 100)),
+		renderer.WithNodeRenderers(
+			util.Prioritized(figureRenderer{}, 100),
+			util.Prioritized(extension.NewStrikethroughHTMLRenderer(), 500),
+		),
 	),
 )
+
+// webOnly leaves bare FTP addresses alone.
+var webOnly = extension.WithLinkifyAllowedProtocols([]string{"http:", "https:"})
 
 // newParser has all of CommonMark but the two parsers for raw HTML, which is
 // therefore shown as the text it is.
@@ -53,12 +53,15 @@ func newParser() parser.Parser {
 			util.Prioritized(parser.NewParagraphParser(), 1000),
 		),
 		parser.WithInlineParsers(
-			util.Prioritized(parser.NewCodeSpanParser(), 100),
-			util.Prioritized(parser.NewLinkParser(), 200),
+			util.Prioritized(codeParser{parser.NewCodeSpanParser()}, 100),
+			util.Prioritized(linkParser{parser.NewLinkParser()}, 200),
 			util.Prioritized(parser.NewAutoLinkParser(), 300),
-			util.Prioritized(parser.NewEmphasisParser(), 500),
+			util.Prioritized(emphasisParser{}, 500),
+			util.Prioritized(bareParser{extension.NewLinkifyParser(webOnly)}, 999),
 		),
-		parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+		parser.WithParagraphTransformers(
+			util.Prioritized(referenceTransformer{parser.LinkReferenceParagraphTransformer}, 100),
+		),
 	)
 }
 
@@ -68,7 +71,8 @@ func validText(markdown string) []byte {
 	return []byte(strings.ToValidUTF8(markdown, "\ufffd"))
 }
 
-// parse refuses what would take long before it parses.
+// parse refuses what would take long before it parses, and what turns out to take
+// long when it does.
 func parse(source []byte) (ast.Node, error) {
 	if len(source) > liveblog.MaxBody {
 		return nil, invalid(fmt.Sprintf("must have at most %d bytes", liveblog.MaxBody))
@@ -76,29 +80,31 @@ func parse(source []byte) (ast.Node, error) {
 	if tooNested(string(source)) {
 		return nil, invalid("is nested too deeply")
 	}
-	doc := engine.Parser().Parse(text.NewReader(source))
+	doc, _, err := parseWithin(source)
+	if err != nil {
+		return nil, err
+	}
 	if depth(doc) > maxDepth {
 		return nil, invalid("is nested too deeply")
 	}
 	return doc, nil
 }
 
-// tooNested looks for lines that open very many containers, and for
-// paragraphs with very many brackets.
+// tooNested looks for lines that open very many containers. A rule is none of them,
+// however long.
 func tooNested(markdown string) bool {
-	brackets := 0
 	for line := range strings.Lines(markdown) {
-		if containers(line) > maxBlocks {
-			return true
-		}
-		if strings.TrimSpace(line) == "" {
-			brackets = 0
-		}
-		if brackets += strings.Count(line, "["); brackets > maxBrackets {
+		if containers(line) > maxBlocks && !isRule(line) {
 			return true
 		}
 	}
 	return false
+}
+
+// isRule reports whether line is one of "- - -", "* * *".
+func isRule(line string) bool {
+	line = strings.Trim(line, " \t\r\n")
+	return line != "" && (line[0] == '-' || line[0] == '*') && strings.Trim(line, line[:1]+" \t") == ""
 }
 
 // containers counts the block quote and list markers a line begins with.

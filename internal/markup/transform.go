@@ -254,16 +254,12 @@ func mediaID(destination []byte) (uuid.UUID, bool) {
 	return id, err == nil
 }
 
-// Images lists the images that markdown refers to as media:ID, each once, in
-// their order. A text that Render would refuse may give none.
-func Images(markdown string) []uuid.UUID {
-	doc, err := parse(validText(markdown))
-	if err != nil {
-		return nil
-	}
+// Images lists the images that the text refers to as media:ID, each once, in
+// their order. Render needs them.
+func (d *Document) Images() []uuid.UUID {
 	var ids []uuid.UUID
 	seen := map[uuid.UUID]bool{}
-	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+	_ = ast.Walk(d.root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if img, ok := n.(*ast.Image); ok && entering {
 			if id, ours := mediaID(img.Destination); ours && !seen[id] {
 				seen[id] = true
@@ -273,4 +269,14 @@ func Images(markdown string) []uuid.UUID {
 		return ast.WalkContinue, nil
 	})
 	return ids
+}
+
+// Images lists the images of a text that was not parsed yet. One that Parse
+// would refuse gives none.
+func Images(markdown string) []uuid.UUID {
+	d, err := Parse(markdown)
+	if err != nil {
+		return nil
+	}
+	return d.Images()
 }

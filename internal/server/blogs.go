@@ -10,7 +10,6 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
-	"dateline/internal/markup"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -191,7 +190,7 @@ func (s *Server) createBlog(ctx context.Context, in *createBlogInput) (*blogOutp
 	if err != nil {
 		return nil, err
 	}
-	if blog.SummaryHTML, err = renderSummary(blog.Summary); err != nil {
+	if blog.SummaryHTML, err = s.summary(ctx, blog.Summary); err != nil {
 		return nil, err
 	}
 	created, replayed, err := s.blogs.CreateBlog(ctx, actor(ctx), key, blog)
@@ -208,12 +207,6 @@ func replayedHeader(replayed bool) string {
 		return "true"
 	}
 	return ""
-}
-
-// renderSummary renders the Markdown of a summary, which holds no pictures.
-func renderSummary(markdown string) (string, error) {
-	rendered, err := markup.Render(markdown, nil)
-	return rendered.HTML, err
 }
 
 func (s *Server) getBlog(ctx context.Context, _ *BlogPath) (*blogOutput, error) {
@@ -243,7 +236,7 @@ func (s *Server) editBlog(ctx context.Context, in *editBlogInput) (*blogOutput, 
 	}
 	patch := liveblog.BlogPatch{Title: in.Body.Title, Summary: in.Body.Summary, Language: in.Body.Language, Unlisted: in.Body.Unlisted}
 	if in.Body.Summary != nil {
-		html, err := renderSummary(*in.Body.Summary)
+		html, err := s.summary(ctx, *in.Body.Summary)
 		if err != nil {
 			return nil, err
 		}

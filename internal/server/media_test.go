@@ -85,7 +85,7 @@ func newMediaServer(t *testing.T) (http.Handler, *pictures) {
 	t.Helper()
 	setGlobals()
 	store := &pictures{media: map[uuid.UUID]*liveblog.Media{}, blobs: map[string][]byte{}}
-	s := &Server{engine: gin.New(), media: store, images: media.NewProcessor(), imageCache: newImageCache()}
+	s := &Server{engine: gin.New(), media: store, images: media.NewProcessor(), imageCache: newImageCache(), conversions: newConversions()}
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.Use(identify, recovery, secure, func(c *gin.Context) {
 		if role := liveblog.Role(c.GetHeader("X-Role")); role != "" {

@@ -9,7 +9,6 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
-	"dateline/internal/markup"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -221,33 +220,6 @@ func createdPost(ctx context.Context, slug string, w liveblog.Written) *postOutp
 	out := newPostOutput(ctx, w, http.StatusCreated)
 	out.Location = "/api/v1/blogs/" + slug + "/posts/" + w.Post.ID.String()
 	return out
-}
-
-// content converts a text to Markdown and renders it, pictures included.
-func (s *Server) content(ctx context.Context, format, body string) (*liveblog.Content, error) {
-	if len(body) > liveblog.MaxBody {
-		return nil, tooLong()
-	}
-	markdown, err := markup.ToMarkdown(format, body)
-	if err != nil {
-		return nil, err
-	}
-	if len(markdown) > liveblog.MaxBody {
-		return nil, tooLong()
-	}
-	images, err := s.media.Media(ctx, markup.Images(markdown))
-	if err != nil {
-		return nil, err
-	}
-	rendered, err := markup.Render(markdown, images)
-	if err != nil {
-		return nil, err
-	}
-	return &liveblog.Content{Body: markdown, HTML: rendered.HTML, Text: rendered.Text}, nil
-}
-
-func tooLong() error {
-	return liveblog.Errorf(liveblog.ErrTooLarge, "too_large", "the text must have at most %d bytes", liveblog.MaxBody)
 }
 
 type PostPath struct {

@@ -86,6 +86,7 @@ type Server struct {
 	media       MediaStore
 	images      *media.Processor
 	imageCache  *imageCache
+	conversions *conversions
 }
 
 // setGlobals sets what the frameworks keep for the whole process.
@@ -108,7 +109,7 @@ func New(o Options) (*Server, error) {
 		rates: newRateLimiter(o.RatePerMinute), pages: o.Pages, render: o.Renderer,
 		hub: o.Hub, views: o.Views, counts: o.Counts, pageTokens: newPageTokens(o.PageTokens),
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
-		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(),
+		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(), conversions: newConversions(),
 	}
 	if err := s.newEngine(); err != nil {
 		return nil, err

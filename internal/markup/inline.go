@@ -1,0 +1,208 @@
+package markup
+
+import (
+	"bytes"
+
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// The parsers here are goldmark's own, asked only where they find something or
+// where what they look at is counted.
+
+// codeParser reads code spans. goldmark looks for the end of each to the end of
+// the paragraph; this one knows where the last ticks of each number are.
+type codeParser struct{ parser.InlineParser }
+
+var ticksKey = parser.NewContextKey()
+
+// ticks tells where in a block the last run of so many ticks begins.
+type ticks struct {
+	block ast.Node
+	last  map[int]int
+}
+
+// Parse is part of parser.InlineParser.
+func (p codeParser) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	line, segment := block.PeekLine()
+	n := runLength(line)
+	if ticksOf(parent, block.Source(), pc).last[n] > segment.Start {
+		return p.InlineParser.Parse(parent, block, pc)
+	}
+	block.Advance(n)
+	return ast.NewTextSegment(segment.WithStop(segment.Start + n))
+}
+
+func ticksOf(block ast.Node, source []byte, pc parser.Context) *ticks {
+	if known, ok := pc.Get(ticksKey).(*ticks); ok && known.block == block {
+		return known
+	}
+	t := &ticks{block: block, last: map[int]int{}}
+	for i := range block.Lines().Len() {
+		line := block.Lines().At(i)
+		for at := line.Start; at < line.Stop; {
+			next := bytes.IndexByte(source[at:line.Stop], '`')
+			if next < 0 {
+				break
+			}
+			n := runLength(source[at+next : line.Stop])
+			t.last[n] = at + next
+			at += next + n
+		}
+	}
+	pc.Set(ticksKey, t)
+	return t
+}
+
+// runLength is how often the first byte of line is repeated there.
+func runLength(line []byte) int {
+	n := 1
+	for n < len(line) && line[n] == line[0] {
+		n++
+	}
+	return n
+}
+
+// linkParser counts what links and images take: each bracket that closes looks at
+// all since the one that opened, and may look at all that follows.
+type linkParser struct{ parser.InlineParser }
+
+var openKey = parser.NewContextKey()
+
+// openBrackets are where those begin that are open in the block.
+type openBrackets struct{ at []int }
+
+func bracketsOf(pc parser.Context) *openBrackets {
+	return pc.ComputeIfAbsent(openKey, func() any { return &openBrackets{} }).(*openBrackets)
+}
+
+// Parse is part of parser.InlineParser.
+func (p linkParser) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	line, segment := block.PeekLine()
+	open := bracketsOf(pc)
+	if line[0] != ']' {
+		node := p.InlineParser.Parse(parent, block, pc)
+		if node != nil {
+			open.at = append(open.at, segment.Start)
+		}
+		return node
+	}
+	steps := budgetOf(pc)
+	if last := len(open.at) - 1; last >= 0 {
+		steps.spend(segment.Start - open.at[last] + parent.Lines().Len()/4)
+		open.at = open.at[:last]
+	}
+	if rest, ok := bytes.CutPrefix(line, []byte("](")); ok {
+		steps.spend(bracketed(rest))
+	}
+	return p.InlineParser.Parse(parent, &meteredLink{block, steps}, pc)
+}
+
+// bracketed is how far a destination in angle brackets reaches.
+func bracketed(rest []byte) int {
+	rest = bytes.TrimLeft(rest, " \t")
+	if len(rest) == 0 || rest[0] != '<' {
+		return 0
+	}
+	if end := bytes.IndexByte(rest, '>'); end >= 0 {
+		return end
+	}
+	return len(rest)
+}
+
+// CloseBlock is part of parser.CloseBlocker.
+func (p linkParser) CloseBlock(parent ast.Node, block text.Reader, pc parser.Context) {
+	bracketsOf(pc).at = bracketsOf(pc).at[:0]
+	p.InlineParser.(parser.CloseBlocker).CloseBlock(parent, block, pc)
+}
+
+// bareParser reads URLs and addresses without brackets. It asks goldmark, which
+// has slow patterns for them, where there may be one.
+type bareParser struct{ parser.InlineParser }
+
+var noMailKey = parser.NewContextKey()
+
+// noMail is where the last @ stands that is in no address, whatever is before it.
+type noMail struct{ at int }
+
+// Parse is part of parser.InlineParser.
+func (p bareParser) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	line, segment := block.PeekLine()
+	start := segment.Start
+	switch line[0] {
+	case ' ', '*', '_', '~', '(':
+		line, start = line[1:], start+1
+	}
+	if mayBeURL(line) {
+		return p.InlineParser.Parse(parent, block, pc)
+	}
+	at := mailAt(line)
+	if at < 0 {
+		return nil
+	}
+	known := pc.ComputeIfAbsent(noMailKey, func() any { return &noMail{-1} }).(*noMail)
+	if known.at == start+at {
+		return nil
+	}
+	node := p.InlineParser.Parse(parent, block, pc)
+	if node == nil {
+		known.at = start + at
+	}
+	return node
+}
+
+// maxHost bounds the name of a host, maxLocal what is before the @ of an
+// address: goldmark's patterns look no further.
+const (
+	maxHost  = 256
+	maxLocal = 64
+)
+
+// mayBeURL looks for the scheme, or "www.", and for the last dot of a host.
+func mayBeURL(line []byte) bool {
+	for _, prefix := range []string{"http://", "https://", "www."} {
+		host, ok := bytes.CutPrefix(line, []byte(prefix))
+		if !ok {
+			continue
+		}
+		for i := 1; i+1 < len(host) && i <= maxHost && inHost(host[i-1]); i++ {
+			if host[i] == '.' && host[i+1] >= 'a' && host[i+1] <= 'z' {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func inHost(c byte) bool { return isWord(c) || bytes.IndexByte([]byte("-@:%._+~#="), c) >= 0 }
+
+func isWord(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// mailAt finds the @ of an address at the start of line, with a name before it and
+// a dot in the name behind it; else -1.
+func mailAt(line []byte) int {
+	at := 0
+	for at < len(line) && at < maxLocal && inLocal(line[at]) {
+		at++
+	}
+	if at == 0 || at == len(line) || line[at] != '@' || util.IsPunct(line[0]) {
+		return -1
+	}
+	for _, c := range line[at+1 : min(len(line), at+1+maxHost)] {
+		if c == '.' {
+			return at
+		}
+		if !isWord(c) && c != '-' {
+			break
+		}
+	}
+	return -1
+}
+
+func inLocal(c byte) bool {
+	return isWord(c) || bytes.IndexByte([]byte("!#$%&'*+-/=?^_`{|}~."), c) >= 0
+}
