@@ -27,9 +27,17 @@ type crew struct {
 	// Stay is how long every third reader stays at a place on average before it
 	// leaves for another; 0 is until the end.
 	Stay time.Duration
-	Late bool // every third reader comes when the act lets it in, and begins at the log's beginning
-	Wild bool // every third reader begins beyond the log's end
-	Home bool // every third reader comes to the last node only
+	Away time.Duration // that such a reader stays away on average; 0 is a moment
+	// Again is how long after a blog's end readers look whether it goes on.
+	Again time.Duration
+	// Edits and Deletes are percent of what publishers do; the usual when both are 0.
+	Edits, Deletes int
+	Tagged         bool          // posts have tags, and some are key events
+	Late           bool          // every third reader comes when the act lets it in, and begins at the log's beginning
+	Wild           bool          // every third reader begins beyond the log's end
+	Home           bool          // every third reader comes to the last node only
+	MostRetry      time.Duration // caps what readers wait before they come back; 0 obeys the server
+	AtLast         bool          // all readers come to the last node only
 	// Keeps is what readers keep of their place, one after the other; all that there
 	// is when it is empty.
 	Keeps []string
@@ -85,6 +93,7 @@ func (s *stage) start(ctx context.Context, seed uint64) (c *clients, err error) 
 	c.publish(publishing)
 	c.look(publishing)
 	c.credentials(publishing)
+	s.clients = c
 	return c, nil
 }
 
@@ -107,6 +116,7 @@ func (c *clients) publish(ctx context.Context) {
 func (c *clients) publisher(name, blog string) load.PublisherConfig {
 	return load.PublisherConfig{
 		Name: name, Seed: c.seed, Target: c.target, Blog: blog, Token: c.stage.token,
+		Edits: c.stage.crew.Edits, Deletes: c.stage.crew.Deletes, Tagged: c.stage.crew.Tagged,
 		Log: c.stage.writes, Tracker: c.stage.tracker, Tally: c.stage.tally,
 	}
 }
@@ -154,8 +164,9 @@ func (c *clients) read(ctx context.Context) {
 			How: how, Keeps: crew.keeps(i), Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
 			Via: c.stage.via(i), Calm: c.calm, Silence: 25 * time.Second, BytesPerSecond: 2000,
 		}
-		if i%3 == 0 {
-			config.Leave = crew.Stay
+		config.Again, config.MostRetry = crew.Again, crew.MostRetry
+		if i%3 == 0 || crew.Away > 0 {
+			config.Leave, config.Away = crew.Stay, crew.Away
 		}
 		late := crew.Late && i%3 == 1
 		switch {
@@ -163,7 +174,7 @@ func (c *clients) read(ctx context.Context) {
 			config.Start = load.FromZero
 		case crew.Wild && i%3 == 2:
 			config.Start = load.FromBeyond
-		case crew.Home && i%3 == 2:
+		case crew.AtLast || crew.Home && i%3 == 2:
 			config.Via = []int{len(c.stage.bed.Nodes())}
 		}
 		c.readers.Go(func() error {

@@ -70,7 +70,8 @@ func named(o options) profile {
 	case "ci":
 		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
 			mixed("mixed", limits{lasts: 6 * time.Minute}, steadily),
-			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(), putBack(restorations[:4]), fullDisks(1),
+			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(), putBack(restorations[:4]),
+			horizon(15 * time.Second), flooded(15 * time.Second), reopened(2), fullDisks(1),
 		}}
 	case "soak":
 		return profile{name: "soak", crew: soakCrew, settle: time.Minute, sample: 10 * time.Second, acts: []act{
@@ -82,7 +83,8 @@ func named(o options) profile {
 		posts: 100_000, faults: 300, deliveries: 10_000_000,
 		acts: []act{
 			mixed("mixed", limits{faults: 300, posts: 40_000}, densely), plain(70_000),
-			rolling(2), storm(5000, 1000, 200), recovery(30), asynchronous(), restored(), putBack(restorations), fullDisks(3),
+			rolling(2), storm(5000, 1000, 200), recovery(30), asynchronous(), restored(), putBack(restorations),
+			horizon(2 * time.Minute), flooded(time.Minute), reopened(6), fullDisks(3),
 		},
 	}
 }

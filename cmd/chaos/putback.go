@@ -58,7 +58,9 @@ func putBack(all []restoration) act {
 	return act{
 		name: "putback",
 		bed:  func(c *testbed.Config) { c.Standby, c.Synchronous = false, false },
-		crew: func(c *crew) { c.Blogs, c.Publishers, c.Streams, c.Polls, c.Slow, c.Stay = 2, 6, 40, 20, 0, 4*time.Second },
+		crew: func(c *crew) {
+			c.Blogs, c.Publishers, c.Streams, c.Polls, c.Slow, c.Stay = 2, 6, 40, 20, 0, 4*time.Second
+		},
 		play: func(ctx context.Context, r *run, s *stage) error {
 			for _, one := range all {
 				if ctx.Err() != nil {

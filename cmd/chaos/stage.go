@@ -48,6 +48,7 @@ type stage struct {
 	variant  string        // the program with the broken servers and the clock, or empty
 	next     string        // the program of the next version, or empty
 
+	clients        *clients // while they are at work
 	writes, faults *history.Log
 	mu             sync.Mutex
 	told           []history.Fault

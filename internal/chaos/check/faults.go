@@ -97,7 +97,7 @@ func (f faults) away(node int, at int64) bool {
 // turnedAway reports whether a node that is flooded may have had no time for a
 // reader: it says so, and shows nothing that is out of date.
 func (f faults) turnedAway(p *history.Probe) bool {
-	busy := p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
+	busy := p.Status == 0 || p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
 	return busy && f.allow(p.At-p.Took, p.At, func(f *history.Fault) bool { return f.Allows.Busy })
 }
 

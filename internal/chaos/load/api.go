@@ -33,6 +33,7 @@ type request struct {
 	key     string // Idempotency-Key, or ""
 	version int64  // for If-Match, or 0
 	agent   string // User-Agent, or ""
+	address string // of the client, as a proxy says it, or ""
 	body    []byte
 	kind    string // of the body; JSON when ""
 }
@@ -90,6 +91,7 @@ func (a *api) head(req *http.Request, r request) {
 	if r.agent != "" {
 		req.Header.Set("User-Agent", r.agent)
 	}
+	forwardedFor(req, r.address)
 	if r.body != nil {
 		req.Header.Set("Content-Type", cmp.Or(r.kind, "application/json"))
 	}

@@ -23,6 +23,9 @@ type PublisherConfig struct {
 	Rate   float64 // operations a second; 0 is as fast as they are answered
 	Most   int     // operations; 0 means until the context ends
 
+	// Tagged gives posts tags out of Tags and makes some of them key events, and
+	// changes both with every edit.
+	Tagged         bool
 	Edits, Deletes int           // percent of the operations; 12 and 8 when both are 0; negative is none
 	Timeout        time.Duration // of one attempt; 5.5 s when 0
 	Grace          time.Duration // how long it goes on for an answer after the end; 10 s when 0
@@ -168,8 +171,15 @@ func (p *publisher) postJSON(title string) []byte {
 	if p.rnd.IntN(4) == 0 {
 		format = "text"
 	}
-	return mustJSON(map[string]string{"title": title, "body": newBody(p.rnd), "format": format})
+	post := map[string]any{"title": title, "body": newBody(p.rnd), "format": format}
+	if p.Tagged {
+		post["tags"], post["key_event"] = []string{Tags[p.rnd.IntN(len(Tags))]}, p.rnd.IntN(5) == 0
+	}
+	return mustJSON(post)
 }
+
+// Tags are those that publishers give.
+var Tags = []string{"goals", "weather", "votes"}
 
 // carryOut does an operation and gives what to log of it.
 func (p *publisher) carryOut(ctx context.Context, o *operation) history.Write {

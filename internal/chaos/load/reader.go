@@ -55,7 +55,9 @@ type ReaderConfig struct {
 	// Leave is the mean time between two moments at which it leaves of its own
 	// will, to come back at once and maybe elsewhere; 0 is never.
 	Leave time.Duration
-	Calm  <-chan struct{} // once it is closed, the reader leaves no more; may be nil
+	// Away is the mean time that it then stays away; 0 is a moment.
+	Away time.Duration
+	Calm <-chan struct{} // once it is closed, the reader leaves no more; may be nil
 	// MostRetry caps the time that it waits before it reconnects; 0 obeys the server.
 	MostRetry time.Duration
 	Silence   time.Duration // after which it gives a stream up; 50 s when 0
@@ -280,7 +282,7 @@ func (r *reader) away(why string) time.Duration {
 	var d time.Duration
 	switch why {
 	case history.ByReader:
-		return upTo(r.rnd, firstPause)
+		return upTo(r.rnd, firstPause) + time.Duration(r.rnd.ExpFloat64()*float64(r.Away))
 	case history.Refused:
 		r.failures++
 		d = min(time.Second<<min(r.failures, 5), 30*time.Second)
