@@ -37,7 +37,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin test test-deps test-admin test-go test-harness test-program test-packages compile lint fuzz bench chaos clean FORCE
+.PHONY: help run build admin test test-deps test-admin test-go test-harness test-program test-packages compile lint fuzz bench chaos chaos-seeds clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -115,6 +115,12 @@ bench: .cache/admin ## measure
 
 chaos: test-deps .cache/admin ## break a whole installation for an hour and judge it (CHAOS='--profile soak --for 1h', '--help')
 	go run ./cmd/chaos $(CHAOS)
+
+chaos-seeds: test-deps .cache/admin ## play again all runs of chaos that were violated once (.ci/chaos-seeds)
+	@grep -vE '^(#|$$)' .ci/chaos-seeds | while read -r options; do \
+	  echo "chaos $$options"; \
+	  go run ./cmd/chaos $$options </dev/null; \
+	done
 
 clean: ## remove what was built; the data stays
 	rm -rf bin .cache admin/node_modules

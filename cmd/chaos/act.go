@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type act struct {
 	variants bool                  // it also starts the programs of F24 and F36
 	bed      func(*testbed.Config) // what is not as usual, or nil
 	crew     func(*crew)           // the same
+	settle   time.Duration         // instead of the profile's; 0 is that
 	play     func(ctx context.Context, r *run, s *stage) error
 }
 
@@ -82,7 +84,7 @@ func (r *run) live(ctx context.Context, a act, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if err := s.rest(ctx, r.profile.settle); err != nil {
+	if err := s.rest(ctx, cmp.Or(a.settle, r.profile.settle)); err != nil {
 		return err
 	}
 	ctx, cancel := lifting(ctx)

@@ -24,8 +24,9 @@ const flooders = 48
 // that was taken back is shown by none, whatever the load.
 func flooded(lasts time.Duration) act {
 	return act{
-		name: "flooded",
-		bed:  func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
+		name:   "flooded",
+		settle: briefly,
+		bed:    func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
 		crew: func(c *crew) {
 			*c = crew{Blogs: 1, Publishers: 4, Rate: 8, Streams: 20, Polls: 6, Stay: 5 * time.Second, Edits: 30, Deletes: 30, Tagged: true}
 		},

@@ -23,8 +23,9 @@ const nearHorizon = 60
 // time passes between the statements of one read.
 func horizon(lasts time.Duration) act {
 	return act{
-		name: "horizon",
-		bed:  func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
+		name:   "horizon",
+		settle: briefly,
+		bed:    func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
 		crew: func(c *crew) {
 			*c = crew{Blogs: 1, Publishers: 6, Rate: 12, Streams: 90, Polls: 30, AtLast: true}
 			c.Stay, c.Away, c.MostRetry = 250*time.Millisecond, time.Second, 300*time.Millisecond

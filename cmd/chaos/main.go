@@ -24,11 +24,11 @@ import (
 // options are the command line.
 type options struct {
 	Seed    uint64        `help:"Replays the faults of another run. Without it a new seed is drawn." placeholder:"N"`
-	Profile string        `default:"full" enum:"short,ci,full,soak" help:"short, ci (10 minutes), full, or soak."`
+	Profile string        `default:"full" enum:"short,ci,full,soak" help:"short, ci (12 minutes), full, or soak."`
 	For     time.Duration `default:"1h" help:"How long a soak lasts."`
 	Dir     string        `help:"Keeps what was written down here. Without it, it is kept only when something is wrong."`
 	Only    string        `placeholder:"F5,F7" help:"Only the mixed act, with these faults."`
-	Acts    string        `placeholder:"NAMES" help:"Only these acts of the profile: mixed, rolling, storm, recovery, asynchronous, restored, disks."`
+	Acts    string        `placeholder:"NAMES" help:"Only these acts of the profile: mixed, plain, rolling, storm, recovery, asynchronous, restored, putback, horizon, flooded, reopened, browsers, disks."`
 	Broken  string        `placeholder:"NAME" help:"Run broken servers in the scenarios that show it, by their names; list tells these, all plays all, and sound servers besides."`
 	Engine  string        `default:"mixed" enum:"mixed,auto,portable" help:"How nodes serve streams: auto, portable, or mixed, in which every second node is portable."`
 	Check   string        `placeholder:"DIR" help:"Judge the history of an old run, and do nothing else."`

@@ -36,6 +36,9 @@ var (
 	soakCrew  = crew{Blogs: 3, Publishers: 6, Rate: 4, Streams: 60, Polls: 8, Slow: 4, Stay: 15 * time.Second}
 )
 
+// briefly is how long nodes settle after acts that last for a minute.
+const briefly = 8 * time.Second
+
 // shortKinds are quick to lift and to recover from.
 const shortKinds = "F1,F2,F4,F5,F6,F7,F10,F11,F12,F13,F15,F16,F17,F18,F20,F21,F22,F26,F27,F28,F29,F32,F33,F35,F37,F39,F41,F42,F43"
 
@@ -69,7 +72,7 @@ func named(o options) profile {
 		}}
 	case "ci":
 		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
-			mixed("mixed", limits{lasts: 6 * time.Minute}, steadily),
+			mixed("mixed", limits{lasts: 5 * time.Minute}, steadily),
 			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(), putBack(restorations[:4]),
 			horizon(15 * time.Second), flooded(15 * time.Second), reopened(2), fullDisks(1),
 		}}

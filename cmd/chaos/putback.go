@@ -56,8 +56,9 @@ var restorations = []restoration{
 // putBack puts older states back, one after the other, below clients of every kind.
 func putBack(all []restoration) act {
 	return act{
-		name: "putback",
-		bed:  func(c *testbed.Config) { c.Standby, c.Synchronous = false, false },
+		name:   "putback",
+		settle: briefly,
+		bed:    func(c *testbed.Config) { c.Standby, c.Synchronous = false, false },
 		crew: func(c *crew) {
 			c.Blogs, c.Publishers, c.Streams, c.Polls, c.Slow, c.Stay = 2, 6, 40, 20, 0, 4*time.Second
 		},

@@ -16,7 +16,8 @@ import (
 // opens them again and posts: whoever looks again follows again.
 func reopened(times int) act {
 	return act{
-		name: "reopened",
+		name:   "reopened",
+		settle: briefly,
 		crew: func(c *crew) {
 			c.Blogs, c.Publishers, c.Streams, c.Polls, c.Slow, c.Stay, c.Again = 2, 6, 40, 20, 0, 4*time.Second, time.Second
 			c.Edits, c.Deletes = 30, 8
