@@ -40,6 +40,15 @@ var routes = map[string]grade{
 	"POST /api/v1/media": picture, "GET /api/v1/media/:id": picture, "PATCH /api/v1/media/:id": picture, "POST /api/v1/preview": picture,
 }
 
+// HEAD is for whom GET is.
+func init() {
+	for route, rule := range maps.Clone(routes) {
+		if path, is := strings.CutPrefix(route, "GET "); is {
+			routes["HEAD "+path] = rule
+		}
+	}
+}
+
 // last are routes that change who may do what, for those who come after.
 var last = []string{"POST /api/v1/blogs/:slug/reopen", "DELETE /api/v1/session"}
 

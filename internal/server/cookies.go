@@ -35,10 +35,11 @@ func (b browser) client() auth.Browser {
 
 // readBrowser refuses two cookies of one name with different values: one of
 // them was planted from a neighbouring host. Public pages are the same for
-// everybody: theirs are not looked at.
+// everybody: theirs are not looked at. Nor are those that a page of another origin
+// makes the browser send.
 func (s *Server) readBrowser(r *http.Request) (browser, error) {
 	b := browser{userAgent: r.UserAgent()}
-	if !privatePath(r) {
+	if !privatePath(r) || len(r.Header["Cookie"]) > 0 && s.foreign(r) {
 		return b, nil
 	}
 	for name, value := range map[string]*string{accessCookie: &b.access, refreshCookie: &b.refresh, deviceCookie: &b.device} {

@@ -46,6 +46,12 @@ type newsroom struct {
 // newNewsroom runs a hub of these limits until the test ends.
 func newNewsroom(t *testing.T, limits stream.Limits) *newsroom {
 	t.Helper()
+	return newNewsroomWith(t, limits, func(*server.Options, *postgres.DB) {})
+}
+
+// newNewsroomWith is newNewsroom with parts of a test's own.
+func newNewsroomWith(t *testing.T, limits stream.Limits, change func(*server.Options, *postgres.DB)) *newsroom {
+	t.Helper()
 	n := &newsroom{}
 	n.desk = newDeskWith(t, "http://example.org", func(o *server.Options, db *postgres.DB) {
 		renderer, err := server.NewRenderer(&url.URL{Scheme: "http", Host: "example.org"}, web.Templates, web.Assets)
@@ -57,6 +63,7 @@ func newNewsroom(t *testing.T, limits stream.Limits) *newsroom {
 		db.OnWrite(func(id uuid.UUID, seq int64) { n.hub.Wake(id, seq) })
 		o.Hub, o.Views, o.Renderer, o.Pages, o.Outdated = n.hub, n.views, renderer, db, n.hub.Outdated
 		o.PageTokens = limits.PerAddress
+		change(o, db)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -51,7 +51,6 @@ func (s *Server) mediaRoutes() {
 	register(s, huma.Operation{OperationID: "update-media", Method: http.MethodPatch, Path: mediaPath,
 		Summary: "Change an image's texts", Tags: []string{"Media"}}, auth.UploadMedia, s.updateMedia)
 	s.engine.GET("/media/:id/:name", handle(s.serveImage))
-	s.engine.HEAD("/media/:id/:name", handle(s.serveImage))
 }
 
 func uploadOperation() huma.Operation {

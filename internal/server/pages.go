@@ -41,12 +41,9 @@ func (s *Server) pageRoutes() {
 		"/b/:slug/feed.atom": s.atomFeed, "/b/:slug/feed.json": s.jsonFeed,
 	} {
 		s.engine.GET(path, s.handlePage(h))
-		s.engine.HEAD(path, s.handlePage(h))
 	}
 	s.engine.NoRoute(s.notFound)
-	s.engine.NoMethod(func(c *gin.Context) {
-		writeProblem(c, newProblem(c.Request.Context(), http.StatusMethodNotAllowed, "method_not_allowed", "this address does not know the method"))
-	})
+	s.engine.NoMethod(s.wrongMethod)
 }
 
 // headView is what the layout needs to know of any page.

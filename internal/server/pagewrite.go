@@ -165,11 +165,35 @@ func (s *Server) writeError(c *gin.Context, p *problem, blog *liveblog.Blog) err
 	return nil
 }
 
-// notFound answers requests that no route wants: browsers get a page, programs a problem.
+// notFound answers requests that no route wants: browsers get a page, programs a
+// problem. A slash too many at the end of a page's address is forgiven.
 func (s *Server) notFound(c *gin.Context) {
+	if to := withoutSlash(c.Request); to != "" {
+		c.Header("Cache-Control", "public, max-age=3600")
+		c.Redirect(http.StatusPermanentRedirect, to)
+		return
+	}
 	if strings.HasPrefix(c.Request.URL.Path, "/api/") || !strings.Contains(c.GetHeader("Accept"), "text/html") {
 		writeProblem(c, problemOf(c.Request.Context(), errNoSuchPage))
 		return
 	}
 	s.pageError(c, errNoSuchPage)
+}
+
+// withoutSlash is where a reader meant to go whose address of a page, a feed or a
+// file ends with slashes; "" for all other addresses. It begins with one slash, so that
+// it leads to no other site.
+func withoutSlash(r *http.Request) string {
+	path := r.URL.EscapedPath()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || privatePath(r) {
+		return ""
+	}
+	to := strings.TrimRight(path, "/")
+	if to == path || to == "" || strings.HasPrefix(to, "//") || strings.ContainsRune(to, '\\') {
+		return ""
+	}
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	return to
 }

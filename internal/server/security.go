@@ -53,11 +53,17 @@ var (
 	}
 )
 
-// secure sets the headers that limit what a browser lets our pages do.
+// secure sets the headers that limit what a browser lets pages do: ours, and
+// those of other sites with what we answer.
 func secure(c *gin.Context) {
 	face := publicHeader
-	if privatePath(c.Request) {
+	switch private, shared := privatePath(c.Request), sharedPath(c.Request.URL.Path); {
+	case private && shared:
+		face = apiHeader
+	case private:
 		face = privateHeader
+	case shared:
+		face = feedHeader
 	}
 	maps.Copy(c.Writer.Header(), face)
 	c.Next()

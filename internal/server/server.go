@@ -129,6 +129,7 @@ func New(o Options) (*Server, error) {
 	s.staticRoutes()
 	s.pageRoutes()
 	s.adminRoutes()
+	s.headRoutes()
 	return s, nil
 }
 

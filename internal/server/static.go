@@ -113,7 +113,6 @@ func (a *assets) url(name string) (string, error) {
 
 func (s *Server) staticRoutes() {
 	s.engine.GET(staticPath+":name", s.static)
-	s.engine.HEAD(staticPath+":name", s.static)
 	s.engine.GET("/favicon.ico", func(c *gin.Context) { s.writeAsset(c, path.Base(s.render.assets.byName[faviconAsset]), revalidate) })
 	s.engine.GET("/robots.txt", func(c *gin.Context) {
 		c.Header("Cache-Control", "public, max-age=3600")

@@ -99,6 +99,10 @@ func (s *Server) stream(c *gin.Context) error {
 	if req.Desk = auth.Allow(principal(ctx), auth.ReadUnpublished, &blog.ID, member) == nil; !req.Desk {
 		req.Token = func() string { return s.pageToken(req.BlogID, req.Address) }
 	}
+	if c.Request.Method == http.MethodHead {
+		stream.WriteHead(c.Writer)
+		return nil
+	}
 	s.hub.Serve(c.Writer, c.Request, req)
 	return nil
 }

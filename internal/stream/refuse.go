@@ -1,6 +1,9 @@
 package stream
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // reasonDraining tells a reader that the node is leaving.
 const reasonDraining = "draining"
@@ -21,3 +24,6 @@ func refusal(comeBack time.Duration, reason, poll string) []byte {
 	}
 	return append(retryLine(milliseconds(comeBack)), jsonEvent(nameBye, noID, bye{Reason: reason, Poll: poll})...)
 }
+
+// WriteHead answers who asks for the head of a stream only.
+func WriteHead(w http.ResponseWriter) { writeHead(w, plainFields) }
