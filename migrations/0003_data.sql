@@ -12,3 +12,9 @@ CREATE UNLOGGED TABLE nodes (
     id uuid PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
+
+-- Wrong passwords: each makes the next attempt wait longer. window_start is what
+-- nodes of versions before this one go by.
+
+ALTER TABLE login_failures ADD COLUMN tried_at timestamptz NOT NULL DEFAULT clock_timestamp();
+ALTER TABLE login_failures ALTER COLUMN window_start SET DEFAULT now();

@@ -101,7 +101,7 @@ func hostOf(config *pgx.ConnConfig) string {
 var errDatabaseURL = errors.New("DATABASE_URL is not understood: write it like postgres://user:password@host:5432/database, " +
 	"with special characters of the password percent-encoded")
 
-// tryConnect connects once and explains a failure.
+// tryConnect connects once and explains a failure, or why the server won't do.
 func tryConnect(ctx context.Context, dsn string) error {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -117,7 +117,7 @@ func tryConnect(ctx context.Context, dsn string) error {
 		}
 		return explained
 	}
-	return conn.Close(ctx)
+	return errors.Join(postgres.CheckServer(ctx, conn), conn.Close(ctx))
 }
 
 // SQLSTATEs of a refused connection (PostgreSQL manual, appendix A).

@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	oldestServer = 140000 // server_version_num of PostgreSQL 14
-	maxSkew      = 2 * time.Second
-	notifyLimit  = 3 * time.Second
+	maxSkew     = 2 * time.Second
+	notifyLimit = 3 * time.Second
 )
 
 func checkDatabase(ctx context.Context, r *report, db *database) {
@@ -33,33 +32,33 @@ func checkDatabase(ctx context.Context, r *report, db *database) {
 	r.add("clock", checkClock(ctx, conn))
 }
 
+// checkVersion names the server and the database's encoding, which were found
+// good when it was opened.
 func checkVersion(ctx context.Context, conn *pgx.Conn) finding {
-	var number int
-	var text string
-	const query = `SELECT current_setting('server_version_num')::int, current_setting('server_version')`
-	if err := conn.QueryRow(ctx, query).Scan(&number, &text); err != nil {
+	var version, encoding string
+	err := conn.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('server_encoding')`).Scan(&version, &encoding)
+	if err != nil {
 		return fail("%v", err)
 	}
-	if number < oldestServer {
-		return fail("PostgreSQL %s is too old: upgrade to 14 or newer", text)
-	}
-	return ok("PostgreSQL %s", text)
+	return ok("PostgreSQL %s, encoding %s", version, encoding)
 }
 
-// checkDurability finds settings with which an acknowledged post can be lost.
+// checkDurability finds settings with which an acknowledged post can be lost. Our
+// connections set synchronous_commit themselves.
 func checkDurability(ctx context.Context, conn *pgx.Conn) finding {
-	var off []string
+	off := map[string]bool{}
 	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
 		var value string
 		if err := conn.QueryRow(ctx, `SELECT current_setting($1)`, name).Scan(&value); err != nil {
 			return fail("%v", err)
 		}
-		if value == "off" {
-			off = append(off, name)
-		}
+		off[name] = value == "off"
 	}
-	if len(off) > 0 {
-		return fail("%s is off: published posts can be lost in a crash; turn it on", strings.Join(off, ", "))
+	switch {
+	case off["fsync"] || off["full_page_writes"]:
+		return fail("fsync or full_page_writes is off: published posts can be lost in a crash of the machine; turn both on")
+	case off["synchronous_commit"]:
+		return warn("synchronous_commit is off by default here: this program turns it on for itself, other clients of the database may lose what they commit")
 	}
 	return ok("what is acknowledged survives a crash")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,6 +16,7 @@ const firstByteLimit = 5 * time.Second
 
 // checkServer asks a running server, the way its readers do: through the public URL.
 func checkServer(ctx context.Context, r *report, c *Config) {
+	r.add("proxy", checkProxy(c))
 	if err := ready(ctx, "http://"+localHost(c.Listen)); err != nil {
 		r.add("server", warn("%v; start it and run this again to check the stream", err))
 		return
@@ -26,6 +28,25 @@ func checkServer(ctx context.Context, r *report, c *Config) {
 		return
 	}
 	r.add("stream", checkStream(ctx, public))
+}
+
+// checkProxy finds a proxy that nobody named, by its being there at all: readers
+// do not connect to the port on which this server listens.
+func checkProxy(c *Config) finding {
+	public, err := c.publicURL()
+	if err != nil {
+		return fail("%v", err)
+	}
+	_, port, _ := net.SplitHostPort(c.Listen) // Validate has looked at it
+	switch {
+	case public.Scheme == "http" && public.Port() == port:
+		return ok("none, readers connect to %s", c.Listen)
+	case len(c.TrustedProxies) == 0:
+		return warn("readers come through %s and no proxy is trusted: all of them count as one client for limits and wrong passwords; "+
+			"name the proxy's address in --trusted-proxies", public)
+	default:
+		return ok("trusted are %s", strings.Join(c.TrustedProxies, ", "))
+	}
 }
 
 // checkStream measures the time to the first byte of a stream: a proxy that

@@ -232,6 +232,38 @@ func TestDoctor_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A database that would store broken texts is refused at the start, by whatever
+// command, and by doctor: with what to do.
+func TestDatabase_OtherEncodingIsRefused(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.EncodedDSN(t, "LATIN1")
+	const advice = "--encoding=UTF8"
+	for _, command := range []string{"serve", "migrate"} {
+		if _, err := do(t, "", command, "--database-url="+dsn, "--listen=127.0.0.1:0", "--metrics-listen="); err == nil || !strings.Contains(err.Error(), advice) {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+	if out, err := do(t, "", "doctor", "--database-url="+dsn, "--listen=127.0.0.1:1"); err == nil || !strings.Contains(out, "fail  database") || !strings.Contains(out, advice) {
+		t.Errorf("doctor: %v\n%s", err, out)
+	}
+}
+
+// Readers who come through a proxy that nobody named count as one client.
+func TestDoctor_NamesAProxyThatIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	for want, args := range map[string][]string{
+		"warn  proxy":                       {"--public-url=https://live.example.org"},
+		"ok    proxy       trusted are 10.": {"--public-url=https://live.example.org", "--trusted-proxies=10.0.0.7"},
+		"ok    proxy       none":            {},
+	} {
+		out, _ := do(t, "", append([]string{"doctor", "--database-url=" + dsn, "--listen=127.0.0.1:1"}, args...)...)
+		if !strings.Contains(out, want) {
+			t.Errorf("%v: no %q in\n%s", args, want, out)
+		}
+	}
+}
+
 func TestHelp_NamesEveryCommand(t *testing.T) {
 	t.Parallel()
 	out, err := do(t, "", "--help")

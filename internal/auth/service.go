@@ -42,9 +42,9 @@ type TokenStore interface {
 
 // AttemptStore counts sign-in attempts for all nodes together.
 type AttemptStore interface {
-	// CountAttempt adds one to the attempts under key, and returns how many there
-	// were in the current window and how long the window still lasts.
-	CountAttempt(ctx context.Context, key string, window time.Duration) (attempts int, left time.Duration, err error)
+	// CountAttempt adds one to the attempts under key, unless it comes too early
+	// after the last one: then wait says how long none will count.
+	CountAttempt(ctx context.Context, key string, p liveblog.Patience) (wait time.Duration, err error)
 	// RefundAttempt takes one back: it was no failure.
 	RefundAttempt(ctx context.Context, key string) error
 }

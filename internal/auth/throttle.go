@@ -13,22 +13,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// How many wrong passwords are allowed within a window. A browser that signed
-// in before has a budget of its own, so that strangers who guess at an account
-// shut out each other, not its owner.
-const (
-	throttleWindow  = 5 * time.Minute
-	accountFailures = 10 // by all strange browsers together
-	addressFailures = 50 // by one network: an office may share an address
-	deviceFailures  = 10
-	ownFailures     = 10 // by a signed-in user who gives the current password
+// How wrong passwords slow down who gives them. Nobody is shut out: the wait ends
+// within a minute, for whoever comes then. A browser that signed in before waits
+// for its own mistakes alone, so strangers who guess at an account, or share a
+// network with it, do not slow down its owner.
+//
+// One who guesses at an account from one network waits longer than others do for
+// that account, which leaves them room. docs/operations.md has the sums.
+var (
+	guesserPatience = liveblog.Patience{Free: 10, Longest: 60 * time.Second} // strange browsers of one network, at one account
+	accountPatience = liveblog.Patience{Free: 10, Longest: 40 * time.Second} // all strange browsers together
+	networkPatience = liveblog.Patience{Free: 50, Longest: 10 * time.Second} // at all accounts: an office may share an address
+	ownPatience     = liveblog.Patience{Free: 10, Longest: 40 * time.Second} // a known device, or a user who gives the current password
 )
 
-// budget is a count and its limit. The key is made of what the server knows,
-// never of what a request says of itself.
+// budget is what is counted under a key. The key is made of what the server
+// knows, never of what a request says of itself.
 type budget struct {
-	key   string
-	limit int
+	key      string
+	patience liveblog.Patience
 }
 
 // guesser is one who gives a password: where he waits, and what he may spend.
@@ -37,24 +40,27 @@ type guesser struct {
 	budgets []budget
 }
 
-// stranger is a browser we don't know. The account is named by a digest of its
+// stranger is a browser we don't know. The narrowest budget comes first: who has
+// to wait there uses up none of the others. The account is named by a digest of its
 // address whether or not it exists, so both behave the same.
 func stranger(email, address string) guesser {
+	account, from := digest(email), network(address)
 	return guesser{Strangers, []budget{
-		{"address:" + network(address), addressFailures},
-		{"account:" + digest(email), accountFailures},
+		{"guesser:" + account + "@" + from, guesserPatience},
+		{"account:" + account, accountPatience},
+		{"address:" + from, networkPatience},
 	}}
 }
 
 func knownDevice(id string) guesser {
-	return guesser{Known, []budget{{"device:" + id, deviceFailures}}}
+	return guesser{Known, []budget{{"device:" + id, ownPatience}}}
 }
 
 func signedIn(user uuid.UUID) guesser {
-	return guesser{Known, []budget{{"user:" + user.String(), ownFailures}}}
+	return guesser{Known, []budget{{"user:" + user.String(), ownPatience}}}
 }
 
-// try checks a password within the guesser's budgets. Only what was wrong stays
+// try checks a password when the guesser's budgets allow it. Only what was wrong stays
 // counted, not what was right or could not be checked. A flood that fills the
 // line costs the database no writes.
 func (s *Service) try(ctx context.Context, g guesser, user *liveblog.User, password string) (bool, error) {
@@ -81,15 +87,16 @@ func (s *Service) right(ctx context.Context, line Line, user *liveblog.User, pas
 }
 
 // spend counts an attempt before it is made, so that many at once can't pass
-// together. It stops at the first budget that is used up, with ErrTooMany.
+// together. It stops at the first budget for which it is too early, with
+// ErrTooMany: an attempt that is not made counts for nobody.
 func (s *Service) spend(ctx context.Context, budgets []budget) error {
-	for _, b := range budgets {
-		attempts, left, err := s.store.CountAttempt(ctx, b.key, throttleWindow)
+	for i, b := range budgets {
+		wait, err := s.store.CountAttempt(ctx, b.key, b.patience)
 		if err != nil {
 			return err
 		}
-		if attempts > b.limit {
-			return tooMany(left)
+		if wait > 0 {
+			return errors.Join(tooMany(wait), s.refund(ctx, budgets[:i]))
 		}
 	}
 	return nil
@@ -105,10 +112,10 @@ func (s *Service) refund(ctx context.Context, budgets []budget) error {
 	return nil
 }
 
-func tooMany(left time.Duration) error {
+func tooMany(wait time.Duration) error {
 	return &liveblog.Problem{
 		Err: liveblog.ErrTooMany, Code: "too_many_attempts",
-		Detail: "too many wrong passwords; wait before the next try", RetryAfter: left,
+		Detail: "too many wrong passwords; wait before the next try", RetryAfter: wait,
 	}
 }
 

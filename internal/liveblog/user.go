@@ -73,6 +73,14 @@ func validEmail(s string) bool {
 	return err == nil && a.Address == s && len(s) <= MaxEmail
 }
 
+// Patience says how wrong passwords slow down who gives them: Free ones may come
+// at once, then the next attempt has to wait, twice as long after each one more,
+// and Longest at most.
+type Patience struct {
+	Free    int
+	Longest time.Duration
+}
+
 // Scope is one thing an API token may do.
 type Scope string
 

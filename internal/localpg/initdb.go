@@ -46,24 +46,50 @@ func (c *Cluster) initdb(ctx context.Context) error {
 		return err
 	}
 	fresh := c.dataDir() + ".new"
-	if err := c.emptyDir(fresh); err != nil {
-		return err
-	}
 	pwfile := filepath.Join(c.socket, "password")
 	if err := c.writeFor(pwfile, c.secret); err != nil {
 		return err
 	}
 	defer os.Remove(pwfile)
-	out, err := c.command(ctx, "initdb", c.initdbArgs(fresh, pwfile)...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, lastLines(string(out), 5))
+	if err := c.runInitdb(ctx, fresh, pwfile, localeArgs(c.programs.major)); err != nil {
+		if !strings.Contains(err.Error(), "locale") {
+			return err
+		}
+		c.config.Log.Info("this machine has no locale C.UTF-8: capital letters beyond ASCII are not folded", "error", err)
+		if err := c.runInitdb(ctx, fresh, pwfile, []string{"--locale=C"}); err != nil {
+			return err
+		}
 	}
 	c.config.Log.Info("made a PostgreSQL cluster", "dir", c.dataDir(), "version", c.programs.major, "took", time.Since(begun))
 	return os.Rename(fresh, c.dataDir())
 }
 
+func (c *Cluster) runInitdb(ctx context.Context, dir, pwfile string, locale []string) error {
+	if err := c.emptyDir(dir); err != nil {
+		return err
+	}
+	out, err := c.command(ctx, "initdb", append(c.initdbArgs(dir, pwfile), locale...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, lastLines(string(out), 5))
+	}
+	return nil
+}
+
+// localeArgs choose C.UTF-8: it knows all letters, and sorts by code point on
+// every machine. From version 17 on it is built in, before 15 there is no choice
+// of who provides it.
+func localeArgs(major int) []string {
+	switch {
+	case major >= 17:
+		return []string{"--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"}
+	case major >= 15:
+		return []string{"--locale-provider=libc", "--locale=C.UTF-8"}
+	}
+	return []string{"--locale=C.UTF-8"}
+}
+
 func (c *Cluster) initdbArgs(dir, pwfile string) []string {
-	args := []string{"-D", dir, "-U", user, "--auth=scram-sha-256", "--pwfile=" + pwfile, "-E", "UTF8", "--locale=C"}
+	args := []string{"-D", dir, "-U", user, "--auth=scram-sha-256", "--pwfile=" + pwfile, "-E", "UTF8"}
 	for _, s := range c.config.Settings {
 		if s == "fsync=off" {
 			args = append(args, "--no-sync")

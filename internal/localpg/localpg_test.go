@@ -331,3 +331,27 @@ func TestStart_GivesUpWithItsContext(t *testing.T) {
 		t.Fatal("no error")
 	}
 }
+
+// A new cluster knows letters beyond ASCII. The database is made like the others.
+func TestStart_LocaleKnowsAllLetters(t *testing.T) {
+	t.Parallel()
+	c := start(t, newDir(t))
+	if n := ask(t, c, `SELECT count(*) FROM (VALUES ('ÄÖÜ'), ('ΣΊΣΥΦΟΣ'), ('ЖУК')) AS v(t) WHERE lower(t) = t`); n != 0 {
+		t.Errorf("%d of 3 words in capital letters stay as they are", n)
+	}
+	if n := ask(t, c, `SELECT count(*) FROM pg_database WHERE datname = current_database() AND pg_encoding_to_char(encoding) = 'UTF8'`); n != 1 {
+		t.Error("the database is not in UTF-8")
+	}
+}
+
+func TestLocaleArgs(t *testing.T) {
+	t.Parallel()
+	for major, want := range map[int]string{
+		14: "--locale=C.UTF-8", 15: "--locale-provider=libc --locale=C.UTF-8", 16: "--locale-provider=libc --locale=C.UTF-8",
+		17: "--locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C", 18: "--locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C",
+	} {
+		if got := strings.Join(localeArgs(major), " "); got != want {
+			t.Errorf("PostgreSQL %d: %s", major, got)
+		}
+	}
+}

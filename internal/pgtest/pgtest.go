@@ -59,17 +59,34 @@ func New(t testing.TB) *postgres.DB {
 // string, for a program that the test starts. It is dropped when the test has ended.
 func DSN(t testing.TB) string {
 	t.Helper()
+	return create(t, func(ctx context.Context, admin string) (string, error) {
+		return "TEMPLATE " + templateName(), template(ctx, admin)
+	})
+}
+
+// EncodedDSN is DSN for an empty database of another encoding than UTF-8.
+func EncodedDSN(t testing.TB, encoding string) string {
+	t.Helper()
+	return create(t, func(context.Context, string) (string, error) {
+		return "TEMPLATE template0 LOCALE 'C' ENCODING '" + encoding + "'", nil
+	})
+}
+
+// create makes a database of what options name.
+func create(t testing.TB, options func(ctx context.Context, admin string) (string, error)) string {
+	t.Helper()
 	admin, err := cluster()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	if err := template(ctx, admin); err != nil {
+	like, err := options(ctx, admin)
+	if err != nil {
 		t.Fatal(err)
 	}
 	name := "dateline_test_" + strings.ToLower(rand.Text()[:16])
-	if err := exec(ctx, admin, "CREATE DATABASE "+name+" TEMPLATE "+templateName()); err != nil {
+	if err := exec(ctx, admin, "CREATE DATABASE "+name+" "+like); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { drop(t, admin, name) })

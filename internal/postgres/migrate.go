@@ -66,7 +66,7 @@ func withProvider(dsn string, f func(*sql.DB, *goose.Provider) error) error {
 	if err != nil {
 		return fmt.Errorf("database URL: %w", err)
 	}
-	prepare(config, "dateline migrate")
+	prepare(config, "dateline migrate", false)
 	db := stdlib.OpenDB(*config)
 	defer func() { _ = db.Close() }() // what was done is committed
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS)

@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -123,7 +125,7 @@ func (db *DB) newPool(ctx context.Context, name string, conns int32) (*pgxpool.P
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	prepare(config.ConnConfig, name)
+	prepare(config.ConnConfig, name, db.synchronous)
 	config.ConnConfig.ValidateConnect = db.admitKnown
 	params := config.ConnConfig.RuntimeParams
 	params["statement_timeout"] = "5000"
@@ -144,7 +146,7 @@ func (db *DB) connect(ctx context.Context, name string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	prepare(config, name)
+	prepare(config, name, db.synchronous)
 	config.ValidateConnect = db.admitNewer
 	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
@@ -152,10 +154,20 @@ func (db *DB) connect(ctx context.Context, name string) (*pgx.Conn, error) {
 }
 
 // prepare sets what every connection of the program has: a short dial, an early
-// notice of dead peers, a server that takes writes, and a note when a commit was
-// not replicated.
-func prepare(c *pgx.ConnConfig, name string) {
+// notice of dead peers, a server that takes writes, the settings that statements
+// rely on, commits that last, and a note when one was not replicated.
+func prepare(c *pgx.ConnConfig, name string, synchronous bool) {
 	c.ConnectTimeout = connectTimeout
+	for parameter := range c.RuntimeParams {
+		if _, ours := sessionParameters[strings.ToLower(parameter)]; ours {
+			delete(c.RuntimeParams, parameter) // written otherwise in the URL, it would be sent beside ours
+		}
+	}
+	maps.Copy(c.RuntimeParams, sessionParameters)
+	c.AfterConnect = durable(weakAlone)
+	if synchronous {
+		c.AfterConnect = durable(weakReplayed)
+	}
 	c.RuntimeParams["application_name"] = name
 	c.DialFunc = (&net.Dialer{
 		Timeout:         connectTimeout,

@@ -7,46 +7,61 @@ import (
 	"testing"
 	"time"
 
+	"dateline/internal/liveblog"
 	"dateline/internal/pgtest"
 )
 
-func TestAttempts_WindowAndRefund(t *testing.T) {
+func TestAttempts_WaitLongerEachTime(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	count := func(key string) int {
+	p := liveblog.Patience{Free: 2, Longest: 7 * time.Second}
+	count := func(key string) time.Duration {
 		t.Helper()
-		n, left, err := db.CountAttempt(t.Context(), key, time.Minute)
-		if err != nil || left <= 0 || left > time.Minute {
-			t.Fatalf("left %v, %v", left, err)
+		wait, err := db.CountAttempt(t.Context(), key, p)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return n
+		return wait.Round(time.Second)
 	}
-	if a, b, other := count("a"), count("a"), count("b"); a != 1 || b != 2 || other != 1 {
-		t.Errorf("counted %d, %d, %d", a, b, other)
+	if count("a") != 0 || count("a") != 0 || count("b") != 0 {
+		t.Error("a free attempt has to wait")
 	}
-	if err := db.RefundAttempt(t.Context(), "a"); err != nil || count("a") != 2 {
-		t.Errorf("a refund has no effect: %v", err)
+	for _, want := range []time.Duration{2 * time.Second, 4 * time.Second, 7 * time.Second, 7 * time.Second} {
+		if wait := count("a"); wait != want {
+			t.Errorf("wait %v, want %v", wait, want)
+		}
+		if wait := count("a"); wait != want {
+			t.Errorf("an attempt that came too early made the wait %v, want %v", wait, want)
+		}
+		mustExec(t, db, `UPDATE login_failures SET tried_at = tried_at - $1::interval`, want)
+		if wait := count("a"); wait != 0 {
+			t.Errorf("after %v another %v", want, wait)
+		}
 	}
-	mustExec(t, db, `UPDATE login_failures SET window_start = now() - interval '61 seconds'`)
-	if n := count("a"); n != 1 {
-		t.Errorf("a new window starts with %d", n)
+	mustExec(t, db, `UPDATE login_failures SET tried_at = now() - interval '61 minutes'`)
+	if count("a") != 0 || count("a") != 0 || count("a") == 0 {
+		t.Error("after an hour it does not begin anew")
 	}
-	mustExec(t, db, `UPDATE login_failures SET window_start = now() - interval '2 days' WHERE key = 'b'`)
-	if err := db.ForgetAttempts(t.Context()); err != nil || count("a") != 2 || count("b") != 1 {
-		t.Errorf("forgot too much or too little: %v", err)
+	mustExec(t, db, `UPDATE login_failures SET tried_at = now() - interval '2 days' WHERE key = 'a'`)
+	if err := db.ForgetAttempts(t.Context()); err != nil || count("a") != 0 || count("a") != 0 {
+		t.Errorf("forgot too little: %v", err)
+	}
+	if err := db.RefundAttempt(t.Context(), "a"); err != nil || count("a") != 0 || count("a") == 0 {
+		t.Errorf("a refund is not one: %v", err)
 	}
 }
 
+// Of many at once no more pass than are free.
 func TestAttempts_Concurrent(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	seen := make([]int, 20)
+	waits := make([]time.Duration, 20)
 	errs := together(20, func(i int) (err error) {
-		seen[i], _, err = db.CountAttempt(context.Background(), "a", time.Minute)
+		waits[i], err = db.CountAttempt(context.Background(), "a", liveblog.Patience{Free: 5, Longest: time.Minute})
 		return err
 	})
-	slices.Sort(seen)
-	if err := errors.Join(errs...); err != nil || seen[0] != 1 || seen[19] != 20 || len(slices.Compact(seen)) != 20 {
-		t.Errorf("counted %v, %v", seen, err)
+	slices.Sort(waits)
+	if err := errors.Join(errs...); err != nil || waits[4] != 0 || waits[5] == 0 {
+		t.Errorf("waits are %v, %v", waits, err)
 	}
 }

@@ -153,7 +153,7 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, s.observe, recovery, secure, limitRequest, s.authenticate, s.limitRate)
+	s.engine.Use(identify, newStrangers(s.options.TrustedProxies).watch, s.observe, recovery, secure, limitRequest, s.authenticate, s.limitRate)
 	return nil
 }
 
