@@ -18,3 +18,10 @@ CREATE UNLOGGED TABLE nodes (
 
 ALTER TABLE login_failures ADD COLUMN tried_at timestamptz NOT NULL DEFAULT clock_timestamp();
 ALTER TABLE login_failures ALTER COLUMN window_start SET DEFAULT now();
+
+-- When nodes cleaned up last: one of them does, for all.
+
+CREATE TABLE upkeep (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    at  timestamptz NOT NULL
+);

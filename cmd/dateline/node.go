@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -28,8 +29,10 @@ const (
 	// streamsPerSecond is how many new streams a node lets in, a quarter of them
 	// at once: about as many as two cores open.
 	streamsPerSecond = 20_000
-	// tidyInterval is how often what has expired is deleted.
+	// tidyInterval is how often what has expired is deleted; a node that asks a
+	// little earlier than that after the last time is not sent away.
 	tidyInterval = 10 * time.Minute
+	tidySlack    = 10 * time.Second
 )
 
 // node is one process of the product at work: the parts and what connects them.
@@ -189,7 +192,7 @@ func (n *node) leave(ctx context.Context, main *gate) {
 	}
 }
 
-// tidy deletes what has expired, now and then.
+// tidy deletes what has expired, now and then, on one of the nodes.
 func (n *node) tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyInterval)
 	defer tick.Stop()
@@ -199,14 +202,20 @@ func (n *node) tidy(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, forget := range []func(context.Context) error{
-			n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.prune,
-		} {
-			if err := forget(ctx); err != nil {
-				slog.WarnContext(ctx, "delete what has expired", "error", err)
-			}
+		if _, err := n.db.Upkeep(ctx, tidyInterval-tidySlack, n.forget); err != nil {
+			slog.WarnContext(ctx, "delete what has expired", "error", err)
 		}
 	}
+}
+
+func (n *node) forget(ctx context.Context) error {
+	var errs []error
+	for _, forget := range []func(context.Context) error{
+		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.prune,
+	} {
+		errs = append(errs, forget(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // prune keeps the logs at the length that the operator wants.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"dateline/internal/liveblog"
@@ -16,63 +17,93 @@ const pruneBatch = 5000
 // PruneEvents lets go of the oldest events of a blog, or of all blogs when blogID
 // is nil, and keeps the newest keep of each. Posts and their revisions stay; only
 // readers whose cursor is older are told to start again. It goes by number, not by
-// time, which may jump. It returns how many events it deleted.
+// time, which may jump. It returns how many events it deleted. A blog from which
+// nothing is to go is not touched; one that can't be pruned now keeps no other from it.
 //
 // The horizon is moved first and the rows follow in small transactions: a reader
 // who is let in in between is below the horizon, not in a hole.
 func (db *DB) PruneEvents(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID, keep int64) (deleted int64, err error) {
-	horizons, err := db.raiseHorizons(ctx, by, blogID, keep)
+	long, err := db.longLogs(ctx, blogID, keep)
 	if err != nil {
 		return 0, err
 	}
-	for _, h := range horizons {
-		n, err := db.deleteEvents(ctx, h)
+	var errs []error
+	for _, id := range long {
+		n, err := db.pruneBlog(ctx, by, id, keep)
 		deleted += n
 		if err != nil {
-			return deleted, err
+			errs = append(errs, fmt.Errorf("prune blog %s: %w", id, err))
 		}
 	}
-	return deleted, nil
+	return deleted, errors.Join(errs...)
 }
 
-// raiseHorizons gives the heads of all blogs that have a horizon: what an
-// earlier pruning left behind is deleted by the next one.
-func (db *DB) raiseHorizons(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID, keep int64) (horizons []liveblog.Head, err error) {
-	err = db.tx(ctx, func(tx pgx.Tx) error {
-		// The rows are locked first: the statement after it sees the newest events.
-		_, err := tx.Exec(ctx, `SELECT FROM blogs WHERE $1::uuid IS NULL OR id = $1 FOR NO KEY UPDATE`, blogID)
-		if err != nil {
-			return fmt.Errorf("lock blogs: %w", err)
-		}
-		rows, err := tx.Query(ctx, `
-			UPDATE blogs SET low_seq = greatest(low_seq, last_seq - $2), low_chain = coalesce(
-				(SELECT e.chain FROM events e WHERE e.blog_id = blogs.id AND e.seq = greatest(low_seq, last_seq - $2)), low_chain)
-			WHERE ($1::uuid IS NULL OR id = $1) AND greatest(low_seq, last_seq - $2) > 0
-			RETURNING id, epoch, last_seq, low_seq, status, encode(chain, 'hex')`, blogID, keep)
-		if err != nil {
-			return fmt.Errorf("raise horizons: %w", err)
-		}
-		if horizons, err = pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.Head]); err != nil {
-			return err
-		}
-		return audit(ctx, tx, by, "events.prune", fmt.Sprint(blogID), map[string]any{"keep": keep})
+// longLogs lists the blogs with more events than are to be kept, and those with
+// events that an earlier pruning left behind. It takes no lock.
+func (db *DB) longLogs(ctx context.Context, blogID *uuid.UUID, keep int64) ([]uuid.UUID, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := db.pool.Query(ctx, `
+		SELECT id FROM blogs b
+		WHERE ($1::uuid IS NULL OR id = $1) AND (last_seq - $2 > low_seq
+			OR EXISTS (SELECT FROM events e WHERE e.blog_id = b.id AND e.seq <= b.low_seq))
+		ORDER BY id`, blogID, keep)
+	if err != nil {
+		return nil, readErr(err, "logs")
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	return ids, readErr(err, "logs")
+}
+
+func (db *DB) pruneBlog(ctx context.Context, by liveblog.Actor, id uuid.UUID, keep int64) (int64, error) {
+	var low int64
+	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
+		low, err = raiseHorizon(ctx, tx, by, id, keep)
+		return err
 	})
-	return horizons, err
+	if err != nil {
+		return 0, err
+	}
+	return db.inBatches(ctx, pruneBatch, `
+		DELETE FROM events WHERE blog_id = $2 AND seq IN (
+			SELECT seq FROM events WHERE blog_id = $2 AND seq <= $3 ORDER BY seq LIMIT $1)`, id, low)
 }
 
-func (db *DB) deleteEvents(ctx context.Context, h liveblog.Head) (deleted int64, err error) {
-	for n := int64(pruneBatch); n == pruneBatch; deleted += n {
+// raiseHorizon moves the horizon of a blog if that changes anything, and tells
+// where it is.
+func raiseHorizon(ctx context.Context, tx pgx.Tx, by liveblog.Actor, id uuid.UUID, keep int64) (low int64, err error) {
+	// The row is locked first: the statement after it sees the newest events.
+	var last int64
+	err = tx.QueryRow(ctx, `SELECT low_seq, last_seq FROM blogs WHERE id = $1 FOR NO KEY UPDATE`, id).Scan(&low, &last)
+	if err != nil || last-keep <= low {
+		return low, err
+	}
+	low = last - keep
+	_, err = tx.Exec(ctx, `
+		UPDATE blogs SET low_seq = $2, low_chain = coalesce(
+			(SELECT e.chain FROM events e WHERE e.blog_id = $1 AND e.seq = $2), low_chain)
+		WHERE id = $1`, id, low)
+	if err != nil {
+		return low, fmt.Errorf("raise horizon: %w", err)
+	}
+	return low, audit(ctx, tx, by, "events.prune", id.String(), map[string]any{"keep": keep, "low_seq": low})
+}
+
+// inBatches runs a statement that changes at most size rows, its first parameter,
+// in one transaction after the other until it finds fewer: no lock is held for long.
+func (db *DB) inBatches(ctx context.Context, size int64, sql string, args ...any) (changed int64, err error) {
+	for n := size; n >= size; changed += n {
 		err := db.tx(ctx, func(tx pgx.Tx) error {
-			tag, err := tx.Exec(ctx, `
-				DELETE FROM events WHERE blog_id = $1 AND seq IN (
-					SELECT seq FROM events WHERE blog_id = $1 AND seq <= $2 ORDER BY seq LIMIT $3)`,
-				h.BlogID, h.LowSeq, pruneBatch)
+			tag, err := tx.Exec(ctx, sql, append([]any{size}, args...)...)
 			n = tag.RowsAffected()
 			return err
 		})
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
-			return deleted, err
+			return changed, err
 		}
 	}
-	return deleted, nil
+	return changed, nil
 }

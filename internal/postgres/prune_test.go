@@ -1,8 +1,10 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"dateline/internal/liveblog"
 	"dateline/internal/pgtest"
@@ -47,6 +49,68 @@ func TestPruneEvents_Many(t *testing.T) {
 	mustExec(t, db, `UPDATE blogs SET last_seq = 12000 WHERE id = $1`, blog.ID)
 	if n, err := db.PruneEvents(t.Context(), nobody, nil, 500); err != nil || n != 11500 {
 		t.Errorf("%d events pruned, %v", n, err)
+	}
+}
+
+// What has nothing to prune is neither written nor waited for, and no audit row
+// says that nothing was done. Of a blog that is pruned, its own row says so.
+func TestPruneEvents_TouchesOnlyWhatChanges(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	long, short := newBlog(t, db), newBlog(t, db)
+	for i := range 10 {
+		publish(t, db, newPost(long, fmt.Sprint(i)))
+	}
+	publish(t, db, newPost(short, "only"))
+	held, err := db.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Rollback(context.Background()) }()
+	if _, err := held.Exec(t.Context(), `SELECT FROM blogs WHERE id = $1 FOR UPDATE`, short.ID); err != nil {
+		t.Fatal(err)
+	}
+	for round, want := range []int64{6, 0, 0} {
+		if n, err := db.PruneEvents(t.Context(), nobody, nil, 4); err != nil || n != want {
+			t.Errorf("round %d: %d events pruned, %v", round, n, err)
+		}
+	}
+	var rows int64
+	var object string
+	err = db.Pool().QueryRow(t.Context(), `SELECT count(*), min(object) FROM audit WHERE action = 'events.prune'`).Scan(&rows, &object)
+	if err != nil || rows != 1 || object != long.ID.String() {
+		t.Errorf("%d audit rows, of %s: %v", rows, object, err)
+	}
+	mustExec(t, db, `UPDATE blogs SET low_seq = 8 WHERE id = $1`, long.ID) // as one that died after it
+	if n, err := db.PruneEvents(t.Context(), nobody, nil, 4); err != nil || n != 2 {
+		t.Errorf("%d events of an earlier pruning are deleted, %v", n, err)
+	}
+}
+
+// Of many nodes one cleans up, at a time and in an interval.
+func TestUpkeep(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	runs := 0
+	ran, err := db.Upkeep(t.Context(), 0, func(ctx context.Context) error {
+		again, err := db.Upkeep(ctx, 0, func(context.Context) error { runs++; return nil })
+		if again {
+			t.Error("two at a time")
+		}
+		runs++
+		return err
+	})
+	if !ran || err != nil || runs != 1 {
+		t.Errorf("ran %t, %d times, %v", ran, runs, err)
+	}
+	for _, c := range []struct {
+		set  string
+		want bool
+	}{{`UPDATE upkeep SET at = now() - interval '9 minutes'`, false}, {`UPDATE upkeep SET at = now() - interval '11 minutes'`, true}, {`UPDATE upkeep SET at = now() + interval '1 hour'`, true}} {
+		mustExec(t, db, c.set)
+		if ran, err := db.Upkeep(t.Context(), 10*time.Minute, func(context.Context) error { return nil }); ran != c.want || err != nil {
+			t.Errorf("%s: ran %t, %v", c.set, ran, err)
+		}
 	}
 }
 

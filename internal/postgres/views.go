@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Limits of a flush, in PostgreSQL and here. What PostgreSQL ends has certainly
@@ -155,7 +156,8 @@ func (db *DB) Counts(ctx context.Context, blogID uuid.UUID) (liveblog.Counts, er
 // without a time to begin with, it looks a few seconds back. Absolute numbers may
 // be told twice.
 func (db *DB) ChangedCounts(ctx context.Context, blogs, fresh []uuid.UUID, since time.Time) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error) {
-	return db.counts(ctx, changedCounts, blogs, readerLife, fresh, nullTime(since))
+	from := pgtype.Timestamptz{Time: since, Valid: !since.IsZero()}
+	return db.counts(ctx, changedCounts, blogs, readerLife, fresh, from)
 }
 
 func nullTime(t time.Time) *time.Time {
