@@ -6,6 +6,7 @@ WORKDIR /src/admin
 COPY admin/package.json admin/package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY admin/ ./
+COPY web/follow.js ../web/
 RUN npm run build
 
 FROM golang:1.26-alpine AS build

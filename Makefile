@@ -35,7 +35,7 @@ TESTFLAGS ?= -p 1 -timeout 8m -vet=off
 TESTPG := go run $(RACE) ./internal/pgtest/testpg --
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-ADMIN_SOURCES := $(shell find admin -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
+ADMIN_SOURCES := $(shell find admin web/follow.js -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
 .PHONY: help run build admin test test-deps test-admin test-go test-harness test-program test-packages compile lint fuzz bench chaos chaos-seeds clean FORCE
 

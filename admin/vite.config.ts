@@ -27,6 +27,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 600,
   },
   server: {
+    fs: { allow: ['.', '../web/follow.js'] },
     proxy: { '/api': 'http://127.0.0.1:8080', '/media': 'http://127.0.0.1:8080', '/b': 'http://127.0.0.1:8080' },
   },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },

@@ -9,7 +9,7 @@ import "embed"
 //go:embed *.html
 var Templates embed.FS
 
-// Assets are the files that pages link to.
+// Assets are the files that pages link to, and what their script imports.
 //
-//go:embed reader.css reader.js icon.svg
+//go:embed reader.css reader.js follow.js icon.svg
 var Assets embed.FS

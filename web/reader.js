@@ -1,27 +1,29 @@
-// The readers' page, live. The server's HTML is complete without this script;
-// this keeps it current. Every event is applied once, in the order of its seq;
-// where that cannot be done, the page is read anew. The server sends this file
-// without comments: keep them on lines of their own.
+// The readers' page, live. The server's HTML is complete without this script; this
+// keeps what it shows as a fresh one would show it. The server sends this file and
+// what it imports as one, without comments: keep them on lines of their own.
+
+import { follow, jitter } from './follow.js'
 
 /**
  * @typedef {{id: string, seq: number, version: number, position: number, title: string, html: string,
- *   tags: string[], key_event: boolean, published_at: string, edited_at: ?string, url: string, article: string}} Post
- * @typedef {{seq: number, title: string, summary_html: string, status: string, language: string,
+ *   headline: string, tags: string[], key_event: boolean, published_at: string, edited_at: ?string, url: string, article: string}} Post
+ * @typedef {{title: string, summary_html: string, status: string, language: string,
  *   updated_at: string, pinned_post: ?Post}} Blog
  */
 
-// Milliseconds: silence after which a stream is dead, and may be; a stream's
-// time to greet; a hidden tab's stream; between two announcements; two beacons.
-const WATCHDOG = 50e3, STALE = 30e3, HELLO = 5e3, HIDE = 60e3, ANNOUNCE = 20e3, BEACON = 5e3
+// Milliseconds between two announcements, two beacons.
+const ANNOUNCE = 20e3, BEACON = 5e3
+/** How many key events a page lists. */
+const KEYS = 30
 
 const main = document.querySelector('main')
 const slug = main.dataset.slug
 const base = `/api/v1/blogs/${slug}/`
 const one = (selector, within = main) => within.querySelector(selector)
 const all = (selector, within = main) => [...within.querySelectorAll(selector)]
-const articles = () => all('.feed > article')
+const articles = within => all('.feed > article', within)
+const keys = within => all('.key-events li', within)
 const waiting = () => all('.feed > article[hidden]')
-const wait = time => new Promise(done => setTimeout(done, time))
 const parse = html => {
   const template = document.createElement('template')
   template.innerHTML = html
@@ -52,22 +54,25 @@ const showTimes = (within = document) => {
 
 // What the page knows.
 
-let seq, epoch, title
+let client, title, size, moreKeys, state
 /** Highest version per post: an older one never replaces a newer one. */
-let versions = new Map()
+let versions
 /** Absolute views per post. */
 const views = new Map()
 
+/** @returns {import('./follow.js').Snapshot} */
 const readPage = () => {
-  seq = +main.dataset.seq
-  epoch = main.dataset.epoch
+  const { seq, epoch, chain, status } = main.dataset
   title = document.title
-  versions = new Map(articles().map(a => [a.dataset.id, +a.dataset.version]))
-  elsewhere = 0
-  show('Live')
+  versions = new Map(all('[data-version]').map(({ dataset: { id, version } }) => [id, +version]))
+  size = articles().length
+  moreKeys = keys().length >= KEYS
+  elsewhere.clear()
+  show()
   one('.key-events')?.toggleAttribute('open', matchMedia('(width >= 64rem)').matches)
   all('article').forEach(enhance)
   showTimes()
+  return { seq: +seq, epoch, chain, status, versions }
 }
 
 const ended = () => main.dataset.status === 'ended'
@@ -75,155 +80,94 @@ const ended = () => main.dataset.status === 'ended'
 // Connection state, in words.
 
 let paused = false
-/** @param {string} state */
-const show = state => {
+const show = () => {
   const badge = one('.badge')
-  badge.textContent = paused ? 'Paused' : ended() ? 'Ended' : state
+  badge.textContent = paused ? 'Paused' : ended() ? 'Ended' : { reconnecting: 'Reconnecting…', offline: 'Offline' }[state] ?? 'Live'
   badge.dataset.state = badge.textContent
   one('.pause')?.toggleAttribute('hidden', ended())
 }
-
-// The connection: an EventSource, or a long poll where a proxy keeps its bytes back.
-
-let source, poll, watchdog, hello, retry, heard, leaving, failures = 0, silent = 0, resets = 0
-
-const close = () => {
-  [watchdog, hello, retry].forEach(clearTimeout)
-  source?.close()
-  poll?.abort()
-  source = poll = null
+/** @param {import('./follow.js').State} now */
+const showState = now => {
+  state = now
+  if (now === 'ended') main.dataset.status = now
+  show()
 }
 
-/** Full jitter between least and a bound that grows to 30 s. */
-const jitter = (n, least) => least + Math.random() * (Math.min(30e3, 2e3 * 2 ** n) - least)
+// The page as the server would show it now.
 
-const lost = () => show(navigator.onLine ? 'Reconnecting…' : 'Offline')
-
-const later = () => {
-  close()
-  lost()
-  if (!ended()) retry = setTimeout(connect, jitter(failures++, 1e3))
+const read = async signal => {
+  const answer = await fetch(location.href, { cache: 'no-cache', signal })
+  if ([404, 410].includes(answer.status)) location.reload()
+  if (!answer.ok) throw 0
+  return new DOMParser().parseFromString(await answer.text(), 'text/html')
 }
 
-const alive = () => {
-  heard = Date.now()
-  clearTimeout(watchdog)
-  watchdog = setTimeout(connect, WATCHDOG)
-}
-
-const connect = () => {
-  close()
-  if (paused) return
-  if (silent > 1) return longPoll()
-  const opened = source = new EventSource(`${base}stream?after=${seq}&epoch=${epoch}`)
-  const on = (type, f) => opened.addEventListener(type, e => {
-    if (opened !== source) return
-    alive()
-    f(e.data && JSON.parse(e.data))
-  })
-  alive()
-  hello = setTimeout(() => { silent++; connect() }, HELLO)
-  on('hello', data => {
-    clearTimeout(hello)
-    silent = failures = 0
-    leaving = false
-    show('Live')
-    token = data.token ?? token
-    showCounts(data)
-    if (data.epoch !== epoch || data.from > seq) reload()
-  })
-  for (const type of ['post', 'update', 'delete', 'blog']) on(type, data => receive(type, data))
-  on('views', showCounts)
-  on('ping', data => { if (data.head > seq) connect() })
-  on('reset', reload)
-  on('bye', () => { leaving = true })
-  on('end', () => {
-    close()
-    main.dataset.status = 'ended'
-    show('Live')
-  })
-  opened.onerror = () => {
-    if (opened !== source) return
-    clearTimeout(hello)
-    // 2 is closed. A node that said bye may go; that none is there after it, is told.
-    if (opened.readyState === 2) later()
-    else if (leaving) leaving = false
-    else lost()
-  }
-}
-
-const longPoll = async () => {
-  const mine = poll = new AbortController()
-  try {
-    while (mine === poll) {
-      const asked = token ? '' : '&token=1'
-      const answer = await fetch(`${base}events?after=${seq}&wait=20&epoch=${epoch}${asked}`, { signal: mine.signal })
-      if (!answer.ok) throw 0
-      const { events, reset, head, token: given } = await answer.json()
-      if (mine !== poll) return
-      token ??= given
-      heard = Date.now()
-      failures = 0
-      show('Live')
-      if (reset) return reload()
-      for (const event of events) if (mine === poll) receive(event.type, event.data)
-      if (ended() && seq >= head) return close()
-      if (!events.length) await wait(1e3)
-    }
-  } catch {
-    if (mine === poll) later()
-  }
-}
-
-/** Makes sure that a reader who came back has a connection that works. */
-const check = () => {
-  if (paused || document.hidden) return
-  silent = 0
-  if (!(source || poll) || Date.now() - heard > STALE) connect()
-}
-
-/** Reads the whole page anew: after a reset or a gap, or when nothing else helps. */
-const reload = async () => {
-  close()
-  const mine = poll = new AbortController()
-  await wait(jitter(resets++, 0))
-  try {
-    const answer = await fetch(location.href, { cache: 'no-cache', signal: mine.signal })
-    if ([404, 410].includes(answer.status)) return location.reload()
-    if (!answer.ok) throw 0
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
-    if (mine !== poll) return
-    swap(page)
-    connect()
-  } catch {
-    if (mine === poll) retry = setTimeout(reload, jitter(failures++, 1e3))
-  }
-}
-
-/** @param {Document} page */
-const swap = page => {
-  const fresh = page.querySelector('main')
+/** Shows a fresh page in place of this one. */
+const reload = async signal => {
+  const page = await read(signal)
+  const fresh = one('main', page)
   steady(() => {
     main.replaceChildren(...fresh.childNodes)
     Object.assign(main.dataset, fresh.dataset)
   }, true)
   document.title = page.title
-  readPage()
-  count()
+  const snapshot = readPage()
+  tidy()
+  return snapshot
+}
+
+/** Asks for what a fresh page has at its end, since something left this one. */
+const lack = () => { lacking ??= setTimeout(refill, jitter(asked++)) }
+let asked = 0, lacking
+
+const refill = async () => {
+  const { epoch, lastSeq } = main.dataset
+  lacking = undefined
+  try {
+    const fresh = one('main', await read())
+    if (+fresh.dataset.seq < lastSeq) throw 0
+    if (epoch === fresh.dataset.epoch) steady(() => merge(fresh))
+  } catch {
+    lack()
+  }
+}
+
+/** Adds the posts that follow ours, and key events. @param {HTMLElement} fresh */
+const merge = fresh => {
+  const news = list => list.filter(({ dataset: { id, version } }) => {
+    if (version < (versions.get(id) ?? 0)) return
+    return versions.set(id, +version)
+  })
+  const link = older(), next = older(fresh)
+  if (link) {
+    const end = cursor(link)
+    for (const article of news(articles(fresh).filter(a => above(end, a.dataset.position)))) {
+      one('.feed').append(article)
+      enhance(article)
+    }
+    if (!next) link.parentNode.remove()
+    else if (above(end, cursor(next))) link.href = next.href
+  }
+  moreKeys = keys(fresh).length >= KEYS
+  for (const item of news(keys(fresh))) putKey(item)
+  showTimes()
+  tidy()
 }
 
 // Events.
 
-/** @param {string} type @param {Post & Blog} data */
-const receive = (type, data) => {
-  if (data.seq !== seq + 1) return data.seq > seq && reload()
-  main.dataset.lastSeq = seq = data.seq
-  resets = 0
-  if (type === 'blog') showBlog(data)
-  else if (data.version >= (versions.get(data.id) ?? 0)) {
-    versions.set(data.id, data.version)
-    if (type === 'delete') steady(() => remove(data.id))
-    else steady(() => put(data))
+/** @param {string} type @param {Post & Blog} data @param {boolean} fresh */
+const receive = (type, data, fresh) => {
+  const { id, seq } = data
+  main.dataset.lastSeq = seq
+  asked = 0
+  if (fresh) {
+    steady(() => {
+      if (type === 'blog') showBlog(data)
+      else if (type === 'delete') remove(id)
+      else put(data)
+      tidy()
+    })
   }
   const at = data.edited_at || data.published_at || data.updated_at
   if (at) showUpdated(at)
@@ -246,66 +190,87 @@ const build = post => {
   return article
 }
 
-/** @param {Post} post */
+// The position of a post is the seq that first published it. A page shows those
+// between the cursors in its own address and in that of the next page.
+
+const older = within => one('.pages.older a', within)
+const oldest = () => 'oldest' in main.dataset
+const cursor = ({ search }) => +new URLSearchParams(search).get(oldest() ? 'after' : 'before')
+/** Whether position a stands before b on this page. */
+const above = (a, b) => oldest() ? a < +b : a > +b
+
+/** Shows a post where a fresh page would, if it would. @param {Post} post */
 const put = post => {
+  const { page, tag, key } = main.dataset
   const old = articles().find(a => a.dataset.id === post.id)
   const article = build(post)
-  if (old) {
+  if (tag && !post.tags.includes(tag) || key !== undefined && !post.key_event) {
+    old?.remove()
+    elsewhere.delete(post.id)
+  } else if (old) {
     const focused = old.contains(document.activeElement)
     article.hidden = old.hidden
     old.replaceWith(article)
     if (focused) article.focus({ preventScroll: true })
-  } else place(article, post)
-  putKeyEvent(post, article)
+    if (page === 'post') title = post.headline
+  } else if (page !== 'post') place(article, post)
+  one(`.key-events [data-id="${post.id}"]`)?.remove()
+  if (post.key_event) putKeyEvent(post, article)
   const pinned = one('.pinned article')
   if (pinned?.dataset.id === post.id) pinned.replaceWith(copy(article))
-  count()
 }
 
-const under = (list, { position }) => list.find(element => +element.dataset.position < position) ?? null
-
-/**
- * Puts an article where its position says, if it belongs on this page. The
- * position of a post is the seq that first published it: another seq tells of
- * one that came back.
- */
-const place = (article, post) => {
-  const list = articles()
-  const below = under(list, post)
-  const { page, tag } = main.dataset
-  const newest = post.position === post.seq
-  const mine = page === 'first' || page === 'older' && list[0]?.dataset.position > post.position
-  if (mine && (below || !one('.pages.older'))) {
-    article.hidden = newest && (document.hidden || !atTop())
-    one('.feed').insertBefore(article, below)
+const place = (article, { id, position, seq }) => {
+  const start = cursor(location), end = older() && cursor(older())
+  const newest = position === seq
+  if ((!start || above(start, position)) && !(end && above(end, position))) {
+    article.hidden = newest && !oldest() && (document.hidden || !atTop())
+    one('.feed').insertBefore(article, articles().find(a => above(position, a.dataset.position)) ?? null)
     tell()
-  } else if (newest && page !== 'post' && (!tag || post.tags.includes(tag)) && (!('key' in main.dataset) || post.key_event)) {
-    elsewhere++
+  } else if (newest) {
+    elsewhere.add(id)
     tell()
   }
 }
 
 const remove = id => {
+  elsewhere.delete(id)
   for (const article of all(`article[data-id="${id}"]`)) (article.closest('.pinned > details') ?? article).remove()
-  one(`.key-events [data-post="${id}"]`)?.remove()
+  one(`.key-events [data-id="${id}"]`)?.remove()
   if (main.dataset.page === 'post' && !articles().length) location.reload()
-  count()
 }
 
 /** @param {Post} post @param {HTMLElement} article */
 const putKeyEvent = (post, article) => {
-  const box = one('.key-events')
-  if (!box) return
-  one(`[data-post="${post.id}"]`, box)?.remove()
-  if (post.key_event) {
-    const item = parse(`<li data-post=${post.id} data-position=${post.position}><a><span dir=auto></span></a></li>`)
-    const link = item.firstChild
-    link.href = article.isConnected ? '#' + article.id : post.url
-    link.firstChild.textContent = post.title || one('.post-body', article).textContent.trim().slice(0, 110)
-    link.prepend(one('time', article).cloneNode(true))
-    one('ol', box).insertBefore(item, under(all('li', box), post))
+  const item = parse('<li><a><span dir=auto></span></a></li>')
+  const link = item.firstChild
+  Object.assign(item.dataset, article.dataset)
+  link.href = article.isConnected ? '#' + article.id : post.url
+  link.firstChild.textContent = post.headline
+  link.prepend(one('time', article).cloneNode(true))
+  putKey(item)
+}
+const putKey = item => {
+  const { id, position } = item.dataset
+  if (!one(`.key-events [data-id="${id}"]`)) one('.key-events ol')?.insertBefore(item, keys().find(li => +li.dataset.position < position) ?? null)
+}
+
+/** What follows from the lists: their length, what they lack, how much is new. */
+const tidy = () => {
+  for (const item of keys().slice(KEYS)) {
+    item.remove()
+    moreKeys = true
   }
-  box.hidden = !one('li', box)
+  one('.key-events')?.toggleAttribute('hidden', !keys().length)
+  one('.empty')?.toggleAttribute('hidden', articles().length)
+  if (older() && articles().length < size || moreKeys && keys().length < KEYS) lack()
+  const n = waiting().length + elsewhere.size
+  const pill = one('.pill')
+  if (pill) {
+    pill.hidden = !n
+    pill.textContent = plural(n, 'new post')
+  }
+  document.title = n ? `(${n}) ${title}` : title
 }
 
 /** A copy for the pinned box: element ids must not come twice. */
@@ -322,20 +287,17 @@ const showBlog = blog => {
   heading.textContent = blog.title
   if (main.dataset.page !== 'post') title = blog.title
   const summary = one('.summary')
-  const box = one('.pinned')
-  steady(() => {
-    if (summary) summary.innerHTML = blog.summary_html
-    if (!box) return
-    const post = blog.pinned_post
-    const open = one('details', box)?.open ?? true
-    box.innerHTML = post ? '<details><summary>Pinned</summary></details>' : ''
-    if (!post) return
-    box.firstChild.open = open
-    box.firstChild.append(copy(build(post)))
-  })
+  if (summary) summary.innerHTML = blog.summary_html
   main.dataset.status = blog.status
-  show('Live')
-  count()
+  show()
+  const box = one('.pinned')
+  if (!box) return
+  const post = blog.pinned_post
+  const open = one('details', box)?.open ?? true
+  box.innerHTML = post ? '<details><summary>Pinned</summary></details>' : ''
+  if (!post) return
+  box.firstChild.open = open
+  box.firstChild.append(copy(build(post)))
 }
 
 // The page does not move under the reader's eyes.
@@ -354,23 +316,14 @@ const steady = (change, whole) => {
 }
 
 /** New posts that belong to another page than this one. */
-let elsewhere = 0
-const count = () => {
-  const n = waiting().length + elsewhere
-  const pill = one('.pill')
-  if (pill) {
-    pill.hidden = !n
-    pill.textContent = plural(n, 'new post')
-  }
-  document.title = n ? `(${n}) ${title}` : title
-}
+const elsewhere = new Set()
 
 /** @param {boolean} [asked] whether the reader pressed the button */
 const reveal = asked => {
-  if (asked && elsewhere) return location.assign('oldest' in main.dataset ? main.dataset.url : one('.filters [aria-current]').href)
+  if (asked && elsewhere.size) return location.assign(oldest() ? main.dataset.url : one('.filters [aria-current]').href)
   const fresh = waiting()
   fresh.forEach(article => { article.hidden = false })
-  count()
+  tidy()
   if (!asked || !fresh.length) return
   one('.feed').scrollIntoView()
   fresh[0].focus({ preventScroll: true })
@@ -415,8 +368,6 @@ const showCounts = ({ posts, readers }) => {
 
 // Views: a post counts once it was half on screen for a second.
 
-/** What this page reports with: the server gave it to its stream or its poll. */
-let token
 const counted = new Set()
 const timers = new Map()
 let queue = []
@@ -438,6 +389,7 @@ const view = ({ dataset: { id } }) => {
 }
 
 const beacon = () => {
+  const { token } = client
   while (token && queue.length) {
     if (!navigator.sendBeacon(base + 'views', JSON.stringify({ token, posts: queue.slice(0, 50) }))) return
     queue = queue.slice(50)
@@ -477,8 +429,8 @@ const share = async button => {
 const pause = button => {
   paused = !paused
   button.textContent = (paused ? 'Resume' : 'Pause') + ' updates'
-  show('Live')
-  connect()
+  show()
+  paused ? client.stop() : client.start()
 }
 
 // A line between what is new and what the reader saw on the last visit, where
@@ -504,11 +456,8 @@ const leave = () => {
   beacon()
 }
 
-let hiding
 const onVisibility = () => {
-  clearTimeout(hiding)
   if (document.hidden) {
-    hiding = setTimeout(close, HIDE)
     timers.forEach(clearTimeout)
     timers.clear()
     return leave()
@@ -516,11 +465,10 @@ const onVisibility = () => {
   revealAtTop()
   seen.disconnect()
   all('article').forEach(article => seen.observe(article))
-  check()
 }
 
-const follow = () => {
-  readPage()
+const begin = () => {
+  client = follow(base, readPage(), { event: receive, state: showState, counts: showCounts, reload })
   if (main.dataset.page === 'first') markVisit()
   main.addEventListener('click', ({ target }) => {
     const button = target.closest('button')
@@ -532,18 +480,12 @@ const follow = () => {
   })
   document.addEventListener('visibilitychange', onVisibility)
   addEventListener('scroll', revealAtTop)
-  addEventListener('pageshow', e => e.persisted && check())
   addEventListener('pagehide', leave)
-  addEventListener('online', () => {
-    heard = 0
-    check()
-  })
-  addEventListener('offline', lost)
   setInterval(beacon, BEACON)
-  if (!ended()) connect()
+  client.start()
 }
 
 document.documentElement.classList.add('js')
-if (slug) follow()
+if (slug) begin()
 else showTimes()
 setInterval(showTimes, 30e3)

@@ -4,23 +4,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
 	"dateline/internal/browsertest"
 	"dateline/internal/liveblog"
+	"dateline/web"
 )
 
-// follower is one of our JavaScript clients in a page that keeps what it does:
+// follower is our JavaScript client in one of its pages, which keeps what it does:
 // log has the applied events ("post4"), states what it tells of the connection.
 type follower struct {
 	name string
 	open func(t *testing.T, s *scripted) *browsertest.Page
 }
 
-var followers = []follower{{"reader.js", openReader}, {"stream.ts", openDesk}}
+var followers = []follower{{"reader.js", openReader}, {"follow.js", openAlone}}
 
 // hurry makes the waits before reconnects short. Silence takes as long as the
 // test says.
@@ -39,60 +39,33 @@ func openReader(t *testing.T, s *scripted) *browsertest.Page {
 	return p
 }
 
-// desk is a page around the editors' client alone, without the editors' page.
-const desk = `<!DOCTYPE html><title>Desk</title><link rel="icon" href="data:,"><script type="module">
-import { LiveStream } from '/desk/stream'
+// alone is a page around the client alone, as the editors' desk uses it.
+const alone = `<!DOCTYPE html><title>Alone</title><link rel="icon" href="data:,"><script type="module">
+import { follow } from '/alone/follow.js'
 const words = { connecting: 'Connecting…', live: 'Live', reconnecting: 'Reconnecting…', offline: 'Offline', ended: 'Ended' }
-const reload = () => fetch('/desk/snapshot').then(answer => answer.json())
+const reload = () => fetch('/alone/snapshot').then(answer => answer.json())
 window.log = []
 window.states = []
-window.stream = new LiveStream({
-	url: (after, epoch) => '/api/v1/blogs/cup-final/stream?after=' + after + '&epoch=' + epoch,
-	from: await reload(), reload, mayContinue: async () => true,
-	onEvent: (type, data) => log.push(type + data.seq), onViews() {}, onState: state => states.push(words[state]),
-})
+follow('/api/v1/blogs/cup-final/', await reload(), {
+	reload, event: (kind, data) => log.push(kind + data.seq), state: state => states.push(words[state]), counts() {},
+}).start()
 </script>`
 
-func openDesk(t *testing.T, s *scripted) *browsertest.Page {
-	for name, source := range deskScripts(t) {
-		s.mux.HandleFunc("GET /desk/"+name, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/javascript")
-			_, _ = fmt.Fprint(w, source)
-		})
-	}
-	s.mux.HandleFunc("GET /desk/snapshot", func(w http.ResponseWriter, _ *http.Request) {
+func openAlone(t *testing.T, s *scripted) *browsertest.Page {
+	s.mux.Handle("GET /alone/follow.js", http.StripPrefix("/alone", http.FileServerFS(web.Assets)))
+	s.mux.HandleFunc("GET /alone/snapshot", func(w http.ResponseWriter, _ *http.Request) {
 		s.f.change(func(f *fakePages) {
 			_ = json.NewEncoder(w).Encode(map[string]any{"epoch": f.blog.Epoch, "seq": f.blog.LastSeq})
 		})
 	})
-	s.mux.HandleFunc("GET /desk", func(w http.ResponseWriter, _ *http.Request) {
+	s.mux.HandleFunc("GET /alone", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprint(w, desk)
+		_, _ = fmt.Fprint(w, alone)
 	})
 	p := browsertest.New(t)
 	p.Before(hurry)
-	p.Open(s.url + "/desk")
+	p.Open(s.url + "/alone")
 	return p
-}
-
-// withoutTypes turns TypeScript into what a browser reads.
-const withoutTypes = `const ts = require('typescript'), { readFileSync } = require('fs')
-const compilerOptions = { target: 'es2022', module: 'esnext' }
-console.log(JSON.stringify(Object.fromEntries(['stream', 'backoff'].map(name =>
-	[name, ts.transpileModule(readFileSync('src/lib/' + name + '.ts', 'utf8'), { compilerOptions }).outputText]))))`
-
-func deskScripts(t *testing.T) (scripts map[string]string) {
-	t.Helper()
-	node := exec.CommandContext(t.Context(), "node", "-e", withoutTypes)
-	node.Dir = "../../admin"
-	out, err := node.Output()
-	if err != nil {
-		t.Fatalf("compile the editors' client (make admin installs what that needs): %v", err)
-	}
-	if err := json.Unmarshal(out, &scripts); err != nil {
-		t.Fatal(err)
-	}
-	return scripts
 }
 
 // followed is a follower at work: its page, the stream that is open now, and the

@@ -11,8 +11,8 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// TestFollowers leads each of our clients through all that a stream may do, in
-// one page: each part begins where the one before left it.
+// TestFollowers leads our client, in each of its pages, through all that a stream
+// may do: each part begins where the one before left it.
 func TestFollowers(t *testing.T) {
 	t.Parallel()
 	for _, f := range followers {
@@ -90,8 +90,9 @@ func (w *followed) answers() {
 		}
 		w.s.answers <- c.Answers[0]
 		w.s.answers <- c.Answers[0]
+		browsertest.Eval[int](w.p, "states.length = 0")
 		w.drop("")
-		w.p.Wait("states.at(-1) === 'Reconnecting…'")
+		w.p.Wait("states.includes('Reconnecting…')")
 		w.comeback(c.Name)
 		w.next()
 	}

@@ -84,6 +84,7 @@ type blogView struct {
 
 type keyEventView struct {
 	ID          uuid.UUID
+	Version     int64
 	Position    int64
 	Title       string
 	Href        string // within the page if the post is on it
@@ -281,7 +282,7 @@ func keyEvents(p *liveblog.Page, blogURL string) []keyEventView {
 	var out []keyEventView
 	for i := range p.KeyEvents {
 		post := newArticle(&p.KeyEvents[i], blogURL, anchorFeed)
-		v := keyEventView{ID: post.ID, Position: post.Position, Title: headline(&post.Post), Href: post.URL, PublishedAt: post.PublishedAt}
+		v := keyEventView{ID: post.ID, Version: post.Version, Position: post.Position, Title: headline(&post.Post), Href: post.URL, PublishedAt: post.PublishedAt}
 		if shown[post.ID] {
 			v.Href = "#" + anchorFeed + "-" + post.ID.String()
 		}

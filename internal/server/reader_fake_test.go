@@ -26,6 +26,7 @@ type scripted struct {
 	answers  chan http.Handler // what the next requests for a stream get instead of one
 	refusals chan http.Handler // what the next polls get instead of events
 	mute     atomic.Bool       // streams open, but no byte comes
+	over     atomic.Bool       // the blog has ended, as polls tell
 	vanish   func()            // nobody answers at the address any more
 	mux      *http.ServeMux
 }
@@ -111,13 +112,17 @@ func (s *scripted) poll(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	after := r.URL.Query().Get("after")
-	if after != "3" {
+	query := r.URL.Query()
+	after, events := query.Get("after"), ""
+	switch {
+	case s.mute.Load() && after == "3":
+		name, data := s.encode(4, liveblog.EventPost, testPost(4, "Polled", "<p>By poll</p>"))
+		events = fmt.Sprintf(`{"seq":4,"type":%q,"data":%s}`, name, data)
+	case query.Get("wait") != "0":
 		<-r.Context().Done()
 		return
 	}
-	name, data := s.encode(4, liveblog.EventPost, testPost(4, "Polled", "<p>By poll</p>"))
-	_, _ = fmt.Fprintf(w, `{"epoch":%q,"head":4,"events":[{"seq":4,"type":%q,"data":%s}],"next":4,"reset":null}`, testEpoch, name, data)
+	_, _ = fmt.Fprintf(w, `{"epoch":%q,"head":4,"events":[%s],"next":4,"ended":%t,"token":%q}`, testEpoch, events, s.over.Load(), testToken)
 }
 
 func (s *scripted) views(w http.ResponseWriter, r *http.Request) {

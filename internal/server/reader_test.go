@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -272,10 +273,60 @@ func TestLongPollWhereTheStreamIsHeldBack(t *testing.T) {
 	if got := browsertest.Eval[string](p, feedIDs+`+`+badge); got != "4 3 2 1Live" {
 		t.Errorf("got %s", got)
 	}
-	receiveWithin(t, s.polls, "poll")
-	if again := receiveWithin(t, s.polls, "poll"); !strings.Contains(again, "after=4") || !strings.Contains(again, "wait=") {
-		t.Errorf("polls with %s", again)
+	for query := ""; !strings.Contains(query, "wait=20"); {
+		if query = receiveWithin(t, s.polls, "poll"); !strings.Contains(query, "after=3") && !strings.Contains(query, "after=4") {
+			t.Errorf("polls with %s", query)
+		}
 	}
+}
+
+// A reader for whom there is no room polls for a while, and comes back by itself.
+func TestPollsWhereTheStreamIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newScripted(t, cupFinal(3))
+	s.answers <- http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.mute.Store(true)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = fmt.Fprint(w, "retry: 60000\n\nevent: bye\ndata: {\"reason\":\"address_limit\",\"poll\":\"/api/v1/blogs/cup-final/events\"}\n\n")
+	})
+	p := openPage(t, s, "/b/cup-final", hasten)
+	p.Wait(applied + " === 4")
+	for range 3 {
+		if query := receiveWithin(t, s.polls, "poll"); !strings.Contains(query, "wait=0") || !strings.Contains(query, "epoch="+testEpoch) {
+			t.Errorf("polls with %s", query)
+		}
+	}
+	s.mute.Store(false)
+	c := s.open()
+	if !strings.Contains(c.query, "after=4") {
+		t.Errorf("comes back with %s", c.query)
+	}
+	c.post(5, liveblog.EventPost, testPost(5, "Five", "<p>x</p>"))
+	p.Wait(feedIDs + ` === '5 4 3 2 1' && ` + badge + ` === 'Live'`)
+}
+
+// What is corrected after the end is shown within a minute, and a blog that was
+// reopened is followed again.
+func TestEndedBlogIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	f := cupFinal(3)
+	f.blog.Status = liveblog.BlogEnded
+	s := newScripted(t, f)
+	s.over.Store(true)
+	p := openPage(t, s, "/b/cup-final", hasten)
+	if query := receiveWithin(t, s.polls, "poll"); !strings.Contains(query, "after=3") || !strings.Contains(query, "wait=0") {
+		t.Errorf("looks with %s", query)
+	}
+	s.mute.Store(true)
+	p.Wait(applied + ` === 4 && ` + badge + ` === 'Ended'`)
+	s.mute.Store(false)
+	s.over.Store(false)
+	c := s.open()
+	if !strings.Contains(c.query, "after=4") {
+		t.Errorf("follows again with %s", c.query)
+	}
+	c.blog(5, func(b *liveblog.Blog) { b.Status = liveblog.BlogLive }, nil)
+	p.Wait(badge + ` === 'Live'`)
 }
 
 func TestOlderPagesOnlyCountNewPosts(t *testing.T) {

@@ -137,7 +137,8 @@ func (r *Renderer) Article(post *liveblog.Post, slug string) (string, error) {
 // postData is a post in an event.
 type postData struct {
 	PublicPost
-	Article string `json:"article"`
+	Headline string `json:"headline"`
+	Article  string `json:"article"`
 }
 
 // goneData is all a reader is told of a removed post.
@@ -200,7 +201,7 @@ func (r *Renderer) postData(p *liveblog.Post, slug string, seq int64) (*postData
 	if err != nil {
 		return nil, err
 	}
-	return &postData{newPublicPost(p, slug, seq), article}, nil
+	return &postData{newPublicPost(p, slug, seq), headline(p), article}, nil
 }
 
 func (r *Renderer) blogData(ev liveblog.Event) (*blogData, error) {

@@ -5,11 +5,13 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -43,13 +45,30 @@ func newAssets(files fs.FS) (*assets, error) {
 		return nil, fmt.Errorf("list assets: %w", err)
 	}
 	for _, name := range names {
-		content, err := fs.ReadFile(files, name)
+		content, err := bundled(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("read asset: %w", err)
 		}
 		a.add(name, content)
 	}
 	return a, nil
+}
+
+var (
+	importLine = regexp.MustCompile(`(?m)^import .* from '\./(.+)'\n`)
+	exportWord = regexp.MustCompile(`(?m)^export `)
+)
+
+// bundled reads a file with what it imports in place of the lines that import it:
+// one request, and one dictionary for gzip. Their names share one scope.
+func bundled(files fs.FS, name string) (content []byte, err error) {
+	content, err = fs.ReadFile(files, name)
+	content = importLine.ReplaceAllFunc(content, func(line []byte) []byte {
+		part, partErr := fs.ReadFile(files, string(importLine.FindSubmatch(line)[1]))
+		err = errors.Join(err, partErr)
+		return exportWord.ReplaceAll(part, nil)
+	})
+	return content, err
 }
 
 func (a *assets) add(name string, content []byte) {

@@ -1,8 +1,8 @@
+import { follow, type Batch, type Counts, type Kind, type Snapshot, type State } from '../../../web/follow.js'
 import * as api from './api'
 import { explain } from './problem'
 import { notices } from './notices.svelte'
 import { session } from './session.svelte'
-import { LiveStream, type Snapshot, type StreamState } from './stream'
 import { Timeline } from './timeline'
 import type { Blog, Post } from './types'
 
@@ -18,14 +18,14 @@ export class Desk {
   submitted = $state.raw<Post[]>([])
   removed = $state.raw<Post[]>([])
   readers = $state(0)
-  connection = $state<StreamState>('connecting')
+  connection = $state<State>('connecting')
   lastHeard = $state(0)
   cursor = $state('')
   loading = $state(true)
   error = $state('')
 
   #timeline = new Timeline()
-  #stream: LiveStream | null = null
+  #follower: ReturnType<typeof follow> | null = null
   #poll: ReturnType<typeof setInterval> | undefined
   #closed = false
 
@@ -49,7 +49,7 @@ export class Desk {
   close(): void {
     this.#closed = true
     session.here = []
-    this.#stream?.close()
+    this.#follower?.stop()
     clearInterval(this.#poll)
   }
 
@@ -90,7 +90,7 @@ export class Desk {
 
   /** Reads the blog again and follows it, after it was ended or reopened here. */
   async restart(): Promise<void> {
-    this.#stream?.close()
+    this.#follower?.stop()
     await this.open()
   }
 
@@ -107,7 +107,7 @@ export class Desk {
     this.#show()
     this.lastHeard = Date.now()
     void this.#loadStats()
-    return { epoch: page.epoch, seq: page.last_seq }
+    return { epoch: page.epoch, seq: page.last_seq, chain: page.chain, status: this.blog?.status }
   }
 
   async #loadStats(): Promise<void> {
@@ -124,20 +124,24 @@ export class Desk {
   #follow(from: Snapshot): void {
     clearInterval(this.#poll)
     this.#poll = setInterval(() => this.#refresh(), pollEvery)
-    if (this.blog?.status === 'ended') {
-      this.connection = 'ended'
-      return
-    }
-    this.#stream = new LiveStream({
-      from,
-      url: (after, epoch) => `/api/v1/blogs/${encodeURIComponent(this.slug)}/stream?after=${after}&epoch=${encodeURIComponent(epoch)}`,
-      onEvent: (type, data) => this.#apply(type, data),
-      onViews: (v) => this.#views(v),
-      onState: (state) => this.#connectionIs(state),
-      onAlive: () => { this.lastHeard = Date.now() },
+    this.connection = this.blog?.status === 'ended' ? 'ended' : 'connecting'
+    this.#follower = follow(`/api/v1/blogs/${encodeURIComponent(this.slug)}/`, from, {
+      event: (kind, data) => this.#apply(kind, data),
+      counts: (v) => this.#views(v),
+      state: (state) => this.#connectionIs(state),
+      alive: () => { this.lastHeard = Date.now() },
       reload: async () => { await this.reloadBlog(); return this.#load() },
-      mayContinue: async () => { await this.reloadBlog(); return this.blog?.status !== 'ended' },
+      ask: (url, signal) => this.#ask(url, signal),
     })
+    this.#follower.start()
+  }
+
+  /** The events after our place. Who may no longer read them signs in anew, and asks again. */
+  async #ask(url: string, signal: AbortSignal): Promise<Batch> {
+    const answer = await fetch(url, { signal })
+    if (answer.status === 401) await this.reloadBlog()
+    if (!answer.ok) throw new Error(`events: ${answer.status}`)
+    return answer.json()
   }
 
   /** What the stream does not bring to an editor who only watches. */
@@ -147,25 +151,25 @@ export class Desk {
     void this.#loadStats()
   }
 
-  #apply(type: string, data: unknown): void {
-    if (type === 'blog') {
+  #apply(kind: Kind, data: unknown): void {
+    if (kind === 'blog') {
       this.blog = { ...this.blog!, ...(data as Blog) }
       return
     }
     const post = data as Post
-    const changed = type === 'delete' ? this.#timeline.remove(post.id, post.version) : this.#timeline.put({ ...post, status: 'published' })
+    const changed = kind === 'delete' ? this.#timeline.remove(post.id, post.version) : this.#timeline.put({ ...post, status: 'published' })
     if (!changed) return
     this.#show()
     void this.loadSide()
   }
 
-  #views(v: { posts: Record<string, number>; readers: number }): void {
+  #views(v: Counts): void {
     this.readers = v.readers ?? this.readers
     this.#timeline.addViews(v.posts ?? {})
     this.#show()
   }
 
-  #connectionIs(state: StreamState): void {
+  #connectionIs(state: State): void {
     const before = this.connection
     this.connection = state
     if (before === 'live' && state !== 'live') notices.say(connectionWords[state])
@@ -185,6 +189,6 @@ export class Desk {
 }
 
 /** What the state of the connection is called on the screen. */
-export const connectionWords: Record<StreamState, string> = {
+export const connectionWords: Record<State, string> = {
   connecting: 'Connecting', live: 'Connected', reconnecting: 'Reconnecting', offline: 'Offline', ended: 'Ended',
 }

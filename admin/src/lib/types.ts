@@ -114,6 +114,7 @@ export interface Page<T> {
 export interface PostPage extends Page<Post> {
   epoch: string
   last_seq: number
+  chain?: string
 }
 
 export interface Revision {
