@@ -92,8 +92,8 @@ func (l *library) addBlog(t testing.TB, slug string, posts int) *liveblog.Blog {
 			SELECT gen_random_uuid(), $1, $3, 1, CASE WHEN $3 = 'removed' THEN $2 + n END, 'text', now() + (n + $4::int * $2) * interval '1 ms'
 			FROM generate_series(1, $2::int) n`, b.ID, posts, status, i)
 	}
-	l.exec(t, `INSERT INTO events (blog_id, seq, type, post_id, version)
-		SELECT blog_id, position, 'post', id, 1 FROM posts WHERE blog_id = $1 AND status = 'published'`, b.ID)
+	l.exec(t, `INSERT INTO events (blog_id, seq, type, post_id, version, chain)
+		SELECT blog_id, position, 'post', id, 1, '\x0000000000000000' FROM posts WHERE blog_id = $1 AND status = 'published'`, b.ID)
 	l.exec(t, `INSERT INTO revisions (post_id, version, status, title, body, html, byline, tags, key_event)
 		SELECT (SELECT id FROM posts WHERE blog_id = $1 AND position = 1), n, 'published', '', '', '', '', '{}', false
 		FROM generate_series(1, $2::int) n`, b.ID, posts)
