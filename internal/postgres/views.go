@@ -160,13 +160,6 @@ func (db *DB) ChangedCounts(ctx context.Context, blogs, fresh []uuid.UUID, since
 	return db.counts(ctx, changedCounts, blogs, readerLife, fresh, from)
 }
 
-func nullTime(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
 // changedCounts looks back further than the last look began, by the longest that
 // a flush may take: its rows bear the time at which they were written, and are
 // seen later. Blogs with readers on a node that was lost since have changed too.
