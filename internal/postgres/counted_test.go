@@ -20,7 +20,7 @@ func TestStatements_CountsWhatIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	nowReads, nowLog := db.Statements()
-	if nowReads != reads+1 || nowLog != log+2 {
-		t.Errorf("%d reads and %d of the log, want 1 and 2: events and their posts", nowReads-reads, nowLog-log)
+	if nowReads != reads+1 || nowLog != log+6 {
+		t.Errorf("%d reads and %d of the log, want 1 and 6: events, posts, the blog and its pin, in a transaction", nowReads-reads, nowLog-log)
 	}
 }
