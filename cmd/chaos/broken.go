@@ -62,6 +62,10 @@ var soundServers = []broken.Mutation{
 	{Name: "sound-steady", What: "sound, with readers who stay and a database that goes", Needs: []string{broken.Stay, broken.Outage, broken.Listener}, Fast: true},
 	{Name: "sound-crashed", What: "sound, while PostgreSQL is killed", Needs: []string{broken.Undecided, broken.Crash}},
 	{Name: "sound-standby", What: "sound, while a standby does not confirm and is promoted", Needs: []string{broken.Standby}},
+	{Name: "sound-put-back", What: "sound, while copies are put back", Needs: []string{broken.Snapshot, broken.Blind}, Fast: true},
+	{Name: "sound-flooded", What: "sound, with pages flooded", Needs: []string{broken.Flood}},
+	{Name: "sound-horizon", What: "sound, with a log pruned close to its end", Needs: []string{broken.Horizon}},
+	{Name: "sound-reopened", What: "sound, with a blog ended and opened again, and a node that leaves while views are locked", Needs: []string{broken.Reopen, broken.Locked, broken.Views}},
 	{Name: "sound-drained", What: "sound, while nodes leave", Needs: []string{broken.Drain, broken.Retries, broken.Revoke, broken.Samples}},
 }
 

@@ -30,20 +30,24 @@ func flooded(lasts time.Duration) act {
 		crew: func(c *crew) {
 			*c = crew{Blogs: 1, Publishers: 4, Rate: 8, Streams: 20, Polls: 6, Stay: 5 * time.Second, Edits: 30, Deletes: 30, Tagged: true}
 		},
-		play: func(ctx context.Context, r *run, s *stage) error {
-			s.published(ctx, enough)
-			r.say("%d clients flood the pages of %s for %v", flooders, s.slugs[0], lasts)
-			fault := history.Fault{
-				Kind: "F47", Name: "a flood of pages of one blog, its posts corrected and removed", Began: time.Now().UnixNano(),
-				Allows: history.Allows{Busy: true, Down: true},
-			}
-			statuses, err := s.flood(ctx, lasts)
-			fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprint(statuses)
-			fault.Recovered = s.recovered(ctx, fault.Ended)
-			s.tell(fault)
-			s.figure("answers to the flood, by status", "%v", statuses)
-			return err
-		},
+		play: floodPages(lasts),
+	}
+}
+
+func floodPages(lasts time.Duration) step {
+	return func(ctx context.Context, r *run, s *stage) error {
+		s.published(ctx, enough)
+		r.say("%d clients flood the pages of %s for %v", flooders, s.slugs[0], lasts)
+		fault := history.Fault{
+			Kind: "F47", Name: "a flood of pages of one blog, its posts corrected and removed", Began: time.Now().UnixNano(),
+			Allows: history.Allows{Busy: true, Down: true},
+		}
+		statuses, err := s.flood(ctx, lasts)
+		fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprint(statuses)
+		fault.Recovered = s.recovered(ctx, fault.Ended)
+		s.tell(fault)
+		s.figure("answers to the flood, by status", "%v", statuses)
+		return err
 	}
 }
 

@@ -26,23 +26,30 @@ func horizon(lasts time.Duration) act {
 		name:   "horizon",
 		settle: briefly,
 		bed:    func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
-		crew: func(c *crew) {
-			*c = crew{Blogs: 1, Publishers: 6, Rate: 12, Streams: 90, Polls: 30, AtLast: true}
-			c.Stay, c.Away, c.MostRetry = 250*time.Millisecond, time.Second, 300*time.Millisecond
-		},
-		play: func(ctx context.Context, r *run, s *stage) error {
-			r.say("prune behind the end of the log for %v", lasts)
-			s.published(ctx, 2*nearHorizon)
-			fault := history.Fault{
-				Kind: "F46", Name: "events pruned close to the end of the log, under readers who come back", Began: time.Now().UnixNano(),
-				Allows: history.Allows{Reset: []string{"pruned"}, Down: true, Views: true, Stale: true, Close: true},
-			}
-			times, err := s.pruneClosely(ctx, lasts)
-			fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprintf("%d times", times)
-			fault.Recovered = s.recovered(ctx, fault.Ended)
-			s.tell(fault)
-			return err
-		},
+		crew:   nearCrew,
+		play:   pruneNear(lasts),
+	}
+}
+
+// nearCrew are readers who are away for about as long as an event is kept.
+func nearCrew(c *crew) {
+	*c = crew{Blogs: 1, Publishers: 6, Rate: 12, Streams: 90, Polls: 30, AtLast: true}
+	c.Stay, c.Away, c.MostRetry = 250*time.Millisecond, time.Second, 300*time.Millisecond
+}
+
+func pruneNear(lasts time.Duration) step {
+	return func(ctx context.Context, r *run, s *stage) error {
+		r.say("prune behind the end of the log for %v", lasts)
+		s.published(ctx, 2*nearHorizon)
+		fault := history.Fault{
+			Kind: "F46", Name: "events pruned close to the end of the log, under readers who come back", Began: time.Now().UnixNano(),
+			Allows: history.Allows{Reset: []string{"pruned"}, Down: true, Views: true, Stale: true, Close: true},
+		}
+		times, err := s.pruneClosely(ctx, lasts)
+		fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprintf("%d times", times)
+		fault.Recovered = s.recovered(ctx, fault.Ended)
+		s.tell(fault)
+		return err
 	}
 }
 

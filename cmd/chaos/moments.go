@@ -22,11 +22,12 @@ func (s *stage) more(ctx context.Context, posts int) {
 
 // Moments that mistakes need.
 var (
-	streamsCut = kind{id: "F29", name: "all streams cut", allows: allowsClose, inject: cutStreams}
-	lag        = kind{id: "F43", name: "the database a black hole for the node that all readers come to", allows: allowsNodeGone, inject: leaveBehind}
-	halfOpen   = kind{id: "F12", name: "a node's connections half-open but for its listener's", allows: allowsDBGone, inject: hangReads}
-	undecided  = kind{id: "F5", name: "PostgreSQL crashed in a COMMIT", allows: allowsDBGone, inject: crashInCommit}
-	mostPruned = kind{id: "F33", name: "most events pruned", allows: allowsPruned, inject: pruneMost}
+	streamsCut  = kind{id: "F29", name: "all streams cut", allows: allowsClose, inject: cutStreams}
+	lag         = kind{id: "F43", name: "the database a black hole for the node that all readers come to", allows: allowsNodeGone, inject: leaveBehind}
+	halfOpen    = kind{id: "F12", name: "a node's connections half-open but for its listener's", allows: allowsDBGone, inject: hangReads}
+	undecided   = kind{id: "F5", name: "PostgreSQL crashed in a COMMIT", allows: allowsDBGone, inject: crashInCommit}
+	lockedViews = kind{id: "F49", name: "a node asked to stop while the table of views is locked", allows: allowsClose, inject: stopUnderLock}
+	mostPruned  = kind{id: "F33", name: "most events pruned", allows: allowsPruned, inject: pruneMost}
 )
 
 // allowsNodeGone is of a node without a database whose readers are cut off, too.
@@ -92,6 +93,24 @@ func crashInCommit(ctx context.Context, s *stage, _ planned) (string, error) {
 	defer cancel()
 	p := s.bed.Primary()
 	return "", errors.Join(err, p.Crash(), p.Start(lift), s.sql(lift, `DROP FUNCTION chaos_slow() CASCADE`))
+}
+
+// viewsLocked is longer than one flush waits and shorter than a node that leaves
+// has time.
+const viewsLocked = 4500 * time.Millisecond
+
+// stopUnderLock holds the table of views, and every blog's row, as a stuck
+// transaction does, while a node leaves that has views to write.
+func stopUnderLock(ctx context.Context, s *stage, f planned) (string, error) {
+	held := make(chan error, 1)
+	go func() {
+		held <- s.locked(ctx, planned{Hold: viewsLocked}, `
+			WITH blog AS (SELECT FROM blogs WHERE $1 <> '' FOR UPDATE), told AS (SELECT FROM post_views FOR UPDATE)
+			SELECT count(*) FROM blog, told`, "all")
+	}()
+	hold(ctx, 300*time.Millisecond)
+	err := renew(ctx, s.node(f.Target))
+	return "", errors.Join(err, <-held)
 }
 
 // pruneMost forgets all but the last few events.

@@ -79,6 +79,11 @@ func putBack(all []restoration) act {
 	}
 }
 
+// putBackOne is a step of the scenario of a broken server.
+func putBackOne(one restoration) step {
+	return func(ctx context.Context, _ *run, s *stage) error { return s.putBack(ctx, one) }
+}
+
 // putBack makes one restoration, with publishers and readers at work.
 func (s *stage) putBack(ctx context.Context, one restoration) error {
 	fault := history.Fault{

@@ -36,6 +36,9 @@ func reopened(times int) act {
 	}
 }
 
+// endAndReopen is a step of the scenario of a broken server.
+func endAndReopen(ctx context.Context, _ *run, s *stage) error { return s.reopen(ctx, s.slugs[0]) }
+
 // reopen ends a blog and opens it again. Publishers go on meanwhile: their posts
 // are refused while the blog is ended, and their corrections are not.
 func (s *stage) reopen(ctx context.Context, slug string) error {

@@ -40,6 +40,12 @@ var steps = map[string][]step{
 	broken.Away:       {restoredBehind},
 	broken.Standby:    {loseUnconfirmed},
 	broken.Revoke:     {watchRevoked},
+	broken.Snapshot:   {putBackOne(restoration{how: testbed.Base, nodes: stopped, unnoticed: namesNothing})},
+	broken.Blind:      {putBackOne(restoration{how: testbed.Volume, nodes: blind, unnoticed: onlyNumbers})},
+	broken.Horizon:    {pruneNear(8 * time.Second)},
+	broken.Flood:      {floodPages(10 * time.Second)},
+	broken.Reopen:     {endAndReopen},
+	broken.Locked:     {made(lockedViews)},
 	broken.Views:      {wait(4 * time.Second)},
 	broken.Samples:    {wait(3 * time.Second)},
 }
@@ -83,6 +89,14 @@ func scenario(m broken.Mutation, binary string) act {
 			*c = crew{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late), Keeps: []string{history.KeepsEpoch}}
 			c.Wild, c.Home = needs(broken.Wild), needs(broken.Away)
 			switch {
+			case needs(broken.Horizon):
+				nearCrew(c)
+			case needs(broken.Flood):
+				c.Edits, c.Deletes, c.Tagged = 30, 30, true
+			case needs(broken.Snapshot), needs(broken.Blind):
+				c.Keeps = []string{history.KeepsChain, history.KeepsReceipt}
+			case needs(broken.Reopen):
+				c.Again = 300 * time.Millisecond
 			case needs(broken.Stay):
 				c.Stay = 0
 			case needs(broken.Samples), needs(broken.Drain):

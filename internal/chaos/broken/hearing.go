@@ -74,12 +74,12 @@ var hearing = []Mutation{
 		Name: "stale-heads", What: "a head that is older than what the node knows is taken for a new history",
 		Exposes: []string{"G4"}, Needs: []string{Nodes},
 		Edits: []Edit{{listener, `
-	l.audience.Heads(heads)
+	l.audience.Heads(withMissing(heads, watched))
 `, `
 	if broken("stale-heads") {
 		sleep(ctx, 300*time.Millisecond)
 	}
-	l.audience.Heads(heads)
+	l.audience.Heads(withMissing(heads, watched))
 `}, {hub, `
 		if !t.continuedBy(head) {
 `, `
@@ -94,6 +94,17 @@ var hearing = []Mutation{
 		Name: "identity-ignored", What: "a restored database keeps its epochs",
 		Exposes: []string{"G4", "G5", "G6"}, Needs: []string{Away},
 		Edits: []Edit{{identity, `if err != nil || was == is {`, `if err != nil || was == is || broken("identity-ignored") {`}},
+	},
+	{
+		Name: "log-unwatched", What: "a node that lived through a restore compares no chain",
+		Exposes: []string{"G3", "G6"}, Needs: []string{Blind},
+		Edits: []Edit{{topic, `
+	held := t.ring.chainAt(head.LastSeq)
+	return held != "" && held != head.Chain
+`, `
+	held := t.ring.chainAt(head.LastSeq)
+	return held != "" && held != head.Chain && !broken("log-unwatched")
+`}, {topic, `if chain = chain.Next(ev); chain != ev.Chain {`, `if chain = chain.Next(ev); chain != ev.Chain && !broken("log-unwatched") {`}},
 	},
 	{
 		Name: "reset-untold", What: "open streams are not told that history began anew",

@@ -31,6 +31,12 @@ const (
 	Revoke     = "revoke"     // credentials are revoked, forged and expired
 	Drafts     = "drafts"     // streams of drafts whose readers lose their right
 	Pages      = "pages"      // looks at pages
+	Snapshot   = "snapshot"   // a copy of the data is put back and overtaken under nodes that were stopped, and readers know the chain
+	Blind      = "blind"      // the same under nodes that live and do not see it until it is overtaken
+	Horizon    = "horizon"    // the log is pruned close to its end, again and again, while readers come back to a node that has just begun
+	Flood      = "flood"      // anonymous clients flood pages while posts are corrected and removed
+	Reopen     = "reopen"     // a blog is ended and opened again, and readers look again
+	Locked     = "locked"     // a node is asked to stop while the table of views is locked
 	Samples    = "samples"    // measurements of the nodes before and after
 )
 

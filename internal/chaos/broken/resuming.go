@@ -59,6 +59,48 @@ var resuming = []Mutation{
 		Edits: []Edit{{subscriber, `case p.Epoch != "" && p.Epoch != t.epoch:`, `case p.Epoch != "" && p.Epoch != t.epoch && !broken("epoch-ignored"):`}},
 	},
 	{
+		Name: "chain-ignored", What: "the chain that a reader comes back with is not looked at",
+		Exposes: []string{"G3", "G6"}, Needs: []string{Snapshot},
+		Edits: []Edit{{subscriber, `
+	held := t.ring.chainAt(seq)
+	return held != "" && held != chain
+`, `
+	held := t.ring.chainAt(seq)
+	return held != "" && held != chain && !broken("chain-ignored")
+`}, {subscriber, `
+	claimed := *s.claim
+`, `
+	claimed := *s.claim
+	if broken("chain-ignored") {
+		claimed = held
+	}
+`}, {subscriber, `if s.claim != nil && !p.follows(*s.claim) {`, `if s.claim != nil && !p.follows(*s.claim) && !broken("chain-ignored") {`}},
+	},
+	{
+		Name: "chain-in-ring-only", What: "what is read from the log is not compared with the reader's chain",
+		Exposes: []string{"G3", "G6"}, Needs: []string{Snapshot},
+		Edits: []Edit{{subscriber, `
+func (p page) follows(chain liveblog.Chain) bool { return chain`, `
+func (p page) follows(chain liveblog.Chain) bool { return broken("chain-in-ring-only") || chain`}},
+	},
+	{
+		Name: "log-torn", What: "events and what they are about are read in two snapshots, and what is missing counts as removed",
+		Exposes: []string{"G3", "G11"}, Needs: []string{Horizon},
+		Edits: []Edit{
+			{eventLog, "batch.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`)", "batch.Queue(readingLog())"},
+			{eventLog, `if ev.Post == nil && ev.Blog == nil {`, `if ev.Post == nil && ev.Blog == nil && !broken("log-torn") {`},
+			{render, `return "", nil, errors.New("its post is missing")`, `if broken("log-torn") {
+			return liveblog.EventDelete, goneData{ID: *ev.PostID, Seq: ev.Seq, Chain: ev.Chain, Version: ev.Version}, nil
+		}
+		return "", nil, errors.New("its post is missing")`},
+		},
+	},
+	{
+		Name: "ended-for-ever", What: "a blog that ended once is over for all who come, also when it is open again",
+		Exposes: []string{"G5"}, Needs: []string{Reopen},
+		Edits: []Edit{{serve, `if refused == nil && s.done() {`, `if refused == nil && (s.done() || s.overForEver()) {`}},
+	},
+	{
 		Name: "ahead-believed", What: "a cursor beyond the end of the log is believed",
 		Exposes: []string{"G4", "G5"}, Needs: []string{Wild},
 		Edits: []Edit{{subscriber, `case p.HasAfter && p.After > max(`, `case !broken("ahead-believed") && p.HasAfter && p.After > max(`}},

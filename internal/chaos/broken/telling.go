@@ -16,8 +16,8 @@ var telling = []Mutation{
 	{
 		Name: "removed-body", What: "a replay tells the text of a removed post",
 		Exposes: []string{"G11"}, Needs: []string{Late},
-		Edits: []Edit{{render, `case ev.Post == nil || ev.Post.Status != liveblog.PostPublished:`,
-			`case ev.Post == nil || ev.Post.Status != liveblog.PostPublished && (ev.Type == liveblog.EventDelete || !broken("removed-body")):`}},
+		Edits: []Edit{{render, `case ev.Post.Status != liveblog.PostPublished:`,
+			`case ev.Post.Status != liveblog.PostPublished && (ev.Type == liveblog.EventDelete || !broken("removed-body")):`}},
 	},
 	{
 		Name: "mixed-texts", What: "some posts are told with another post's text",
@@ -46,6 +46,18 @@ var telling = []Mutation{
 		n = older(n)
 		if c.posts[id] < n || broken("views-fall") {
 `}},
+	},
+	{
+		Name: "page-outdated", What: "a page that may hold what was taken back is shown while the next one is made",
+		Exposes: []string{"G11"}, Needs: []string{Flood},
+		Edits: []Edit{{recent, `time.Since(kept.read) < staleLife && !r.knows.superseded(kept.value)
+`, `time.Since(kept.read) < staleLife && (broken("page-outdated") || !r.knows.superseded(kept.value))
+`}, {recent, `if !r.knows.superseded(kept.value) { // it may be by now`, `if broken("page-outdated") || !r.knows.superseded(kept.value) {`}},
+	},
+	{
+		Name: "views-given-up", What: "a node that leaves tries only once to write its views",
+		Exposes: []string{"G8"}, Needs: []string{Locked, Views},
+		Edits: []Edit{{batcher, `for !b.flush(ctx) && b.waiting() > 0 {`, `for !b.flush(ctx) && b.waiting() > 0 && !broken("views-given-up") {`}},
 	},
 	{
 		Name: "views-forgotten", What: "some beacons are answered and not counted",
