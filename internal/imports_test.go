@@ -41,9 +41,10 @@ var mayImport = map[string][]string{
 	"internal/chaos/load":     {"internal/chaos/history", "internal/eventsource"},
 	"internal/chaos/testbed":  {"internal/chaos/netfault", "internal/chaos/broken", "internal/localpg"},
 	"internal/chaos/broken":   {},
+	"internal/chaos/browser":  {},
 	"cmd/chaos": {
 		"internal/chaos/history", "internal/chaos/check", "internal/chaos/netfault", "internal/chaos/load", "internal/chaos/testbed",
-		"internal/chaos/broken", "internal/eventsource", "internal/localpg",
+		"internal/chaos/broken", "internal/chaos/browser", "internal/eventsource", "internal/localpg",
 	},
 
 	"migrations": {},

@@ -24,6 +24,8 @@ type act struct {
 	crew     func(*crew)           // the same
 	settle   time.Duration         // instead of the profile's; 0 is that
 	play     func(ctx context.Context, r *run, s *stage) error
+	// after is what is looked at when all readers have all; nil is nothing.
+	after func(ctx context.Context, r *run, s *stage) error
 }
 
 // result is what came of an act.
@@ -105,6 +107,9 @@ func (r *run) load(ctx context.Context, a act, s *stage, record *history.Run) er
 	record.Quiet = time.Now().UnixNano()
 	if err == nil {
 		err = clients.converge(ctx)
+	}
+	if err == nil && a.after != nil {
+		err = a.after(ctx, r, s)
 	}
 	record.Ended = time.Now().UnixNano()
 	return errors.Join(err, clients.end())

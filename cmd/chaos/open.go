@@ -128,6 +128,9 @@ func (s *stage) createBlog(ctx context.Context, slug, status string) error {
 // close ends the bed and keeps what its nodes said with the history.
 func (s *stage) close() error {
 	s.client.CloseIdleConnections()
+	if s.browser != nil {
+		s.browser.Close()
+	}
 	return errors.Join(s.keepLogs(), s.bed.Close(), s.faults.Close(), s.sampler.log.Close())
 }
 

@@ -74,7 +74,7 @@ func named(o options) profile {
 		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
 			mixed("mixed", limits{lasts: 5 * time.Minute}, steadily),
 			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(), putBack(restorations[:4]),
-			horizon(15 * time.Second), flooded(15 * time.Second), reopened(2), fullDisks(1),
+			horizon(15 * time.Second), flooded(15 * time.Second), reopened(2), browsed(10*time.Second, false), fullDisks(1),
 		}}
 	case "soak":
 		return profile{name: "soak", crew: soakCrew, settle: time.Minute, sample: 10 * time.Second, acts: []act{
@@ -87,7 +87,7 @@ func named(o options) profile {
 		acts: []act{
 			mixed("mixed", limits{faults: 300, posts: 40_000}, densely), plain(70_000),
 			rolling(2), storm(5000, 1000, 200), recovery(30), asynchronous(), restored(), putBack(restorations),
-			horizon(2 * time.Minute), flooded(time.Minute), reopened(6), fullDisks(3),
+			horizon(2 * time.Minute), flooded(time.Minute), reopened(6), browsed(time.Minute, true), fullDisks(3),
 		},
 	}
 }

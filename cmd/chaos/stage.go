@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"dateline/internal/chaos/browser"
 	"dateline/internal/chaos/check"
 	"dateline/internal/chaos/history"
 	"dateline/internal/chaos/load"
@@ -49,6 +50,8 @@ type stage struct {
 	next     string        // the program of the next version, or empty
 
 	clients        *clients // while they are at work
+	browser        *browser.Browser
+	pages          []openPage // in the browser
 	writes, faults *history.Log
 	mu             sync.Mutex
 	told           []history.Fault
