@@ -9,8 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"dateline/internal/chaos/history"
+	"dateline/internal/liveblog"
 )
 
 const (
@@ -326,5 +330,24 @@ func saveLines[T any](t *testing.T, path string, lines []T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLink_IsTheProductsChain compares the checker's own computation with the product's.
+func TestLink_IsTheProductsChain(t *testing.T) {
+	t.Parallel()
+	id := uuid.MustParse("0198a2b4-7c11-7e3f-8a55-5b8f1d2c9e01")
+	at := time.UnixMicro(1_800_000_000_123_456)
+	chain, number := liveblog.Genesis, uint64(0)
+	for seq, ev := range []liveblog.Event{{Type: liveblog.EventPost, PostID: &id, Version: 1}, {Type: liveblog.EventBlog, Version: 2}} {
+		ev.Seq, ev.At = int64(seq)+1, at
+		e := event{kind: string(ev.Type), version: ev.Version, at: at.UnixNano()}
+		if ev.PostID != nil {
+			e.post = &post{PostRow: history.PostRow{ID: id.String()}}
+		}
+		chain, number = chain.Next(ev), link(number, ev.Seq, e)
+		if got := fmt.Sprintf("%016x", number); got != string(chain) {
+			t.Errorf("event %d: %s, the product has %s", ev.Seq, got, chain)
+		}
 	}
 }
