@@ -20,6 +20,8 @@ type Config struct {
 	PublicURL      string   `env:"DATELINE_PUBLIC_URL" placeholder:"URL" help:"How readers reach this product, such as https://live.example.org. Needed behind a proxy."`
 	TrustedProxies []string `env:"DATELINE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
 	RateLimit      int      `default:"12000" env:"DATELINE_RATE_LIMIT" placeholder:"N" help:"Requests a minute to the API from one client: a user, a token, or an address. Ten seconds' worth may come at once."`
+	AddressRate    int      `default:"60000" env:"DATELINE_ADDRESS_RATE" placeholder:"N" help:"Requests a minute from one address, of whatever kind and whoever sends them. Ten seconds' worth may come at once. 0 is no limit."`
+	AddressReads   int      `default:"6000" env:"DATELINE_ADDRESS_READS" placeholder:"N" help:"Those of one address, a minute, that make this node read from the database for somebody who has not signed in. Ten seconds' worth may come at once. 0 is no limit."`
 
 	Streams           int `env:"DATELINE_STREAMS" placeholder:"N" help:"Streams and long polls that this node serves at most. 0 is 80 % of what its limit of open files leaves to clients."`
 	StreamsPerAddress int `default:"256" env:"DATELINE_STREAMS_PER_ADDRESS" placeholder:"N" help:"Those of one client address; an IPv6 network of 64 bits counts as one. 0 is no limit."`
@@ -60,6 +62,8 @@ func (c *Config) Validate() error {
 		checkRate(c.RateLimit),
 		checkKeepEvents(c.KeepEvents),
 		checkDatabaseWait(c.DatabaseWait),
+		checkLimit("--address-rate", c.AddressRate),
+		checkLimit("--address-reads", c.AddressReads),
 		checkLimit("--streams", c.Streams),
 		checkLimit("--streams-per-address", c.StreamsPerAddress),
 		checkLimit("--streams-per-blog", c.StreamsPerBlog),

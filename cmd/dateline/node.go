@@ -115,7 +115,8 @@ func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) 
 		return err
 	}
 	s, err := server.New(server.Options{
-		PublicURL: public, TrustedProxies: proxies, Version: version, Ready: n.ready, RatePerMinute: c.RateLimit, PageTokens: c.StreamsPerAddress,
+		PublicURL: public, TrustedProxies: proxies, Version: version, Ready: n.ready, RatePerMinute: c.RateLimit,
+		AddressRate: c.AddressRate, AddressReads: c.AddressReads, PageTokens: c.StreamsPerAddress,
 		Blogs: n.db, Posts: n.db, Pages: n.db, Media: pictures, Counts: n.db,
 		Auth: who, Setup: n.db, Users: n.db, Tokens: n.db, Members: n.db,
 		Hub: n.hub, Outdated: n.hub.Outdated, Superseded: n.hub.Superseded, Observer: newRequestMetrics(n.registry), Views: n.batcher, Admin: built, Renderer: renderer,

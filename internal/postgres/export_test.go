@@ -27,7 +27,7 @@ func PretendTimeline(t testing.TB, db *DB, timeline string) {
 // Trace makes the pools for reads and for the log tell a tracer what they send.
 func Trace(t testing.TB, db *DB, tracer pgx.QueryTracer) {
 	t.Helper()
-	for _, pool := range []*counted{&db.pool, &db.logPool} {
+	for _, pool := range []*counted{&db.pool, &db.who, &db.logPool} {
 		config := pool.Config()
 		config.ConnConfig.Tracer = tracer
 		traced, err := pgxpool.NewWithConfig(t.Context(), config)

@@ -16,7 +16,7 @@ func (db *DB) MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblo
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var role liveblog.Role
-	err := db.pool.QueryRow(ctx, `SELECT role FROM members WHERE blog_id = $1 AND user_id = $2`, blogID, userID).Scan(&role)
+	err := db.who.QueryRow(ctx, `SELECT role FROM members WHERE blog_id = $1 AND user_id = $2`, blogID, userID).Scan(&role)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return liveblog.RoleNone, nil
 	}

@@ -41,17 +41,22 @@ const (
 	pruneInterval = 15 * time.Second
 
 	defaultConns = 16
-	readConns    = 8
+	crowdConns   = 4
+	readConns    = 3
+	whoConns     = 3
 	logConns     = 4
 )
 
-// DB is the store. Changes, reads and the stream have a pool each, so that none
-// can starve the others: publishers who queue for one blog's row hold all the
-// connections of theirs, and sign-ins and pages go on.
+// DB is the store. Changes, reads of strangers, other reads, the question who
+// somebody is and the stream have a pool each, so that none can starve the
+// others: publishers who queue for one blog's row hold all the connections of
+// theirs, and a crowd that asks for what nobody has kept holds all of its own.
 type DB struct {
 	writePool   *pgxpool.Pool
-	pool        counted // reads
-	logPool     counted // the stream's
+	crowd       *pgxpool.Pool // reads for strangers
+	pool        counted       // reads
+	who         counted       // sessions, tokens, roles
+	logPool     counted       // the stream's
 	dsn         string
 	synchronous bool
 	fence       fence
@@ -70,23 +75,31 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		pool  **pgxpool.Pool
 		name  string
 		conns int32
-	}{{&db.writePool, "dateline", c.MaxConns}, {&db.pool.Pool, "dateline reads", readConns}, {&db.logPool.Pool, "dateline log", logConns}} {
+	}{
+		{&db.writePool, "dateline", c.MaxConns}, {&db.crowd, "dateline crowd", crowdConns}, {&db.pool.Pool, "dateline reads", readConns},
+		{&db.who.Pool, "dateline who", whoConns}, {&db.logPool.Pool, "dateline log", logConns},
+	} {
 		var err error
 		if *p.pool, err = db.newPool(ctx, p.name, p.conns); err != nil {
 			db.Close()
 			return nil, err
 		}
 	}
+	db.pool.crowd, db.who.crowd, db.logPool.crowd = db.crowd, db.crowd, db.crowd
 	return db, nil
 }
 
 // Close ends all connections of the pools.
 func (db *DB) Close() {
-	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool.Pool, db.logPool.Pool} {
+	for _, pool := range db.pools() {
 		if pool != nil {
 			pool.Close()
 		}
 	}
+}
+
+func (db *DB) pools() []*pgxpool.Pool {
+	return []*pgxpool.Pool{db.writePool, db.crowd, db.pool.Pool, db.who.Pool, db.logPool.Pool}
 }
 
 // Pool gives the pool of reads, to tests.
@@ -94,7 +107,7 @@ func (db *DB) Pool() *pgxpool.Pool { return db.pool.Pool }
 
 // Connections tells how many connections the pools have open and in use.
 func (db *DB) Connections() (open, busy int32) {
-	for _, pool := range []*pgxpool.Pool{db.writePool, db.pool.Pool, db.logPool.Pool} {
+	for _, pool := range db.pools() {
 		open, busy = open+pool.Stat().TotalConns(), busy+pool.Stat().AcquiredConns()
 	}
 	return open, busy

@@ -157,7 +157,8 @@ func reuse(ctx context.Context, tx pgx.Tx, a liveblog.Actor, s *liveblog.Session
 func (db *DB) SessionUser(ctx context.Context, session, user uuid.UUID) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, whoTimeout)
 	defer cancel()
-	return sessionUser(ctx, &db.pool, session, user)
+	ctx = liveblog.WithStranger(ctx, false) // who shows a session has signed in
+	return sessionUser(ctx, &db.who, session, user)
 }
 
 func sessionUser(ctx context.Context, q querier, session, user uuid.UUID) (*liveblog.User, error) {

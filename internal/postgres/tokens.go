@@ -24,7 +24,7 @@ func scanToken(row pgx.CollectableRow) (t liveblog.Token, err error) {
 func (db *DB) Token(ctx context.Context, id string) (*liveblog.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, selectTokens+` WHERE t.id = $1`, id)
+	rows, err := db.who.Query(ctx, selectTokens+` WHERE t.id = $1`, id)
 	if err != nil {
 		return nil, readErr(err, "token")
 	}
@@ -89,7 +89,7 @@ func createToken(ctx context.Context, tx pgx.Tx, a liveblog.Actor, t *liveblog.T
 func (db *DB) TouchToken(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	_, err := db.pool.Exec(ctx, `
+	_, err := db.who.Exec(ctx, `
 		UPDATE api_tokens SET last_used_at = now()
 		WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`, id)
 	return readErr(err, "token")

@@ -60,7 +60,7 @@ func (db *DB) tryTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 func (db *DB) snapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	conn, err := acquire(ctx, db.pool.Pool)
+	conn, err := acquire(ctx, db.pool.of(ctx))
 	if err != nil {
 		return err
 	}

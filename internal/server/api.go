@@ -65,7 +65,13 @@ func (s *Server) guard(action auth.Action, input any) func(huma.Context, func(hu
 		if onBlog {
 			slug = hc.Param("slug")
 		}
-		ctx, err := s.authorize(hc.Context(), action, slug, cached)
+		ctx, err := hc.Context(), error(nil)
+		if !cached {
+			err = s.mayRead(ctx)
+		}
+		if err == nil {
+			ctx, err = s.authorize(ctx, action, slug, cached)
+		}
 		if err != nil {
 			refuse(hc, problemOf(ctx, err))
 			return
@@ -137,7 +143,7 @@ func (s *Server) visibleBlog(ctx context.Context, slug string, cached bool) (*li
 		return nil, liveblog.RoleNone, err
 	}
 	p := principal(ctx)
-	if err := badCookie(ctx); errors.Is(err, liveblog.ErrUnavailable) && !blog.Public() {
+	if err := badCookie(ctx); (errors.Is(err, liveblog.ErrUnavailable) || errors.Is(err, liveblog.ErrTooMany)) && !blog.Public() {
 		return nil, liveblog.RoleNone, err // an editor, perhaps: "not found" would end a stream for good
 	}
 	if p.Anonymous() || p.User == nil {

@@ -60,20 +60,20 @@ func bearerOf(r *http.Request) (credential string, found bool, err error) {
 }
 
 func (s *Server) withBearer(ctx context.Context, credential string) (context.Context, error) {
-	p, err := s.auth.Principal(ctx, credential)
+	p, err := s.whose(ctx, credential)
 	if err != nil {
 		return nil, err
 	}
-	return withPrincipal(ctx, p), nil
+	return withPrincipal(liveblog.WithStranger(ctx, false), p), nil
 }
 
 func (s *Server) withCookie(ctx context.Context, access string) context.Context {
 	if access == "" {
 		return ctx
 	}
-	p, err := s.auth.Principal(ctx, access)
+	p, err := s.whose(ctx, access)
 	if err != nil {
 		return withBadCookie(ctx, err)
 	}
-	return withPrincipal(ctx, p)
+	return withPrincipal(liveblog.WithStranger(ctx, false), p)
 }

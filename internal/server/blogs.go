@@ -39,7 +39,9 @@ func newRecentBlogs() *recent[*liveblog.Blog] {
 // change it.
 func (s *Server) recentBlog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 	return s.recentBlogs.get(slug, func() (*liveblog.Blog, error) {
-		return s.readBlog(context.WithoutCancel(ctx), slug)
+		return forStranger(context.WithoutCancel(ctx), s, "blog "+slug, func(ctx context.Context) (*liveblog.Blog, error) {
+			return s.readBlog(ctx, slug)
+		})
 	})
 }
 
@@ -197,6 +199,8 @@ func (s *Server) createBlog(ctx context.Context, in *createBlogInput) (*blogOutp
 	if err != nil {
 		return nil, err
 	}
+	s.absent.appeared("blog " + created.Slug)
+	s.recentPages.forget("/")
 	out := newBlogOutput(created)
 	out.Location, out.Replayed = "/api/v1/blogs/"+created.Slug, replayedHeader(replayed)
 	return out, nil
@@ -250,6 +254,7 @@ func (s *Server) patchBlog(ctx context.Context, version int64, patch liveblog.Bl
 	if err != nil {
 		return nil, err
 	}
+	s.recentPages.forget("/") // it tells of the blog
 	return newBlogOutput(blog), nil
 }
 

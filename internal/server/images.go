@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"context"
+	"errors"
 	"net/http"
 	"regexp"
 	"sync"
@@ -58,7 +59,13 @@ func (s *Server) loadImage(ctx context.Context, id, name string) (*servedImage, 
 	if err != nil || parsed.String() != id || !variantName.MatchString(name) {
 		return nil, errNoImage()
 	}
-	m, err := s.oneMedia(ctx, parsed)
+	return forStranger(ctx, s, "image "+id+"/"+name, func(ctx context.Context) (*servedImage, error) {
+		return s.readImage(ctx, parsed, name)
+	})
+}
+
+func (s *Server) readImage(ctx context.Context, id uuid.UUID, name string) (*servedImage, error) {
+	m, err := s.oneMedia(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -97,26 +104,32 @@ func newImageCache() *imageCache {
 
 // get returns the image of key, from load if it is not in memory. Requests
 // that miss at the same time share one load, which goes on when the first of
-// them hangs up.
+// them hangs up. Who joined one that was refused to another asks for itself.
 func (c *imageCache) get(ctx context.Context, key string, load func(context.Context) (*servedImage, error)) (*servedImage, error) {
 	if img := c.find(key); img != nil {
 		return img, nil
 	}
-	v, err, _ := c.loading.Do(key, func() (any, error) {
-		if img := c.find(key); img != nil {
-			return img, nil
+	for {
+		own := false
+		v, err, _ := c.loading.Do(key, func() (any, error) {
+			own = true
+			return c.load(key, func() (*servedImage, error) { return load(context.WithoutCancel(ctx)) })
+		})
+		if own || !errors.Is(err, liveblog.ErrTooMany) {
+			return v.(*servedImage), err
 		}
-		img, err := load(context.WithoutCancel(ctx))
-		if err != nil {
-			return nil, err
-		}
-		c.keep(key, img)
-		return img, nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	return v.(*servedImage), nil
+}
+
+func (c *imageCache) load(key string, load func() (*servedImage, error)) (*servedImage, error) {
+	if img := c.find(key); img != nil {
+		return img, nil
+	}
+	img, err := guarded("read image "+key, load)
+	if err == nil {
+		c.keep(key, img)
+	}
+	return img, err
 }
 
 func (c *imageCache) find(key string) *servedImage {

@@ -122,7 +122,9 @@ func (s *Server) serveRecent(c *gin.Context, key, contentType string, render fun
 
 // publicPage reads a page of a blog that is no draft.
 func (s *Server) publicPage(ctx context.Context, slug string, q liveblog.PageQuery) (*liveblog.Page, error) {
-	page, err := s.pages.Page(ctx, slug, q)
+	page, err := forStranger(ctx, s, "blog "+slug, func(ctx context.Context) (*liveblog.Page, error) {
+		return s.pages.Page(ctx, slug, q)
+	})
 	if err == nil && !page.Blog.Public() {
 		return nil, errNoSuchPage
 	}
@@ -349,6 +351,9 @@ func (*removedError) Error() string { return "the post was removed" }
 
 // publicPost reads a post that readers may see.
 func (s *Server) publicPost(ctx context.Context, slug string, id uuid.UUID) (*liveblog.Blog, *liveblog.Post, error) {
+	if err := s.mayRead(ctx); err != nil {
+		return nil, nil, err
+	}
 	blog, post, err := s.pages.BlogPost(ctx, slug, id)
 	switch {
 	case err != nil:
@@ -404,6 +409,9 @@ type homeBlog struct {
 
 func (s *Server) homePage(c *gin.Context) error {
 	return s.serveRecent(c, "/", htmlType, func(ctx context.Context) (*renderedPage, error) {
+		if err := s.mayRead(ctx); err != nil {
+			return nil, err
+		}
 		blogs, err := s.pages.Blogs(ctx, liveblog.BlogQuery{Limit: blogsOnHome})
 		if err != nil {
 			return nil, err

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"sync"
@@ -15,20 +17,22 @@ import (
 )
 
 const (
-	// maxBuckets bounds how many clients are told apart.
-	maxBuckets = 20_000
+	// maxBuckets bounds how many clients are told apart, twice over.
+	maxBuckets = 10_000
 	// burstSeconds is how much of the rate may come at once.
 	burstSeconds = 10
 )
 
-// rateLimiter gives each client of the API a bucket of requests that fills
-// steadily. A client is who signed in, else the address; the streams have limits
-// of their own. Each node counts for itself.
+// rateLimiter gives each client a bucket that fills steadily. Each node counts
+// for itself. A bucket that nobody took from for as long as it takes to fill is
+// as good as a new one, and forgotten; so are the ones used longest ago when
+// there are too many.
 type rateLimiter struct {
 	perSecond rate.Limit
 	burst     int
 	mu        sync.Mutex
-	buckets   map[string]*rate.Limiter
+	buckets   *generations[string, *rate.Limiter]
+	warned    time.Time
 }
 
 // newRateLimiter makes a limiter of so many requests a minute; nil, which limits
@@ -38,34 +42,97 @@ func newRateLimiter(perMinute int) *rateLimiter {
 		return nil
 	}
 	perSecond := rate.Limit(float64(perMinute) / 60)
-	return &rateLimiter{perSecond: perSecond, burst: max(1, int(perSecond)*burstSeconds), buckets: map[string]*rate.Limiter{}}
+	return &rateLimiter{
+		perSecond: perSecond, burst: max(1, int(perSecond*burstSeconds)),
+		buckets: newGenerations[string, *rate.Limiter](maxBuckets, burstSeconds*time.Second),
+	}
 }
 
-// bucket finds the client's, and forgets the full ones when there are too many:
-// a full bucket is as good as a new one.
+// bucket finds the client's.
 func (l *rateLimiter) bucket(client string) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b := l.buckets[client]; b != nil {
-		return b
+	b, known := l.buckets.get(client)
+	if !known {
+		b = rate.NewLimiter(l.perSecond, l.burst)
+		l.buckets.put(client, b)
 	}
-	if len(l.buckets) >= maxBuckets {
-		for key, b := range l.buckets {
-			if b.Tokens() >= float64(l.burst) {
-				delete(l.buckets, key)
-			}
-		}
-	}
-	b := rate.NewLimiter(l.perSecond, l.burst)
-	l.buckets[client] = b
 	return b
 }
 
-// limitRate refuses what is over the rate with 429, and tells every client of
-// the API how much is left (draft-ietf-httpapi-ratelimit-headers).
+// take reports whether an address may have one more. What has no address comes
+// through a proxy that tells none: it is not one client.
+func (l *rateLimiter) take(address string) bool {
+	if l == nil {
+		return true
+	}
+	prefix := stream.Prefix(address)
+	if !prefix.IsValid() || l.bucket(prefix.String()).Allow() {
+		return true
+	}
+	l.warn(prefix.String())
+	return false
+}
+
+// warn tells the operator, once a minute: the address may be a proxy's, all of
+// whose readers count as one.
+func (l *rateLimiter) warn(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.warned) < time.Minute {
+		return
+	}
+	l.warned = time.Now()
+	slog.Warn("an address asks for more than it may; a proxy must be named in --trusted-proxies", "address", address, "per_second", float64(l.perSecond))
+}
+
+const streamRoute = "/api/v1/blogs/:slug/stream"
+
+// unlimited are the routes that cost nothing but an answer from memory, and the
+// streams, which have limits of their own.
+var unlimited = map[string]bool{
+	streamRoute: true, "/livez": true, "/readyz": true, staticPath + ":name": true, "/favicon.ico": true, "/robots.txt": true,
+	"/admin": true, "/admin/*file": true, "/api/docs": true, "/api/docs/*file": true,
+}
+
+// limitAddress refuses what is over the rate of an address, before anybody asks
+// who it is, and notes that nobody knows yet.
+func (s *Server) limitAddress(c *gin.Context) {
+	ctx := liveblog.WithStranger(c.Request.Context(), true)
+	c.Request = c.Request.WithContext(ctx)
+	if unlimited[c.FullPath()] || s.addresses.take(requestOf(ctx).Address) {
+		c.Next()
+		return
+	}
+	if route := c.FullPath(); route == "/" || strings.HasPrefix(route, "/b/") {
+		s.pageError(c, errAddressLimit)
+		c.Abort()
+		return
+	}
+	writeProblem(c, problemOf(ctx, errAddressLimit))
+}
+
+var (
+	errAddressLimit = liveblog.Errorf(liveblog.ErrTooMany, "too_many_requests", "too many requests come from this address; wait and go on")
+	errReadLimit    = liveblog.Errorf(liveblog.ErrTooMany, "too_many_reads", "too much that is not at hand was asked for from this address; wait and go on")
+)
+
+// mayRead reports whether the database may be asked something on behalf of a
+// stranger, who pays for it. What is at hand is free, so that a thousand readers
+// who share an address are no matter.
+func (s *Server) mayRead(ctx context.Context) error {
+	if !liveblog.Stranger(ctx) || s.reads.take(requestOf(ctx).Address) {
+		return nil
+	}
+	return errReadLimit
+}
+
+// limitRate refuses what is over the rate of a client of the API with 429, and
+// tells how much is left (draft-ietf-httpapi-ratelimit-headers). A client is who
+// signed in, else the address; the streams have limits of their own.
 func (s *Server) limitRate(c *gin.Context) {
-	path := c.Request.URL.Path
-	if s.rates == nil || !strings.HasPrefix(path, "/api/v1/") || strings.HasSuffix(path, "/stream") {
+	route := c.FullPath()
+	if s.rates == nil || !strings.HasPrefix(route, "/api/v1/") || route == streamRoute {
 		c.Next()
 		return
 	}

@@ -63,14 +63,17 @@ func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 	}
 	usable := known && kept.err == nil && time.Since(kept.read) < staleLife && !r.knows.superseded(kept.value)
 	value, answered, err := r.read(key, asked, usable, load)
-	if usable && (!answered || errors.Is(err, liveblog.ErrUnavailable)) {
+	late := !answered || errors.Is(err, liveblog.ErrUnavailable)
+	if usable && (late || errors.Is(err, liveblog.ErrTooMany)) {
 		if !r.knows.superseded(kept.value) { // it may be by now
-			r.spare(key, kept)
+			if late {
+				r.spare(key, kept)
+			}
 			return kept.value, nil
 		}
 		value, _, err = r.read(key, asked, false, load)
 	}
-	if err != nil && !panicked(err) {
+	if err != nil && !panicked(err) && !errors.Is(err, liveblog.ErrTooMany) {
 		r.forget(key)
 	}
 	return value, err
@@ -84,15 +87,23 @@ type reading[T any] struct {
 
 // read loads a key, once for all who ask at the same time. What another request
 // began to load before this one came may be from before a removal that this one
-// knows of: then it is loaded again.
+// knows of: then it is loaded again, and so it is when only the other one may ask
+// no more.
 func (r *recent[T]) read(key string, asked time.Time, mayGiveUp bool, load func() (T, error)) (value T, answered bool, err error) {
 	for {
-		loading := r.loads.DoChan(key, func() (any, error) { return r.load(key, load) })
+		own := false
+		loading := r.loads.DoChan(key, func() (any, error) {
+			own = true
+			return r.load(key, load)
+		})
 		loaded, answered := await(loading, mayGiveUp)
 		if !answered {
 			return value, false, nil
 		}
 		got := loaded.Val.(reading[T])
+		if !own && errors.Is(loaded.Err, liveblog.ErrTooMany) {
+			continue
+		}
 		if !got.began.Before(asked) || !r.passed(got.value, loaded.Err) {
 			return got.value, true, loaded.Err
 		}

@@ -29,6 +29,8 @@ type Options struct {
 	Version        string
 
 	RatePerMinute int                         // requests to the API from one client; 0 is no limit
+	AddressRate   int                         // requests a minute from one address, whoever it is; 0 is no limit
+	AddressReads  int                         // database reads a minute for strangers of one address; 0 is no limit
 	PageTokens    int                         // for pages that report views, to one address in a minute; 0 is no limit
 	Ready         func(context.Context) error // nil when requests can be served
 
@@ -70,6 +72,10 @@ type Server struct {
 	recentBlogs *recent[*liveblog.Blog]
 	recentPages *recent[*renderedPage]
 	rates       *rateLimiter
+	addresses   *rateLimiter // of all requests
+	reads       *rateLimiter // of what strangers make the database do
+	absent      *absent
+	proven      *proven
 	hub         *stream.Hub
 	views       *views.Batcher
 	counts      CountStore
@@ -106,7 +112,8 @@ func New(o Options) (*Server, error) {
 	setGlobals()
 	s := &Server{
 		options: o, blogs: o.Blogs, posts: o.Posts, recentBlogs: newRecentBlogs(), recentPages: newRecentPages(o.Outdated, o.Superseded),
-		rates: newRateLimiter(o.RatePerMinute), pages: o.Pages, render: o.Renderer,
+		rates: newRateLimiter(o.RatePerMinute), addresses: newRateLimiter(o.AddressRate), reads: newRateLimiter(o.AddressReads),
+		absent: newAbsent(), proven: newProven(), pages: o.Pages, render: o.Renderer,
 		hub: o.Hub, views: o.Views, counts: o.Counts, pageTokens: newPageTokens(o.PageTokens),
 		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
 		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(), conversions: newConversions(),
@@ -153,7 +160,7 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, newStrangers(s.options.TrustedProxies).watch, s.observe, recovery, secure, limitRequest, s.authenticate, s.limitRate)
+	s.engine.Use(identify, newStrangers(s.options.TrustedProxies).watch, s.observe, recovery, secure, limitRequest, s.limitAddress, s.authenticate, s.limitRate)
 	return nil
 }
 

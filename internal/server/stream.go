@@ -36,7 +36,7 @@ type CountStore interface {
 }
 
 func (s *Server) streamRoutes() {
-	s.engine.GET("/api/v1/blogs/:slug/stream", handle(s.stream))
+	s.engine.GET(streamRoute, handle(s.stream))
 	s.access = append(s.access, access{http.MethodGet, "/api/v1/blogs/{slug}/stream", auth.ReadPublic})
 	s.describeStream()
 	register(s, huma.Operation{
@@ -83,7 +83,7 @@ func (s *Server) describeStream() {
 func (s *Server) stream(c *gin.Context) error {
 	ctx := c.Request.Context()
 	blog, member, err := s.visibleBlog(ctx, c.Param("slug"), true)
-	if errors.Is(err, liveblog.ErrUnavailable) {
+	if errors.Is(err, liveblog.ErrUnavailable) || errors.Is(err, liveblog.ErrTooMany) {
 		s.hub.TurnAway(c.Writer, pollURL(c.Param("slug")))
 		return nil
 	}

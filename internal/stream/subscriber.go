@@ -298,7 +298,8 @@ func (p page) follows(chain liveblog.Chain) bool { return chain.Next(p.first) ==
 func (t *topic) history(ctx context.Context, after int64) (page, error) {
 	key := fmt.Sprintf("history %s %d %d", t.blogID, after, t.hub.heads.seq(t.blogID))
 	read, err, _ := t.hub.loads.Do(key, func() (any, error) {
-		events, err := t.hub.log.EventsAfter(context.WithoutCancel(ctx), t.blogID, after, fetchLimit)
+		ctx := liveblog.WithStranger(context.WithoutCancel(ctx), true) // readers wait for it, never the ring
+		events, err := t.hub.log.EventsAfter(ctx, t.blogID, after, fetchLimit)
 		if err != nil {
 			return nil, err
 		}
