@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -49,8 +50,7 @@ func (p *proven) note(key string, err error) {
 // whose asks whose a credential is. One that is not known to have been good is a
 // stranger's until the answer is there, which a made-up one pays for.
 func (s *Server) whose(ctx context.Context, credential string) (*liveblog.Principal, error) {
-	sum := sha256.Sum256([]byte(credential))
-	key := "credential " + string(sum[:])
+	key := credentialKey(credential)
 	ask := func(ctx context.Context) (*liveblog.Principal, error) { return s.auth.Principal(ctx, credential) }
 	var p *liveblog.Principal
 	var err error
@@ -61,4 +61,20 @@ func (s *Server) whose(ctx context.Context, credential string) (*liveblog.Princi
 	}
 	s.proven.note(key, err)
 	return p, err
+}
+
+func credentialKey(credential string) string {
+	sum := sha256.Sum256([]byte(credential))
+	return "credential " + string(sum[:])
+}
+
+// familiar reports whether the credential of a request was good a short time ago.
+func (s *Server) familiar(r *http.Request) bool {
+	credential, isBearer, err := bearerOf(r)
+	if err == nil && !isBearer {
+		var b browser
+		b, err = s.readBrowser(r)
+		credential = b.access
+	}
+	return err == nil && credential != "" && s.proven.has(credentialKey(credential))
 }

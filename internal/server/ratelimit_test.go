@@ -140,6 +140,14 @@ func TestLimitAddress_ExemptsByRoute(t *testing.T) {
 	if w := ask(s, "/b/stream", "192.0.2.2", nil); w.Code != http.StatusOK {
 		t.Errorf("another address: %d", w.Code)
 	}
+	s.proven.note(credentialKey("known"), nil)
+	for credential, want := range map[string]bool{"known": true, "unknown": false} {
+		r := httptest.NewRequest(http.MethodGet, "/b/stream", nil)
+		r.Header.Set("Authorization", "Bearer "+credential)
+		if s.familiar(r) != want {
+			t.Errorf("%s is familiar: %t", credential, !want)
+		}
+	}
 }
 
 // A crowd behind one address reads what is kept for nothing; only what is read from
