@@ -9,20 +9,30 @@ import (
 
 	"dateline/internal/liveblog"
 	"dateline/internal/pgtest"
+	"dateline/internal/postgres"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+// hold takes all connections of a pool until the test ends.
+func hold(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	for range pool.Config().MaxConns {
+		conn, err := pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(conn.Release)
+	}
+}
 
 // A database that gives no answer is reported within 5 s, whatever is asked.
 func TestReads_EndWhenNoConnectionIsFree(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	for range db.Pool().Config().MaxConns {
-		conn, err := db.Pool().Acquire(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(conn.Release)
+	for _, pool := range postgres.ReadPools(db) {
+		hold(t, pool)
 	}
 	id := uuid.New()
 	asks := map[string]func(context.Context) error{
@@ -54,4 +64,41 @@ func TestReads_EndWhenNoConnectionIsFree(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A crowd of strangers that holds all of its connections leaves everybody else
+// theirs: who signed in, who shows a session, and the stream.
+func TestReads_CrowdLeavesOthersTheirConnections(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	blog := newBlog(t, db)
+	hold(t, postgres.ReadPools(db)[0])
+	crowd := liveblog.WithStranger(t.Context(), true)
+	id := uuid.New()
+	for what, c := range map[string]struct {
+		ask func(context.Context) error
+		ctx context.Context
+		err error
+	}{
+		"stranger's page": {func(ctx context.Context) error {
+			_, err := db.Page(ctx, blog.Slug, liveblog.PageQuery{Limit: 1})
+			return err
+		}, crowd, liveblog.ErrUnavailable},
+		"made-up token": {func(ctx context.Context) error { _, err := db.Token(ctx, "x"); return err }, crowd, liveblog.ErrUnavailable},
+		"old events":    {func(ctx context.Context) error { _, err := db.EventsAfter(ctx, blog.ID, 0, 1); return err }, crowd, liveblog.ErrUnavailable},
+		"editor's page": {func(ctx context.Context) error {
+			_, err := db.Page(ctx, blog.Slug, liveblog.PageQuery{Limit: 1})
+			return err
+		}, t.Context(), nil},
+		"known token":         {func(ctx context.Context) error { _, err := db.Token(ctx, "x"); return err }, t.Context(), liveblog.ErrNotFound},
+		"session":             {func(ctx context.Context) error { _, err := db.SessionUser(ctx, id, id); return err }, crowd, liveblog.ErrNotFound},
+		"new events":          {func(ctx context.Context) error { _, err := db.EventsAfter(ctx, blog.ID, 0, 1); return err }, t.Context(), nil},
+		"role":                {func(ctx context.Context) error { _, err := db.MemberRole(ctx, id, id); return err }, t.Context(), nil},
+		"heads":               {func(ctx context.Context) error { _, err := db.Heads(ctx, []uuid.UUID{blog.ID}); return err }, t.Context(), nil},
+		"what ready asks for": {db.Ping, t.Context(), nil},
+	} {
+		if err := c.ask(c.ctx); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -38,3 +38,6 @@ func Trace(t testing.TB, db *DB, tracer pgx.QueryTracer) {
 		pool.Pool = traced
 	}
 }
+
+// ReadPools are the pools for reads.
+func ReadPools(db *DB) []*pgxpool.Pool { return []*pgxpool.Pool{db.crowd, db.pool.Pool, db.who.Pool} }
