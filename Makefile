@@ -37,7 +37,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin web/follow.js -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin test test-deps test-admin test-go test-harness test-program test-packages compile lint fuzz bench chaos chaos-seeds clean FORCE
+.PHONY: help run build admin clients test test-deps test-admin test-go test-harness test-program test-packages compile lint fuzz bench chaos chaos-seeds clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -110,6 +110,15 @@ fuzz: .cache/admin ## look for inputs that break a promise: make fuzz FUZZ=Body 
 	  done; \
 	done
 
+# Generators of other people read the document as they do for our users: what it
+# leaves out or says wrongly does not compile.
+clients: tools ## generate clients in Go and TypeScript from the OpenAPI document, and compile them
+	@mkdir -p .cache/clients internal/clients/go/api
+	go run ./internal/clients/document 3.0 > .cache/clients/openapi-3.0.json
+	go run ./internal/clients/document 3.1 > .cache/clients/openapi-3.1.json
+	cd internal/clients/go && go tool oapi-codegen -generate types,client -package api -o api/api.go ../../../.cache/clients/openapi-3.0.json && go vet ./...
+	cd internal/clients/ts && npm ci --ignore-scripts --no-audit --no-fund && npm run generate && npm run check
+
 bench: .cache/admin ## measure
 	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)
 
@@ -123,7 +132,7 @@ chaos-seeds: test-deps .cache/admin ## play again all runs of chaos that were vi
 	done
 
 clean: ## remove what was built; the data stays
-	rm -rf bin .cache admin/node_modules
+	rm -rf bin .cache admin/node_modules internal/clients/ts/node_modules internal/clients/go/api
 	find admin/dist -mindepth 1 -not -name .gitkeep -delete
 
 # What the other targets need on the machine.

@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 	"internal/server": {
 		"internal/liveblog", "internal/markup", "internal/stream", "internal/views", "internal/auth", "internal/media", "web", "admin",
 	},
+	"internal/clients/document": {"internal/server"},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
 		"internal/server", "internal/localpg", "internal/demo", "internal/bench", "migrations", "web", "admin",

@@ -111,7 +111,7 @@ type listBlogsInput struct {
 type blogsOutput struct {
 	Link string `header:"Link"`
 	Body struct {
-		Items      []blogBody `json:"items"`
+		Items      []blogBody `json:"items" nullable:"false"`
 		NextCursor string     `json:"next_cursor"`
 	}
 }

@@ -84,7 +84,7 @@ type postCursor struct {
 type postsOutput struct {
 	Link string `header:"Link"`
 	Body struct {
-		Items      []postBody     `json:"items"`
+		Items      []postBody     `json:"items" nullable:"false"`
 		NextCursor string         `json:"next_cursor"`
 		Epoch      string         `json:"epoch"`
 		LastSeq    int64          `json:"last_seq" doc:"The stream goes on after this event"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -44,10 +45,7 @@ func (s *Server) streamRoutes() {
 		Summary:     "Wait for events",
 		Description: "The events of the stream as JSON, for clients and networks that can't hold a stream: ask with after=next again and again.",
 	}, auth.ReadPublic, s.pollEvents)
-	register(s, huma.Operation{
-		OperationID: "report-views", Method: http.MethodPost, Path: "/api/v1/blogs/{slug}/views", Tags: []string{"Stream"},
-		Summary: "Report posts that were seen", DefaultStatus: http.StatusNoContent, MaxBodyBytes: maxBeacon,
-	}, auth.ReadPublic, s.reportViews)
+	register(s, s.reportViewsOperation(), auth.ReadPublic, s.reportViews)
 	register(s, huma.Operation{
 		OperationID: "get-stats", Method: http.MethodGet, Path: "/api/v1/blogs/{slug}/stats", Tags: []string{"Stream"},
 		Summary: "Views of all posts, and readers now",
@@ -75,6 +73,19 @@ func (s *Server) describeStream() {
 			"404": {Description: "There is no such blog"},
 		},
 	})
+}
+
+// reportViewsOperation describes beacons, which are JSON whatever a browser calls
+// them: a page can send nothing but text while it is closed.
+func (s *Server) reportViewsOperation() huma.Operation {
+	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[beaconBody](), true, "BeaconBody")
+	return huma.Operation{
+		OperationID: "report-views", Method: http.MethodPost, Path: "/api/v1/blogs/{slug}/views", Tags: []string{"Stream"},
+		Summary: "Report posts that were seen", DefaultStatus: http.StatusNoContent, MaxBodyBytes: maxBeacon,
+		Description:      "JSON, which is also taken as text/plain. It is answered the same whether it counts or not.",
+		SkipValidateBody: true, // readBeacon does it
+		RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}},
+	}
 }
 
 // stream hands a reader over to the hub. It asks the database nothing for a
@@ -265,7 +276,12 @@ func patience(blog *liveblog.Blog, wished time.Duration) time.Duration {
 type viewsInput struct {
 	ReaderPath
 	UserAgent string `header:"User-Agent" hidden:"true"`
-	RawBody   []byte `contentType:"text/plain"`
+	RawBody   []byte `contentType:"application/json"`
+}
+
+type beaconBody struct {
+	Token string      `json:"token" doc:"From hello, or from a poll with token=1"`
+	Posts []uuid.UUID `json:"posts" maxItems:"50"`
 }
 
 // reportViews takes beacons, which browsers send as text/plain. It answers the
@@ -284,10 +300,7 @@ func (s *Server) reportViews(ctx context.Context, in *viewsInput) (*noOutput, er
 }
 
 func readBeacon(body []byte) (token string, posts []uuid.UUID, err error) {
-	var beacon struct {
-		Token string      `json:"token"`
-		Posts []uuid.UUID `json:"posts"`
-	}
+	var beacon beaconBody
 	if err := decodeStrict(body, &beacon); err != nil {
 		return "", nil, err
 	}

@@ -54,7 +54,7 @@ func newUserBody(u *liveblog.User) userBody {
 
 // listBody is the shape of every list.
 type listBody[T any] struct {
-	Items      []T    `json:"items"`
+	Items      []T    `json:"items" nullable:"false"`
 	NextCursor string `json:"next_cursor" doc:"Empty on the last page"`
 }
 

@@ -13,7 +13,7 @@ import (
 type Batch struct {
 	Epoch  string         `json:"epoch"`
 	Head   int64          `json:"head"`
-	Events []BatchEvent   `json:"events"`
+	Events []BatchEvent   `json:"events" nullable:"false"`
 	Next   int64          `json:"next" doc:"Ask again with after=next"`
 	Chain  liveblog.Chain `json:"chain,omitempty" doc:"Of the event next: ask again with it as well"`
 	Ended  bool           `json:"ended" doc:"The blog is over and this is all of it"`
