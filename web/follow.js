@@ -77,9 +77,8 @@ export const follow = (base, from, page) => {
 
   /** @param {Snapshot} snapshot */
   const stand = snapshot => {
-    at = snapshot
-    versions = snapshot.versions ?? new Map
-    ended = snapshot.status === 'ended'
+    ({ versions = new Map, ...at } = snapshot)
+    ended = at.status === 'ended'
     stale = false
     heard = Date.now()
   }
@@ -91,7 +90,7 @@ export const follow = (base, from, page) => {
     page.state(state = next)
     tell()
   }
-  const lost = () => ended || set(navigator.onLine === false ? 'offline' : 'reconnecting')
+  const lost = () => ended || set(navigator.onLine ? 'reconnecting' : 'offline')
   const alive = () => {
     heard = Date.now()
     page.alive?.()
@@ -267,7 +266,7 @@ export const follow = (base, from, page) => {
 
   /** @param {string} kind @param {any} [data] */
   const say = (kind, data) => leading && channel?.postMessage({ kind, data })
-  const tell = () => say('lead', { seq: at.seq, epoch: at.epoch, chain: at.chain, state, token })
+  const tell = () => say('lead', { ...at, state, token })
 
   const free = () => {
     seat?.()

@@ -72,6 +72,7 @@ const readPage = () => {
   one('.key-events')?.toggleAttribute('open', matchMedia('(width >= 64rem)').matches)
   all('article').forEach(enhance)
   showTimes()
+  tidy()
   return { seq: +seq, epoch, chain, status, versions }
 }
 
@@ -111,9 +112,7 @@ const reload = async signal => {
     Object.assign(main.dataset, fresh.dataset)
   }, true)
   document.title = page.title
-  const snapshot = readPage()
-  tidy()
-  return snapshot
+  return readPage()
 }
 
 /** Asks for what a fresh page has at its end, since something left this one. */

@@ -467,3 +467,12 @@ func TestHeadline(t *testing.T) {
 		}
 	}
 }
+
+func TestSqueezed(t *testing.T) {
+	t.Parallel()
+	source := "const f = async (a, b) => a ? .5 : `${ a } = ${b}, 'c' : d` + ' { }' + \"don\\'t = \"\nreturn - a + b\n"
+	want := "const f=async(a,b)=>a?.5:`${ a } = ${b}, 'c' : d` + ' { }' + \"don\\'t = \"\nreturn - a + b\n"
+	if got := string(squeezed([]byte(source))); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

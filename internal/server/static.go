@@ -76,6 +76,9 @@ func (a *assets) add(name string, content []byte) {
 	if ext == ".js" || ext == ".css" {
 		content = stripComments(content)
 	}
+	if ext == ".js" {
+		content = squeezed(content)
+	}
 	sum := sha256.Sum256(content)
 	hashed := strings.TrimSuffix(name, ext) + "." + base64.RawURLEncoding.EncodeToString(sum[:])[:hashLength] + ext
 	a.byName[name] = staticPath + hashed
@@ -111,6 +114,25 @@ func stripComments(source []byte) []byte {
 		comment = comment && !strings.HasSuffix(line, "*/")
 	}
 	return out.Bytes()
+}
+
+// squeezed leaves out the spaces around punctuation, outside strings. The sources
+// have no regular expression with a quote or a space in it.
+func squeezed(source []byte) []byte {
+	tight := func(c byte) bool { return strings.IndexByte("=<>?:{}(),;&|![]\n", c) >= 0 }
+	out, quote := make([]byte, 0, len(source)), byte(0)
+	for i, c := range source {
+		switch {
+		case quote != 0 && c == quote && source[i-1] != '\\':
+			quote = 0
+		case quote == 0 && strings.IndexByte("'\"`", c) >= 0:
+			quote = c
+		case quote == 0 && c == ' ' && (tight(source[i-1]) || tight(source[i+1])):
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // gzipped panics on no input: writes to memory do not fail.

@@ -252,11 +252,14 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 // pollCaching says how long a cache may share a batch. What comes after an event
 // never changes but by being corrected, so that many who are behind cost one
 // request; that nothing has come yet is shared for a second, so that many who wait
-// at the end of the log without holding a connection cost one a second.
+// at the end of the log without holding a connection cost one a second. Pages of a
+// blog that is over look once a minute.
 func pollCaching(ctx context.Context, b *stream.Batch) string {
 	switch {
 	case !blogOf(ctx).blog.Public() || !principal(ctx).Anonymous() || b.Reset != nil:
 		return "no-store"
+	case b.Ended:
+		return "public, max-age=30"
 	case len(b.Events) == 0:
 		return "public, max-age=1"
 	default:
