@@ -6,6 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"image"
+	"image/color"
+	"image/gif"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"testing"
@@ -107,19 +111,18 @@ func TestProcess_Bombs(t *testing.T) {
 		data    []byte
 		refused bool
 	}{
-		"8 bits, tall":                   {pngBomb(8, 2, 0, 4166, 12_000, 24), false},
-		"1 bit":                          {pngBomb(1, 0, 0, 7000, 7000, 1), false},
-		"interlaced, 8 bits":             {pngBomb(8, 6, 1, 3000, 3000, 32), false},
-		"interlaced, 16 bits":            {pngBomb(16, 6, 1, 7000, 7000, 64), true},
-		"lossless WebP":                  {flatWebP(5000, 5000), false},
-		"progressive, grey":              {progressiveBomb(7000, 7000, 1, 10), false},
-		"progressive, colours":           {progressiveBomb(7000, 7000, 3, 10), true},
-		"progressive, four colours":      {progressiveBomb(5000, 5000, 4, 10), true},
-		"as many scans as there may be":  {progressiveBomb(1000, 1000, 3, maxScans), false},
-		"more scans":                     {progressiveBomb(1000, 1000, 3, maxScans+1), true},
-		"a hundred thousand scans":       {progressiveBomb(1000, 1000, 1, 100_000), true},
-		"noise before the frame":         {slices.Concat([]byte("\xff\xd8\xff\x00\xff\xd0xx\xff\xff"), progressiveBomb(7000, 7000, 3, 10)[3:]), true},
-		"more scans behind another name": {slices.Concat(progressiveBomb(100, 100, 1, 1), progressiveBomb(100, 100, 1, maxScans)), true},
+		"8 bits, tall":                  {pngBomb(8, 2, 0, 4166, 12_000, 24), false},
+		"1 bit":                         {pngBomb(1, 0, 0, 7000, 7000, 1), false},
+		"interlaced, 8 bits":            {pngBomb(8, 6, 1, 3000, 3000, 32), false},
+		"interlaced, 16 bits":           {pngBomb(16, 6, 1, 7000, 7000, 64), true},
+		"lossless WebP":                 {flatWebP(5000, 5000), false},
+		"progressive, grey":             {progressiveBomb(7000, 7000, 1, 10), false},
+		"progressive, colours":          {progressiveBomb(7000, 7000, 3, 10), true},
+		"progressive, four colours":     {progressiveBomb(5000, 5000, 4, 10), true},
+		"as many scans as there may be": {progressiveBomb(1000, 1000, 3, maxScans), false},
+		"more scans":                    {progressiveBomb(1000, 1000, 3, maxScans+1), true},
+		"a hundred thousand scans":      {progressiveBomb(1000, 1000, 1, 100_000), true},
+		"noise before the frame":        {slices.Concat([]byte("\xff\xd8\xff\x00\xff\xd0xx\xff\xff"), progressiveBomb(7000, 7000, 3, 10)[3:]), true},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -134,24 +137,91 @@ func TestProcess_Bombs(t *testing.T) {
 	}
 }
 
-// Two pictures that need all of the memory are decoded one after the other.
-func TestProcess_CostlyPicturesAreDecodedAlone(t *testing.T) {
+// What a picture needs is read from what its own format says of it.
+func TestCheckSize_MemoryOfEachFormat(t *testing.T) {
 	t.Parallel()
+	const mega = 1_000_000
+	transparent := func(data []byte) []byte { return slices.Insert(data, 33, pngChunk("tRNS", make([]byte, 2))...) }
 	for name, tt := range map[string]struct {
-		data  []byte
-		slots int64
+		data     []byte
+		perPixel int64 // beside the byte for what is made of it
 	}{
-		"photo":       {jpegOf(t, quarters(900, 600)), 1},
-		"48 million":  {pngHeader(8000, 6000), 1},
-		"lossless":    {flatWebP(7000, 7000), 2},
-		"progressive": {progressiveBomb(7000, 7000, 1, 1), 2},
+		"JPEG, a quarter of the colours": {jpegOf(t, quarters(1000, 1000)), 1},
+		"progressive JPEG, grey":         {progressiveBomb(1000, 1000, 1, 1), 5},
+		"progressive JPEG, colours":      {progressiveBomb(1000, 1000, 3, 1), 15},
+		"PNG, 1 bit":                     {pngBomb(1, 0, 0, 1000, 1000, 1), 1},
+		"PNG, grey":                      {pngBomb(8, 0, 0, 1000, 1000, 8), 1},
+		"PNG, grey of 16 bits":           {pngBomb(16, 0, 0, 1000, 1000, 16), 2},
+		"PNG, grey, one transparent":     {transparent(pngBomb(16, 0, 0, 1000, 1000, 16)), 8},
+		"PNG, palette":                   {slices.Insert(pngBomb(8, 3, 0, 1000, 1000, 8), 33, pngChunk("PLTE", make([]byte, 6))...), 1},
+		"PNG, colours":                   {pngBomb(8, 2, 0, 1000, 1000, 24), 4},
+		"PNG, colours of 16 bits":        {pngBomb(16, 2, 0, 1000, 1000, 48), 8},
+		"PNG, transparent, interlaced":   {pngBomb(8, 6, 1, 1000, 1000, 32), 6},
+		"WebP without loss":              {flatWebP(1000, 1000), 8},
+		"GIF of a thousand frames":       {movingGIF(t, 1000, 1000, 1000), 1},
 	} {
 		f, err := formatOf(tt.data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if slots, err := NewProcessor().checkSize(f, tt.data); err != nil || slots != tt.slots {
-			t.Errorf("%s: %d slots, %v, want %d", name, slots, err, tt.slots)
+		need, err := NewProcessor().checkSize(f, tt.data)
+		if want := (tt.perPixel + 1) * mega; err != nil || need/mega != want/mega {
+			t.Errorf("%s: %d bytes, %v, want %d", name, need, err, want)
+		}
+		if _, err := NewProcessor().Process(t.Context(), tt.data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// movingGIF has one picture, and then a pixel for each frame.
+func movingGIF(t *testing.T, w, h, frames int) []byte {
+	t.Helper()
+	black := color.Palette{color.Black, color.White}
+	g := &gif.GIF{Image: []*image.Paletted{image.NewPaletted(image.Rect(0, 0, w, h), black)}, Delay: make([]int, frames)}
+	for range frames - 1 {
+		g.Image = append(g.Image, image.NewPaletted(image.Rect(0, 0, 1, 1), black))
+	}
+	var b bytes.Buffer
+	if err := gif.EncodeAll(&b, g); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Pictures whose bytes look like chance, as photographs do, are what they are,
+// whatever pair of bytes is in them.
+func TestProcess_LargeOrdinaryPNGs(t *testing.T) {
+	t.Parallel()
+	for _, side := range []int{1000, 1700} {
+		m := image.NewRGBA(image.Rect(0, 0, side, side))
+		chance := rand.NewChaCha8([32]byte{21})
+		_, _ = chance.Read(m.Pix)
+		for i := 3; i < len(m.Pix); i += 4 {
+			m.Pix[i] = 255
+		}
+		data := pngOf(t, m)
+		if scans := bytes.Count(data, []byte{0xff, 0xda}); len(data) < 3_000_000 || len(data) > MaxUpload || side > 1200 && scans <= maxScans {
+			t.Fatalf("%d bytes, %d times FF DA", len(data), scans)
+		}
+		if img := mustProcess(t, data); img.Media.Width != side {
+			t.Errorf("%d bytes: %d wide", len(data), img.Media.Width)
+		}
+	}
+}
+
+// What looks like scans in a JPEG's metadata, or behind its end, is none of it.
+func TestProcess_ThumbnailsAreNoScans(t *testing.T) {
+	t.Parallel()
+	plain := jpegOf(t, quarters(100, 100))
+	scans := bytes.Repeat([]byte{0xff, 0xda}, 1000)
+	for name, data := range map[string][]byte{
+		"in metadata": slices.Concat(plain[:2], []byte{0xff, 0xe2, 0x07, 0xd2}, scans, plain[2:]),
+		"behind it":   slices.Concat(plain, scans),
+		"another":     slices.Concat(plain, progressiveBomb(100, 100, 1, 2*maxScans)),
+	} {
+		if _, err := NewProcessor().Process(t.Context(), data); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -4,67 +4,88 @@ import (
 	"bytes"
 	"encoding/binary"
 	"image"
-	"image/color"
 
 	"dateline/internal/liveblog"
 )
 
 const (
-	// maxMemory is how many bytes the decoding of one picture may take. Some
-	// files of few bytes need far more for each pixel than others.
+	// maxMemory is how many bytes the decoding of pictures may take, of one and of
+	// all together. Some files of few bytes need far more for each pixel than others.
 	maxMemory = 400 << 20
-	// slotMemory is what fits in when others are decoded at the same time.
-	slotMemory = maxMemory / maxDecoders
 	// maxScans bounds how often a JPEG may go over all of its pixels; encoders
 	// make some ten scans. Each may take a tenth of a second and few bytes.
 	maxScans = 64
 )
 
 // checkCost refuses what would take too much memory or time, and tells how many
-// of the slots the picture needs.
-func (f format) checkCost(c image.Config, data []byte) (slots int64, err error) {
-	need := f.memory(c, data)
-	if need > maxMemory || bytes.Count(data, startOfScan) > maxScans {
+// bytes the picture needs while it is processed.
+func (p *Processor) checkCost(f format, c image.Config, data []byte) (bytes int64, err error) {
+	need := int64(f.memory(c, data))
+	if need > p.maxMemory || f.scans(data) > maxScans {
 		return 0, liveblog.Errorf(liveblog.ErrInvalid, "image_too_large",
 			"the picture takes too much memory to decode: save it smaller, or with 8 bits a channel and not progressive")
 	}
-	return 1 + int64(need)/slotMemory, nil
+	// A picture of half its sides, or the largest variant, is made beside it.
+	return min(need+int64(c.Width*c.Height), p.maxMemory), nil
 }
 
-// perPixel is what decoding takes for each pixel, in bytes, where the model of
-// the colours tells.
-func perPixel(m color.Model) int {
-	switch m {
-	case color.RGBA64Model, color.NRGBA64Model:
-		return 8
-	case color.RGBAModel, color.NRGBAModel:
-		return 4
-	case color.Gray16Model:
-		return 2
-	default: // grey, or with a palette
-		return 1
-	}
-}
+// oneScan is for formats that go over their pixels once.
+func oneScan([]byte) int { return 1 }
 
+// gifMemory is for the first frame, with its palette: no other is decoded.
 func gifMemory(c image.Config, _ []byte) int { return c.Width * c.Height }
 
-// webpMemory is for the costlier kind, which keeps what its pixels refer to.
-func webpMemory(c image.Config, _ []byte) int { return c.Width * c.Height * 8 }
+// webpMemory looks for the kinds of coding there are in the file (RFC 9649,
+// section 2): with loss; without, which keeps what its pixels refer to; and
+// transparency of its own, which is coded without loss.
+func webpMemory(c image.Config, data []byte) int {
+	perPixel := 0
+	for rest := data[12:]; len(rest) >= 8; {
+		size := int64(binary.LittleEndian.Uint32(rest[4:]))
+		switch string(rest[:4]) {
+		case "VP8 ":
+			perPixel += 2
+		case "VP8L":
+			perPixel += 8
+		case "ALPH":
+			perPixel += 9
+		}
+		rest = rest[min(8+size+size%2, int64(len(rest))):]
+	}
+	return c.Width * c.Height * perPixel
+}
 
-// interlaced is where a PNG says so (PNG, section 11.2.2); the passes then take
-// half as much again.
-const interlaced = 28
-
+// pngMemory reads the header (PNG, section 11.2.2). Where a colour is named to be
+// transparent, pixels have all channels; and interlaced passes take half as much
+// again.
 func pngMemory(c image.Config, data []byte) int {
-	need := c.Width * c.Height * perPixel(c.ColorModel)
-	if len(data) > interlaced && data[interlaced] != 0 {
+	const depth, colorType, interlace = 24, 25, 28
+	const palette = 3
+	if len(data) <= interlace {
+		return 0 // is no picture, as the decoder will say
+	}
+	channels := 1 // grey, or the number of a colour
+	if grey := data[colorType] == 0; data[colorType] != palette && !grey || grey && hasChunk(data, "tRNS") {
+		channels = 4
+	}
+	need := c.Width * c.Height * channels * max(1, int(data[depth])/8)
+	if data[interlace] != 0 {
 		need += need / 2
 	}
 	return need
 }
 
-// startOfScan can't be within the coded pixels of a JPEG.
-var startOfScan = []byte{0xff, 0xda}
+// hasChunk looks for a chunk of a PNG before its pixels.
+func hasChunk(data []byte, name string) bool {
+	for rest := data[8:]; len(rest) >= 12; {
+		size, found := int64(binary.BigEndian.Uint32(rest)), string(rest[4:8])
+		if found == name || found == "IDAT" {
+			return found == name
+		}
+		rest = rest[min(12+size, int64(len(rest))):]
+	}
+	return false
+}
 
 // jpegMemory counts the planes of samples; of a progressive picture also the
 // coefficients that are kept until its last scan, four bytes each; and of one
@@ -81,6 +102,24 @@ func jpegMemory(c image.Config, data []byte) int {
 	}
 	return need
 }
+
+// jpegScans counts the scans that the decoder would come to. What looks like one in
+// a segment of another kind, such as a thumbnail in metadata, is none.
+func jpegScans(data []byte) int {
+	scans := 0
+	for marker, rest := byte(0), data[2:]; rest != nil && marker != endOfImage; {
+		marker, _, rest = nextSegment(rest)
+		if marker == startOfScan {
+			scans++
+		}
+	}
+	return scans
+}
+
+const (
+	startOfScan = 0xda
+	endOfImage  = 0xd9
+)
 
 const progressiveFrame = 0xc2
 

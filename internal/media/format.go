@@ -21,15 +21,16 @@ type format struct {
 	config  func(io.Reader) (image.Config, error)
 	decode  func(io.Reader) (image.Image, error)
 	memory  func(image.Config, []byte) int // bytes that decoding takes
+	scans   func([]byte) int               // how often it goes over the pixels
 	meta    imagemeta.ImageFormat          // 0: has no metadata that we read
 }
 
 var formats = []format{
-	{starts("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode, jpegMemory, imagemeta.JPEG},
-	{starts("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode, pngMemory, imagemeta.PNG},
-	{starts("GIF87a"), gif.DecodeConfig, gif.Decode, gifMemory, 0},
-	{starts("GIF89a"), gif.DecodeConfig, gif.Decode, gifMemory, 0},
-	{isWebP, webp.DecodeConfig, webp.Decode, webpMemory, imagemeta.WebP},
+	{starts("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode, jpegMemory, jpegScans, imagemeta.JPEG},
+	{starts("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode, pngMemory, oneScan, imagemeta.PNG},
+	{starts("GIF87a"), gif.DecodeConfig, gif.Decode, gifMemory, oneScan, 0},
+	{starts("GIF89a"), gif.DecodeConfig, gif.Decode, gifMemory, oneScan, 0},
+	{isWebP, webp.DecodeConfig, webp.Decode, webpMemory, oneScan, imagemeta.WebP},
 }
 
 func starts(magic string) func([]byte) bool {
@@ -54,9 +55,9 @@ func errType() error {
 	return liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "a picture must be JPEG, PNG, GIF or WebP")
 }
 
-// checkSize reads the declared size only. It tells how many slots the picture
-// needs to be decoded.
-func (p *Processor) checkSize(f format, data []byte) (slots int64, err error) {
+// checkSize reads the declared size only. It tells how many bytes of memory the
+// picture needs to be processed.
+func (p *Processor) checkSize(f format, data []byte) (memory int64, err error) {
 	c, err := f.config(bytes.NewReader(data))
 	if err != nil {
 		return 0, errType()
@@ -65,5 +66,5 @@ func (p *Processor) checkSize(f format, data []byte) (slots int64, err error) {
 		return 0, liveblog.Errorf(liveblog.ErrInvalid, "image_too_large",
 			"a picture may have at most %d pixels a side and %d million in all", p.maxSide, p.maxPixels/1_000_000)
 	}
-	return f.checkCost(c, data)
+	return p.checkCost(f, c, data)
 }

@@ -36,13 +36,13 @@ func FuzzHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		slots, err := p.checkSize(format, data)
+		memory, err := p.checkSize(format, data)
 		if err != nil && !errors.Is(err, liveblog.ErrInvalid) && !errors.Is(err, liveblog.ErrMediaType) {
 			t.Errorf("error of another kind: %v", err)
 		}
 		c, declared := format.config(bytes.NewReader(data))
-		if fits := c.Width > 0 && c.Height > 0 && c.Width <= maxSide && c.Height <= maxSide && c.Width*c.Height <= maxPixels; declared == nil && !fits && err == nil || err == nil && (slots < 1 || slots > maxDecoders+1) {
-			t.Errorf("%d by %d with %d slots: %v", c.Width, c.Height, slots, err)
+		if fits := c.Width > 0 && c.Height > 0 && c.Width <= maxSide && c.Height <= maxSide && c.Width*c.Height <= maxPixels; declared == nil && !fits && err == nil || err == nil && (memory < 0 || memory > maxMemory) {
+			t.Errorf("%d by %d with %d bytes: %v", c.Width, c.Height, memory, err)
 		}
 		if o := orientationOf(format, data); o < 1 || o > 8 {
 			t.Errorf("turned by %d", o)

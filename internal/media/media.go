@@ -9,6 +9,8 @@ import (
 	"bytes"
 	"context"
 	"image"
+	"runtime"
+	"sync/atomic"
 
 	"dateline/internal/liveblog"
 
@@ -23,7 +25,11 @@ const MaxUpload = 10 << 20
 const (
 	maxPixels   = 50_000_000
 	maxSide     = 12_000
-	maxDecoders = 2 // at once, unless one picture needs the memory of both
+	maxDecoders = 2  // at once; each keeps a core busy
+	maxUploads  = 16 // decoded and waiting: their bytes are in memory too
+	// maxGarbage is how many bytes finished pictures may leave to the collector,
+	// which else lets memory double before it looks.
+	maxGarbage = 64 << 20
 )
 
 // Image is an upload made ready to be stored. Media lacks what the client
@@ -33,22 +39,31 @@ type Image struct {
 	Blobs []liveblog.Blob // of Media.Variants, in the same order
 }
 
-// Processor decodes uploads, a few at once.
+// Processor decodes uploads, a few at once, and no more than there is memory for.
 type Processor struct {
-	slots     *semaphore.Weighted
+	uploads   *semaphore.Weighted
+	decoders  *semaphore.Weighted
+	memory    *semaphore.Weighted // bytes
+	garbage   atomic.Int64
+	maxMemory int64
 	maxPixels int
 	maxSide   int
 }
 
 // NewProcessor makes a Processor with the product's limits.
-func NewProcessor() *Processor {
-	return &Processor{slots: semaphore.NewWeighted(maxDecoders), maxPixels: maxPixels, maxSide: maxSide}
+func NewProcessor() *Processor { return newProcessor(maxMemory) }
+
+func newProcessor(memory int64) *Processor {
+	return &Processor{
+		uploads: semaphore.NewWeighted(maxUploads), decoders: semaphore.NewWeighted(maxDecoders),
+		memory: semaphore.NewWeighted(memory), maxMemory: memory, maxPixels: maxPixels, maxSide: maxSide,
+	}
 }
 
 // Process makes the variants of an uploaded JPEG, PNG, GIF (its first frame)
-// or WebP. It waits for its turn until ctx ends, which is ErrUnavailable. A
-// file of another type is ErrMediaType, one with too many bytes ErrTooLarge,
-// and one with too many pixels or that is damaged ErrInvalid.
+// or WebP. It waits for its turn until ctx ends, which is ErrUnavailable, as are
+// too many who wait. A file of another type is ErrMediaType, one with too many
+// bytes ErrTooLarge, and one with too many pixels or that is damaged ErrInvalid.
 func (p *Processor) Process(ctx context.Context, data []byte) (*Image, error) {
 	if len(data) > MaxUpload {
 		return nil, liveblog.Errorf(liveblog.ErrTooLarge, "too_large", "a picture may have at most %d MB", MaxUpload>>20)
@@ -57,15 +72,37 @@ func (p *Processor) Process(ctx context.Context, data []byte) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	slots, err := p.checkSize(f, data)
+	memory, err := p.checkSize(f, data)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.slots.Acquire(ctx, slots); err != nil {
-		return nil, liveblog.Errorf(liveblog.ErrUnavailable, "busy", "too many pictures are being processed")
+	if !p.uploads.TryAcquire(1) {
+		return nil, errBusy()
 	}
-	defer p.slots.Release(slots)
+	defer p.uploads.Release(1)
+	if err := p.decoders.Acquire(ctx, 1); err != nil {
+		return nil, errBusy()
+	}
+	defer p.decoders.Release(1)
+	if err := p.memory.Acquire(ctx, memory); err != nil {
+		return nil, errBusy()
+	}
+	defer p.free(memory)
 	return process(ctx, f, data)
+}
+
+func errBusy() error {
+	return liveblog.Errorf(liveblog.ErrUnavailable, "busy", "too many pictures are being processed")
+}
+
+// free gives memory back for other pictures. What was used is garbage, so it is
+// collected when there is much of it.
+func (p *Processor) free(memory int64) {
+	if p.garbage.Add(memory) >= maxGarbage {
+		p.garbage.Store(0)
+		runtime.GC()
+	}
+	p.memory.Release(memory)
 }
 
 func process(ctx context.Context, f format, data []byte) (*Image, error) {

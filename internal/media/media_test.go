@@ -306,19 +306,29 @@ func TestProcess_Refusals(t *testing.T) {
 
 func TestProcess_WaitsForItsTurn(t *testing.T) {
 	t.Parallel()
-	p := NewProcessor()
-	if err := p.slots.Acquire(t.Context(), maxDecoders); err != nil {
-		t.Fatal(err)
-	}
+	data := jpegOf(t, quarters(10, 10))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	data := jpegOf(t, quarters(10, 10))
-	if _, err := p.Process(gone, data); !errors.Is(err, liveblog.ErrUnavailable) {
-		t.Errorf("full: got %v", err)
-	}
-	p.slots.Release(maxDecoders)
-	if _, err := p.Process(t.Context(), data); err != nil {
-		t.Errorf("with room: %v", err)
+	for name, tt := range map[string]struct {
+		turns func(*Processor) *semaphore.Weighted
+		all   int64
+		ctx   context.Context
+	}{
+		"decoders": {func(p *Processor) *semaphore.Weighted { return p.decoders }, maxDecoders, gone},
+		"memory":   {func(p *Processor) *semaphore.Weighted { return p.memory }, maxMemory, gone},
+		"uploads":  {func(p *Processor) *semaphore.Weighted { return p.uploads }, maxUploads, t.Context()},
+	} {
+		p := NewProcessor()
+		if err := tt.turns(p).Acquire(t.Context(), tt.all); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Process(tt.ctx, data); !errors.Is(err, liveblog.ErrUnavailable) {
+			t.Errorf("%s, full: got %v", name, err)
+		}
+		tt.turns(p).Release(tt.all)
+		if _, err := p.Process(t.Context(), data); err != nil {
+			t.Errorf("%s, with room: %v", name, err)
+		}
 	}
 }
 
@@ -328,7 +338,8 @@ func FuzzProcess(f *testing.F) {
 	for _, seed := range [][]byte{jpegOf(f, small), withExif(jpegOf(f, small), 6), pngOf(f, small), webp, pngHeader(60_000, 60_000), []byte("GIF89a=1;")} {
 		f.Add(seed)
 	}
-	p := &Processor{slots: semaphore.NewWeighted(maxDecoders), maxPixels: 1 << 16, maxSide: 1 << 10}
+	p := NewProcessor()
+	p.maxPixels, p.maxSide = 1<<16, 1<<10
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := p.Process(t.Context(), data)
 		if err != nil {

@@ -85,6 +85,7 @@ type mediaOutput struct {
 
 func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput, error) {
 	up, err := readUpload(in.ContentType, in.RawBody)
+	in.RawBody = nil // while the picture waits for its turn, once in memory is enough
 	if err != nil {
 		return nil, err
 	}
