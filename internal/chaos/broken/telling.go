@@ -22,7 +22,7 @@ var telling = []Mutation{
 	{
 		Name: "mixed-texts", What: "some posts are told with another post's text",
 		Exposes: []string{"G3"}, Needs: []string{Nodes},
-		Edits: []Edit{{render, `return &postData{newPublicPost(p, slug, seq), article}, nil`, `return &postData{mixed(newPublicPost(p, slug, seq)), article}, nil`}},
+		Edits: []Edit{{render, `return &postData{newPublicPost(p, slug, seq), headline(p), article}, nil`, `return &postData{mixed(newPublicPost(p, slug, seq)), headline(p), article}, nil`}},
 	},
 	{
 		Name: "views-doubled", What: "views whose flush took long are taken for lost and counted again",
