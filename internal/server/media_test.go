@@ -96,6 +96,7 @@ func newMediaServer(t *testing.T) (http.Handler, *pictures) {
 	s.newAPI()
 	s.mediaRoutes()
 	s.previewRoutes()
+	s.headRoutes()
 	return s.Handler(), store
 }
 

@@ -104,7 +104,11 @@ func TestViews_MadeUpTokensCountNothing(t *testing.T) {
 	}
 	room.report(t, "cup-final", room.watch(t, "other-blog"), post)
 	real := room.watch(t, "cup-final")
-	room.report(t, "cup-final", real[:37]+"A", post)
+	other := "A"
+	if strings.HasSuffix(real, other) {
+		other = "Q"
+	}
+	room.report(t, "cup-final", real[:37]+other, post)
 	room.report(t, "cup-final", strings.ToUpper(real), post)
 	if n := room.counted(t, "cup-final", post); n != 0 {
 		t.Errorf("tokens that nobody was given counted %d times", n)

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -117,9 +118,9 @@ func TestSession_ThrottledSignInSaysWhen(t *testing.T) {
 		c.do("POST", "/api/v1/session", signInBody(adminEmail, "wrong"))
 	}
 	w := c.do("POST", "/api/v1/session", signInBody(adminEmail, goodPhrase))
-	wait := w.Header().Get("Retry-After")
-	if w.Code != http.StatusTooManyRequests || len(wait) != 3 { // some 300 seconds
-		t.Errorf("%d, Retry-After %q: %s", w.Code, wait, w.Body)
+	wait, err := strconv.Atoi(w.Header().Get("Retry-After"))
+	if w.Code != http.StatusTooManyRequests || err != nil || wait < 1 {
+		t.Errorf("%d, Retry-After %q: %s", w.Code, w.Header().Get("Retry-After"), w.Body)
 	}
 	known.run(t, []step{{"known device", "POST", "/api/v1/session", signInBody(adminEmail, goodPhrase), 200, nil}})
 }

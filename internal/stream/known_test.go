@@ -94,7 +94,9 @@ func TestHub_SupersededByCorrectionsOnly(t *testing.T) {
 		}
 		superseded := func(what string, seq int64, want bool) {
 			t.Helper()
-			if got := h.Superseded(headAt("one", seq)); got != want {
+			head := headAt("one", seq)
+			head.Chain = log.chainOf(seq)
+			if got := h.Superseded(head); got != want {
 				t.Errorf("%s: superseded at %d is %t", what, seq, got)
 			}
 		}
