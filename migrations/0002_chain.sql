@@ -39,9 +39,8 @@ END $$;
 -- +goose StatementEnd
 ALTER TABLE events ALTER COLUMN chain SET NOT NULL;
 
--- An event gets its chain where it is written, under the lock of the blog's row
--- that its number was taken with: without a round trip, and also when a node of the
--- version before writes it, while nodes of both run.
+-- A node of the version before writes events without a chain, while nodes of both
+-- run: they get it here.
 -- +goose StatementBegin
 CREATE FUNCTION chain_event() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dateline/internal/browsertest"
+	"dateline/internal/eventsource"
 	"dateline/internal/pgtest"
 )
 
@@ -71,7 +72,9 @@ func followPastRestore(t *testing.T, node, epoch string) (log func() []sseEvent,
 	t.Cleanup(cancel)
 	r := &sseReader{client: newClient(), slug: "restored", query: url.Values{"after": {"10"}, "epoch": {epoch}}}
 	var g errgroup.Group
-	g.Go(func() error { return r.follow(ctx, node, func(e sseEvent) bool { return e.id == "8" }) })
+	g.Go(func() error {
+		return r.follow(ctx, node, func(e sseEvent) bool { seq, _, err := eventsource.Place(e.id); return err == nil && seq == 8 })
+	})
 	return func() []sseEvent { return r.log }, g.Wait
 }
 
@@ -104,7 +107,8 @@ func checkResets(t *testing.T, log []sseEvent, now truth) {
 			}
 			last, epoch = reset.Head, reset.Epoch
 		case "post":
-			if last++; e.id != fmt.Sprint(last) || epoch != now.epoch {
+			seq, _, err := eventsource.Place(e.id)
+			if last++; err != nil || seq != last || epoch != now.epoch {
 				t.Errorf("event %s of the history %s after %d of %q", e.id, now.epoch, last-1, epoch)
 			}
 			if err := now.checkContent(e, now.log[last-1]); err != nil {

@@ -128,3 +128,19 @@ func TestChain_IsKnownAtTheHorizon(t *testing.T) {
 		}
 	}
 }
+
+// While nodes of two versions run, the older one writes events without a chain.
+func TestChain_OfANodeOfTheVersionBefore(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	blog := newBlog(t, db)
+	w := publish(t, db, newPost(blog, "one"))
+	for seq := int64(2); seq <= 4; seq++ {
+		mustExec(t, db, `UPDATE blogs SET last_seq = last_seq + 1 WHERE id = $1`, blog.ID)
+		mustExec(t, db, `INSERT INTO events (blog_id, seq, type, post_id, version) VALUES ($1, $2, 'update', $3, $2)`, blog.ID, seq, w.Post.ID)
+	}
+	publish(t, db, newPost(blog, "two"))
+	if all := chains(t, db, blog); len(all) != 5 {
+		t.Errorf("%d events", len(all))
+	}
+}

@@ -24,13 +24,17 @@ func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, statu
 	return seq, status, err
 }
 
-// appendEvent writes the event that nextSeq took a number for. Nothing else
-// writes events. The database gives it its chain, from that of the blog's row,
-// which is locked (migrations/0002_chain.sql).
+// appendEvent writes the event that nextSeq took a number for, and goes on with
+// the chain in the blog's row, which is locked since. Nothing else writes events.
 func appendEvent(batch *pgx.Batch, ev liveblog.Event) {
 	batch.Queue(`
-		INSERT INTO events (blog_id, seq, type, post_id, version)
-		VALUES ($1, $2, $3, $4, $5)`,
+		WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at),
+		head AS (
+			UPDATE blogs SET chain = event_chain(chain, $2, $3, $4, $5, at) FROM moment
+			WHERE id = $1
+			RETURNING chain, at)
+		INSERT INTO events (blog_id, seq, type, post_id, version, at, chain)
+		SELECT $1, $2, $3, $4, $5, at, chain FROM head`,
 		ev.BlogID, ev.Seq, ev.Type, ev.PostID, ev.Version)
 }
 

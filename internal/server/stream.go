@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -60,12 +58,16 @@ func (s *Server) describeStream() {
 		OperationID: "stream", Method: http.MethodGet, Path: "/api/v1/blogs/{slug}/stream", Tags: []string{"Stream"},
 		Summary: "Follow a blog",
 		Description: "Server-sent events: `hello`, `post`, `update`, `delete`, `blog` with sequential ids, `views` and `ping` without, " +
-			"`reset` (read the blog anew, go on from its head), `end` and `bye`. Resume with Last-Event-ID or after.",
+			"`reset` (read the blog anew, go on from its head), `end` and `bye`. Resume with Last-Event-ID, lastEventId or after; " +
+			"an id is a number, or a receipt: the number and the event's chain.",
 		Parameters: []*huma.Param{
 			{Name: "slug", In: "path", Required: true, Schema: text},
-			{Name: "after", In: "query", Schema: text, Description: "Go on after this event; the header Last-Event-ID wins"},
+			{Name: "after", In: "query", Schema: text, Description: "Go on after this event, a number or a receipt; the last event id wins"},
 			{Name: "epoch", In: "query", Schema: text, Description: "The history that after belongs to"},
-			{Name: "Last-Event-ID", In: "header", Schema: text},
+			{Name: "chain", In: "query", Schema: text, Description: "The chain of the event after: proves that all before it is the same"},
+			{Name: "ids", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"receipt"}}, Description: "receipt makes ids of a number and the event's chain, for clients that keep nothing else"},
+			{Name: "lastEventId", In: "query", Schema: text, Description: "The same as the header Last-Event-ID; last-event-id and Last-Event-ID are taken too"},
+			{Name: "Last-Event-ID", In: "header", Schema: text, Description: "The id of the last event that was seen, as it was told"},
 		},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: text}}},
@@ -93,6 +95,10 @@ func (s *Server) reportViewsOperation() huma.Operation {
 // read drafts, and ends within seconds when they may no longer.
 func (s *Server) stream(c *gin.Context) error {
 	ctx := c.Request.Context()
+	place, err := position(c.Request)
+	if err != nil {
+		return err
+	}
 	blog, member, err := s.visibleBlog(ctx, c.Param("slug"), true)
 	if errors.Is(err, liveblog.ErrUnavailable) || errors.Is(err, liveblog.ErrTooMany) {
 		s.hub.TurnAway(c.Writer, pollURL(c.Param("slug")))
@@ -106,7 +112,7 @@ func (s *Server) stream(c *gin.Context) error {
 		defer stop()
 		c.Request = c.Request.WithContext(allowed)
 	}
-	req := stream.Request{BlogID: blog.ID, Position: position(c.Request), Address: c.ClientIP(), Guarded: !blog.Public(), Poll: pollURL(blog.Slug)}
+	req := stream.Request{BlogID: blog.ID, Position: place, Address: c.ClientIP(), Guarded: !blog.Public(), Poll: pollURL(blog.Slug)}
 	if req.Desk = auth.Allow(principal(ctx), auth.ReadUnpublished, &blog.ID, member) == nil; !req.Desk {
 		req.Token = func() string { return s.pageToken(req.BlogID, req.Address) }
 	}
@@ -180,66 +186,42 @@ func (s *Server) mayStill(r *http.Request, slug string) error {
 	return err
 }
 
-var cursorPattern = regexp.MustCompile(`^[0-9]{1,18}$`)
-
-// position reads where a reader wants to go on: Last-Event-ID, which the browser
-// sends when it reconnects, wins over the URL, which is of the first connect. Of
-// a query that is none the part with the place may be what was lost. Who names
-// several places is not believed any of them: the first one could skip events.
-func position(r *http.Request) stream.Position {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	text, given := oneOf(r.Header.Values("Last-Event-ID")), true
-	if text == "" {
-		text, given = oneOf(query["after"]), query.Has("after") || err != nil
-	}
-	p := cursor(text, given)
-	p.Epoch = query.Get("epoch")
-	return p
-}
-
-// oneOf is the value that was given, however often; different ones make a list,
-// as RFC 9110 reads a repeated header, which is no cursor.
-func oneOf(values []string) string {
-	return strings.Join(slices.Compact(slices.Clone(values)), ", ")
-}
-
-func cursor(text string, given bool) (p stream.Position) {
-	if !given {
-		return p
-	}
-	if p.Invalid = !cursorPattern.MatchString(text); !p.Invalid {
-		p.After, _ = strconv.ParseInt(text, 10, 64) // 18 digits always fit
-		p.HasAfter = true
-	}
-	return p
-}
-
 type pollInput struct {
 	ReaderPath
-	After string `query:"after" doc:"Only events after this one; without it, those from now on"`
-	Epoch string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
-	Token bool   `query:"token" doc:"1 asks for a token to report views with; the answer is not for caches"`
-	Wait  int    `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"Seconds to wait for an event when there is none"`
+	LastEventID string `header:"Last-Event-ID" doc:"The same as after, and wins over it"`
+	LastID      string `query:"lastEventId" doc:"The same as the header Last-Event-ID; last-event-id and Last-Event-ID are taken too"`
+	After       string `query:"after" doc:"Only events after this one, a number or a receipt; without it, those from now on"`
+	Epoch       string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
+	Chain       string `query:"chain" maxLength:"64" doc:"The chain of the event after: proves that all before it is the same"`
+	Token       bool   `query:"token" doc:"1 asks for a token to report views with; the answer is not for caches"`
+	Wait        int    `query:"wait" minimum:"0" maximum:"25" default:"0" doc:"Seconds to wait for an event when there is none"`
+
+	place    stream.Position
+	byHeader bool
+	refused  error
 }
 
 type pollOutput struct {
 	CacheControl string `header:"Cache-Control"`
+	Vary         string `header:"Vary"`
 	Body         *stream.Batch
 }
 
 // pollEvents answers from the ring.
 func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, error) {
-	p := cursor(in.After, in.After != "")
-	if p.Epoch = in.Epoch; p.Invalid {
-		return nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_cursor", Detail: "after must be a number of up to 18 digits"}
+	if in.refused != nil {
+		return nil, in.refused
 	}
 	blog := blogOf(ctx).blog
-	req := stream.Request{BlogID: blog.ID, Position: p, Address: requestOf(ctx).Address}
+	req := stream.Request{BlogID: blog.ID, Position: in.place, Address: requestOf(ctx).Address}
 	batch, err := s.hub.Poll(ctx, req, patience(blog, time.Duration(in.Wait)*time.Second), pollLimit)
 	if err != nil {
 		return nil, err
 	}
-	out := &pollOutput{CacheControl: pollCaching(ctx, batch), Body: batch}
+	out := &pollOutput{CacheControl: pollCaching(ctx, batch), Vary: "Last-Event-ID", Body: batch}
+	if in.byHeader {
+		out.CacheControl = "no-store" // a cache that knows no Vary would give it to others
+	}
 	if in.Token {
 		out.CacheControl = "no-store" // or all who share the answer would be one page
 		if !may(ctx, auth.ReadUnpublished) {

@@ -74,7 +74,11 @@ func serveLog(t *testing.T, log stream.Log) *httptest.Server {
 		if r.URL.Path != "/stream" {
 			return
 		}
-		hub.Serve(w, r, stream.Request{BlogID: testID(999), Position: position(r), Address: "192.0.2.1"})
+		place, err := position(r)
+		if err != nil {
+			t.Error(err)
+		}
+		hub.Serve(w, r, stream.Request{BlogID: testID(999), Position: place, Address: "192.0.2.1"})
 	}))
 	t.Cleanup(func() { site.Close(); cancel(); <-done })
 	return site

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/stream"
 )
 
 // forgetful is a store of one draft that was live when its reader came, and that is
@@ -43,42 +42,6 @@ func TestStream_OfAGuardedBlogEndsDespiteAnOutage(t *testing.T) {
 			t.Errorf("the stream ends after %s", took)
 		}
 	})
-}
-
-// Where a reader goes on is never a guess: two places that disagree are none.
-func TestPosition(t *testing.T) {
-	t.Parallel()
-	at := func(n int64) stream.Position { return stream.Position{After: n, HasAfter: true} }
-	invalid := stream.Position{Invalid: true}
-	for _, test := range []struct {
-		query string
-		ids   []string
-		want  stream.Position
-	}{
-		{"", nil, stream.Position{}},
-		{"after=3", nil, at(3)},
-		{"after=3", []string{"5"}, at(5)},
-		{"after=3", []string{""}, at(3)},
-		{"after=3", []string{"x"}, invalid},
-		{"", []string{"5", "5"}, at(5)},
-		{"after=5", []string{"5", "6"}, invalid},
-		{"after=6", []string{"5", "6", "5"}, invalid},
-		{"after=5", []string{"", "5"}, invalid},
-		{"", []string{"5, 6"}, invalid},
-		{"after=5&after=5", nil, at(5)},
-		{"after=5&after=6", nil, invalid},
-		{"after=", nil, invalid},
-		{"after=5&after=6", []string{"7"}, at(7)},
-	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?"+test.query, nil)
-		r.Header["Last-Event-Id"] = test.ids
-		if got := position(r); got != test.want {
-			t.Errorf("%q, %q: got %+v, want %+v", test.query, test.ids, got, test.want)
-		}
-		if len(test.ids) > 1 && test.ids[1] == "" {
-			t.Error("the request was changed")
-		}
-	}
 }
 
 // A long poll of a draft ends as soon as a stream of it would notice that its
