@@ -228,6 +228,49 @@ func TestE2E_RemovalUnderFlood(t *testing.T) {
 	}
 }
 
+// TestE2E_RemovalBeforeTheDatabaseHangs: pages that were kept before a removal are
+// not given after it, though no read of the database ends: 503 is better than a
+// text that was taken back. What holds up the reads here is a lock on a table that
+// all pages are read from.
+func TestE2E_RemovalBeforeTheDatabaseHangs(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	node, feed := startProcess(t, dsn), newRobot(t, dsn)
+	feed.newBlog(t, node.url, "quiet")
+	const secret = "a-name-that-must-go"
+	var p struct {
+		ID string `json:"id"`
+	}
+	feed.must(t, http.MethodPost, node.url+"/api/v1/blogs/quiet/posts", map[string]any{"title": "Gone soon", "body": secret}, &p)
+	paths := []string{"/b/quiet", "/b/quiet/p/" + p.ID, "/b/quiet/feed.atom", "/b/quiet/feed.json"}
+	reader := addressed(1002)
+	defer reader.CloseIdleConnections()
+	for _, path := range paths {
+		if _, body, err := fetchText(t.Context(), reader, node.url+path, nil); err != nil || !strings.Contains(body, secret) {
+			t.Fatalf("%s: %v %s", path, err, body)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	feed.must(t, http.MethodDelete, node.url+"/api/v1/blogs/quiet/posts/"+p.ID, nil, nil, "If-Match", "*")
+	if _, err := conn.Exec(t.Context(), `BEGIN; LOCK TABLE post_views IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for _, path := range paths {
+		all.Go(func() {
+			status, body, err := fetchText(t.Context(), reader, node.url+path, nil)
+			if err != nil || status != http.StatusServiceUnavailable || strings.Contains(body, secret) {
+				t.Errorf("%s: %d %v, with the text: %t", path, status, err, strings.Contains(body, secret))
+			}
+		})
+	}
+	all.Wait()
+}
+
 // crowded is how many posts the blog has whose pages cost the database most.
 const crowded = 30_000
 
