@@ -25,3 +25,11 @@ CREATE TABLE upkeep (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     at  timestamptz NOT NULL
 );
+
+-- Pictures belong to a blog, whose editors may change their texts, and to who
+-- uploaded them. Those that a token of one blog uploaded are that blog's.
+
+ALTER TABLE media ADD COLUMN blog_id uuid REFERENCES blogs;
+UPDATE media m SET blog_id = t.blog_id
+FROM audit a JOIN api_tokens t ON a.principal = 'token:' || t.id
+WHERE a.action = 'media.create' AND a.object = m.id::text AND t.blog_id IS NOT NULL;

@@ -82,13 +82,24 @@ func Allow(p *liveblog.Principal, a Action, blogID *uuid.UUID, member liveblog.R
 	return liveblog.Errorf(liveblog.ErrForbidden, "not_allowed", "you may not do this: %s", a)
 }
 
+// AllowMedia reports whether p, who may upload pictures, may also see and change
+// the texts of m: who uploaded it, and who edits its blog, as its member or on all.
+// A token that is bound to a blog is kept to that blog's pictures.
+func AllowMedia(p *liveblog.Principal, m *liveblog.Media, member liveblog.Role) bool {
+	if p.User == nil {
+		return p.BlogID == nil || m.BlogID != nil && *m.BlogID == *p.BlogID
+	}
+	own := m.CreatedBy != nil && *m.CreatedBy == p.User.ID
+	return own || p.Role.AtLeast(liveblog.RoleEditor) || member.AtLeast(liveblog.RoleEditor)
+}
+
 // tokenAllows keeps a token that is bound to one blog away from all others and
-// from what concerns no blog; pictures belong to none and are allowed.
+// from what concerns no blog, but for a picture that it uploads: that is its blog's.
 func tokenAllows(p *liveblog.Principal, r rule, a Action, blogID *uuid.UUID) bool {
 	if r.scope == "" || !p.Has(r.scope) {
 		return false
 	}
-	if p.BlogID == nil || a == UploadMedia {
+	if p.BlogID == nil || a == UploadMedia && blogID == nil {
 		return true
 	}
 	return blogID != nil && *blogID == *p.BlogID

@@ -50,7 +50,7 @@ func TestAllow_Matrix(t *testing.T) {
 		{"token for posts", token(nil, liveblog.ScopePostWrite), "", posts},
 		{"token for all", token(nil, liveblog.Scopes...), "", []Action{ReadPublic, ReadUnpublished, SubmitPost, PublishPost, CreateBlog, EditBlog, UploadMedia}},
 		{"token of this blog", token(&ourBlog, liveblog.ScopePostWrite), "", posts},
-		{"token of another blog", token(&otherBlog, liveblog.Scopes...), "", []Action{ReadPublic, UploadMedia}},
+		{"token of another blog", token(&otherBlog, liveblog.Scopes...), "", []Action{ReadPublic}},
 		{"token without scopes", token(nil), "", []Action{ReadPublic}},
 		{"token, admin of the blog", token(nil), liveblog.RoleAdmin, []Action{ReadPublic}},
 	}
@@ -69,6 +69,9 @@ func TestAllow_BoundTokenStaysOutsideOfOtherThings(t *testing.T) {
 	bound := token(&ourBlog, liveblog.Scopes...)
 	if err := Allow(bound, CreateBlog, nil, ""); !errors.Is(err, liveblog.ErrForbidden) {
 		t.Errorf("a token of one blog may create another: %v", err)
+	}
+	if err := Allow(bound, UploadMedia, nil, ""); err != nil {
+		t.Errorf("a token of one blog may not upload for it: %v", err)
 	}
 }
 

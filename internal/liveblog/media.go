@@ -19,6 +19,7 @@ type Media struct {
 	Height    int
 	Color     string // average colour, "#rrggbb": shown while the image loads
 	Variants  []Variant
+	BlogID    *uuid.UUID // whose editors may change it; nil is no blog's
 	CreatedBy *uuid.UUID
 	CreatedAt time.Time
 }
@@ -30,6 +31,32 @@ type Variant struct {
 	Type   string // media type
 	Key    string // SHA-256 of the bytes, hex: its name in the store
 	Size   int64  // bytes
+}
+
+// MediaPatch holds the texts of an image to change; nil leaves one as it is.
+type MediaPatch struct {
+	Alt     *string
+	Caption *string
+	Credit  *string
+}
+
+// Normalize brings the texts that are given into the form in which they are
+// stored, and reports those that break a rule.
+func (p *MediaPatch) Normalize() error {
+	var m Media
+	texts := map[*string]**string{&m.Alt: &p.Alt, &m.Caption: &p.Caption, &m.Credit: &p.Credit}
+	for to, from := range texts {
+		if *from != nil {
+			*to = **from
+		}
+	}
+	m.Normalize()
+	for to, from := range texts {
+		if *from != nil {
+			*from = to
+		}
+	}
+	return m.Validate()
 }
 
 // Limits of the texts of an image, in runes.

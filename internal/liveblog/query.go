@@ -26,7 +26,8 @@ type PostQuery struct {
 	Oldest   bool       // oldest first
 	Limit    int
 	After    int64     // published: continue after this position
-	Before   time.Time // others: continue with those changed before
+	Before   time.Time // others: continue with those changed before,
+	BeforeID uuid.UUID // or at the same time and with a lower id
 }
 
 // PostList is a page of posts with the state of the log at which it was read.

@@ -19,7 +19,7 @@ import (
 type Catalog interface {
 	CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (created *liveblog.Media, replayed bool, err error)
 	Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error)
-	UpdateMedia(ctx context.Context, a liveblog.Actor, m *liveblog.Media) error
+	UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (*liveblog.Media, error)
 }
 
 // Dir keeps the bytes of pictures in a directory, and all else in a Catalog.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"dateline/internal/liveblog"
 
@@ -48,10 +49,10 @@ func insertBlob(ctx context.Context, tx pgx.Tx, b liveblog.Blob) error {
 
 func insertMedia(ctx context.Context, tx pgx.Tx, m *liveblog.Media) (*liveblog.Media, error) {
 	rows, _ := tx.Query(ctx, `
-		INSERT INTO media (id, alt, caption, credit, width, height, color, variants, created_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		INSERT INTO media (id, alt, caption, credit, width, height, color, variants, blog_id, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		RETURNING `+mediaColumns,
-		m.ID, m.Alt, m.Caption, m.Credit, m.Width, m.Height, m.Color, variantRows(m.Variants), m.CreatedBy)
+		m.ID, m.Alt, m.Caption, m.Credit, m.Width, m.Height, m.Color, variantRows(m.Variants), m.BlogID, m.CreatedBy)
 	return pgx.CollectExactlyOneRow(rows, scanMedia)
 }
 
@@ -74,21 +75,26 @@ func (db *DB) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*livebl
 	return found, nil
 }
 
-// UpdateMedia stores the texts of a picture, which posts that are rendered
-// from now on will show.
-func (db *DB) UpdateMedia(ctx context.Context, a liveblog.Actor, m *liveblog.Media) error {
-	return db.tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			UPDATE media SET alt = $2, caption = $3, credit = $4 WHERE id = $1`,
-			m.ID, m.Alt, m.Caption, m.Credit)
+// UpdateMedia changes the texts of a picture that are given, which posts that are
+// rendered from now on will show, and returns it.
+func (db *DB) UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (m *liveblog.Media, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			UPDATE media SET alt = coalesce($2, alt), caption = coalesce($3, caption), credit = coalesce($4, credit)
+			WHERE id = $1 RETURNING `+mediaColumns, id, patch.Alt, patch.Caption, patch.Credit)
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", m.ID)
+		m, err = pgx.CollectExactlyOneRow(rows, scanMedia)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", id)
 		}
-		return audit(ctx, tx, a, "media.update", m.ID.String(), nil)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, "media.update", id.String(), nil)
 	})
+	return m, err
 }
 
 // Blob reads the bytes of a variant, or ErrNotFound.
@@ -101,12 +107,12 @@ func (db *DB) Blob(ctx context.Context, key string) ([]byte, error) {
 }
 
 // mediaColumns are what scanMedia reads, in its order.
-const mediaColumns = `id, alt, caption, credit, width, height, color, variants, created_by, created_at`
+const mediaColumns = `id, alt, caption, credit, width, height, color, variants, blog_id, created_by, created_at`
 
 func scanMedia(row pgx.CollectableRow) (*liveblog.Media, error) {
 	var m liveblog.Media
 	var variants []variantRow
-	err := row.Scan(&m.ID, &m.Alt, &m.Caption, &m.Credit, &m.Width, &m.Height, &m.Color, &variants, &m.CreatedBy, &m.CreatedAt)
+	err := row.Scan(&m.ID, &m.Alt, &m.Caption, &m.Credit, &m.Width, &m.Height, &m.Color, &variants, &m.BlogID, &m.CreatedBy, &m.CreatedAt)
 	for _, v := range variants {
 		m.Variants = append(m.Variants, liveblog.Variant(v))
 	}

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"reflect"
@@ -88,22 +89,27 @@ func TestMedia_IdempotencyKey(t *testing.T) {
 	}
 }
 
-func TestMedia_Update(t *testing.T) {
+// Each changes what it names, and none undoes what another does at the same time.
+func TestMedia_UpdatesAtOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	m, blobs := newPicture("one")
 	if _, _, err := db.CreateMedia(t.Context(), liveblog.Actor{}, liveblog.IdempotencyKey{}, m, blobs); err != nil {
 		t.Fatal(err)
 	}
-	m.Alt, m.Caption, m.Credit = "a", "b", "c"
-	if err := db.UpdateMedia(t.Context(), liveblog.Actor{}, m); err != nil {
+	patches := []liveblog.MediaPatch{{Alt: new("a")}, {Caption: new("b")}, {Credit: new("")}}
+	errs := together(len(patches), func(i int) error {
+		_, err := db.UpdateMedia(context.Background(), liveblog.Actor{}, m.ID, patches[i])
+		return err
+	})
+	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
 	found, err := db.Media(t.Context(), []uuid.UUID{m.ID})
-	if got := found[m.ID]; err != nil || got.Alt != "a" || got.Caption != "b" || got.Credit != "c" {
+	if got := found[m.ID]; err != nil || got.Alt != "a" || got.Caption != "b" || got.Credit != "" {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if n := audits(t, db, "media.update"); n != 1 {
+	if n := audits(t, db, "media.update"); n != len(patches) {
 		t.Errorf("%d rows in the audit log", n)
 	}
 }
@@ -111,7 +117,7 @@ func TestMedia_Update(t *testing.T) {
 func TestMedia_NotFound(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	if err := db.UpdateMedia(t.Context(), liveblog.Actor{}, &liveblog.Media{ID: uuid.New()}); !errors.Is(err, liveblog.ErrNotFound) {
+	if _, err := db.UpdateMedia(t.Context(), liveblog.Actor{}, uuid.New(), liveblog.MediaPatch{}); !errors.Is(err, liveblog.ErrNotFound) {
 		t.Errorf("update: %v", err)
 	}
 	if _, err := db.Blob(t.Context(), "none"); !errors.Is(err, liveblog.ErrNotFound) {

@@ -198,7 +198,7 @@ func unpublishedPosts(q liveblog.PostQuery) (sql string, args []any) {
 		c.where(`p.author_id = $`, *q.AuthorID)
 	}
 	if !q.Before.IsZero() {
-		c.where(`p.updated_at < $`, q.Before)
+		c.where(`(p.updated_at, p.id) < ($, $)`, q.Before, q.BeforeID)
 	}
 	return `SELECT ` + postColumns + postTables + c.sql.String() + ` ORDER BY p.updated_at DESC, p.id DESC` + atMost(q.Limit), c.args
 }

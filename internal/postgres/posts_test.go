@@ -346,3 +346,33 @@ func TestAudit_EveryChangeHasARow(t *testing.T) {
 		t.Errorf("audit has %v, %v", actions, err)
 	}
 }
+
+// Drafts that were changed in one transaction, or one microsecond, have equal
+// times: a list that is read in pages has each of them once.
+func TestPosts_EqualTimesAreNotSkipped(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	blog := newBlog(t, db)
+	for i := range 7 {
+		p := newPost(blog, fmt.Sprint(i))
+		p.Status = liveblog.PostDraft
+		publish(t, db, p)
+	}
+	mustExec(t, db, `UPDATE posts SET updated_at = now()`)
+	seen := map[uuid.UUID]bool{}
+	q := liveblog.PostQuery{BlogID: blog.ID, Status: liveblog.PostDraft, Limit: 2}
+	for more := true; more; {
+		list, err := db.Posts(t.Context(), q)
+		if err != nil || len(list.Posts) == 0 {
+			t.Fatalf("%d posts, %v", len(list.Posts), err)
+		}
+		for _, p := range list.Posts {
+			seen[p.ID] = true
+			q.Before, q.BeforeID = p.UpdatedAt, p.ID
+		}
+		more = list.More
+	}
+	if len(seen) != 7 {
+		t.Errorf("%d of 7 drafts are listed", len(seen))
+	}
+}

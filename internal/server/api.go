@@ -12,6 +12,7 @@ import (
 	"dateline/internal/liveblog"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 )
 
 // access is one line of the route table: what the policy is asked for a route.
@@ -56,14 +57,19 @@ func register[I, O any](s *Server, op huma.Operation, action auth.Action, h func
 }
 
 // guard makes the middleware that asks the policy. What an operation's input
-// embeds tells whether it is about a blog.
+// embeds tells whether it is about a blog, or about a picture, which may be a blog's.
 func (s *Server) guard(action auth.Action, input any) func(huma.Context, func(huma.Context)) {
 	_, onBlog := input.(interface{ blogSlug() string })
+	_, forBlog := input.(interface{ mayNameBlog() })
+	_, onMedia := input.(interface{ mediaID() uuid.UUID })
 	_, cached := input.(interface{ mayBeCached() })
 	return func(hc huma.Context, next func(huma.Context)) {
 		slug := ""
-		if onBlog {
+		switch {
+		case onBlog:
 			slug = hc.Param("slug")
+		case forBlog:
+			slug = hc.Query("blog")
 		}
 		ctx, err := hc.Context(), error(nil)
 		if !cached {
@@ -71,6 +77,9 @@ func (s *Server) guard(action auth.Action, input any) func(huma.Context, func(hu
 		}
 		if err == nil {
 			ctx, err = s.authorize(ctx, action, slug, cached)
+			if onMedia {
+				err = s.authorizeMedia(ctx, action, hc.Param("id"), err)
+			}
 		}
 		if err != nil {
 			refuse(hc, problemOf(ctx, err))

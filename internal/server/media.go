@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -27,8 +28,8 @@ type MediaStore interface {
 	CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (*liveblog.Media, bool, error)
 	// Media finds pictures; those that do not exist are not in the answer.
 	Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error)
-	// UpdateMedia stores a picture's texts.
-	UpdateMedia(ctx context.Context, a liveblog.Actor, m *liveblog.Media) error
+	// UpdateMedia changes the texts of a picture that are given.
+	UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (*liveblog.Media, error)
 	// Blob reads the bytes of a variant, or ErrNotFound.
 	Blob(ctx context.Context, key string) ([]byte, error)
 }
@@ -74,8 +75,20 @@ func uploadOperation() huma.Operation {
 
 type uploadInput struct {
 	Idempotent
+	Blog        string `query:"blog" doc:"The slug of the blog whose editors may change the image's texts; a token that is bound to a blog need not name it"`
 	ContentType string `header:"Content-Type" hidden:"true"`
 	RawBody     []byte `contentType:"multipart/form-data"`
+}
+
+func (uploadInput) mayNameBlog() {}
+
+// uploadBlog is the blog that a new picture is for: the one that is named, else
+// the one that a token is bound to.
+func (in *uploadInput) uploadBlog(ctx context.Context) *uuid.UUID {
+	if in.Blog == "" {
+		return principal(ctx).BlogID
+	}
+	return &blogOf(ctx).blog.ID
 }
 
 type mediaOutput struct {
@@ -89,7 +102,11 @@ func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput
 	if err != nil {
 		return nil, err
 	}
-	key, err := in.key("upload-media", []any{sha256.Sum256(up.file), up.media.Alt, up.media.Caption, up.media.Credit})
+	request := []any{sha256.Sum256(up.file), up.media.Alt, up.media.Caption, up.media.Credit}
+	if in.Blog != "" {
+		request = append(request, in.Blog)
+	}
+	key, err := in.key("upload-media", request)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +119,7 @@ func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput
 	if err != nil {
 		return nil, err
 	}
-	m.ID, m.CreatedBy = uuid.New(), principal(ctx).AuthorID()
+	m.ID, m.BlogID, m.CreatedBy = uuid.New(), in.uploadBlog(ctx), principal(ctx).AuthorID()
 	m.Width, m.Height, m.Color, m.Variants = img.Media.Width, img.Media.Height, img.Media.Color, img.Media.Variants
 	created, replayed, err := s.media.CreateMedia(ctx, actor(ctx), key, &m, img.Blobs)
 	if err != nil {
@@ -196,6 +213,39 @@ type MediaPath struct {
 	ID uuid.UUID `path:"id" doc:"The image's id"`
 }
 
+func (m MediaPath) mediaID() uuid.UUID { return m.ID }
+
+// authorizeMedia asks the policy about one picture; general is what it says about
+// pictures of no blog. One that the principal may not see is not found. The bytes
+// are not asked about: who knows a picture's id may look at it, as readers do.
+func (s *Server) authorizeMedia(ctx context.Context, action auth.Action, id string, general error) error {
+	if general != nil && !errors.Is(general, liveblog.ErrForbidden) {
+		return general
+	}
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return general // the operation refuses it
+	}
+	m, err := s.oneMedia(ctx, parsed)
+	if err != nil {
+		return cmp.Or(general, err)
+	}
+	p, member := principal(ctx), liveblog.RoleNone
+	if p.User != nil && m.BlogID != nil {
+		if member, err = s.blogs.MemberRole(ctx, *m.BlogID, p.User.ID); err != nil {
+			return err
+		}
+	}
+	if auth.Allow(p, action, m.BlogID, member) == nil && auth.AllowMedia(p, m, member) {
+		return nil
+	}
+	return cmp.Or(general, errNoMedia(parsed))
+}
+
+func errNoMedia(id uuid.UUID) error {
+	return liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", id)
+}
+
 func (s *Server) getMedia(ctx context.Context, in *MediaPath) (*mediaOutput, error) {
 	m, err := s.oneMedia(ctx, in.ID)
 	if err != nil {
@@ -214,20 +264,12 @@ type mediaUpdateInput struct {
 }
 
 func (s *Server) updateMedia(ctx context.Context, in *mediaUpdateInput) (*mediaOutput, error) {
-	m, err := s.oneMedia(ctx, in.ID)
+	patch := liveblog.MediaPatch{Alt: in.Body.Alt, Caption: in.Body.Caption, Credit: in.Body.Credit}
+	if err := patch.Normalize(); err != nil {
+		return nil, err
+	}
+	m, err := s.media.UpdateMedia(ctx, actor(ctx), in.ID, patch)
 	if err != nil {
-		return nil, err
-	}
-	for field, text := range map[*string]*string{&m.Alt: in.Body.Alt, &m.Caption: in.Body.Caption, &m.Credit: in.Body.Credit} {
-		if text != nil {
-			*field = *text
-		}
-	}
-	m.Normalize()
-	if err := m.Validate(); err != nil {
-		return nil, err
-	}
-	if err := s.media.UpdateMedia(ctx, actor(ctx), m); err != nil {
 		return nil, err
 	}
 	return &mediaOutput{Body: showMedia(m)}, nil
@@ -240,7 +282,7 @@ func (s *Server) oneMedia(ctx context.Context, id uuid.UUID) (*liveblog.Media, e
 	}
 	m, ok := found[id]
 	if !ok {
-		return nil, liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", id)
+		return nil, errNoMedia(id)
 	}
 	return m, nil
 }

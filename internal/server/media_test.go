@@ -56,11 +56,49 @@ func (p *pictures) Media(_ context.Context, ids []uuid.UUID) (map[uuid.UUID]*liv
 	return found, nil
 }
 
-func (p *pictures) UpdateMedia(_ context.Context, _ liveblog.Actor, m *liveblog.Media) error {
+func (p *pictures) UpdateMedia(_ context.Context, _ liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (*liveblog.Media, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.media[m.ID] = m
-	return nil
+	m, ok := p.media[id]
+	if !ok {
+		return nil, liveblog.ErrNotFound
+	}
+	for to, text := range map[*string]*string{&m.Alt: patch.Alt, &m.Caption: patch.Caption, &m.Credit: patch.Credit} {
+		if text != nil {
+			*to = *text
+		}
+	}
+	return m, nil
+}
+
+// mediaBlogs is a store of two blogs, for pictures; everybody whose id ends with
+// an e is an editor of the first.
+type mediaBlogs struct {
+	BlogStore
+	first, second *liveblog.Blog
+}
+
+func (b mediaBlogs) Blog(_ context.Context, slug string) (*liveblog.Blog, error) {
+	for _, blog := range []*liveblog.Blog{b.first, b.second} {
+		if blog.Slug == slug {
+			return blog, nil
+		}
+	}
+	return nil, liveblog.ErrNotFound
+}
+
+func (b mediaBlogs) MemberRole(_ context.Context, blogID, user uuid.UUID) (liveblog.Role, error) {
+	if blogID == b.first.ID && user[15] == 'e' {
+		return liveblog.RoleEditor, nil
+	}
+	return liveblog.RoleNone, nil
+}
+
+// Who uploads pictures in tests, unless X-User names somebody else by a letter.
+func mediaUser(letter string) *liveblog.User {
+	u := &liveblog.User{}
+	copy(u.ID[15:], letter+"u")
+	return u
 }
 
 func (p *pictures) Blob(ctx context.Context, key string) ([]byte, error) {
@@ -85,11 +123,18 @@ func newMediaServer(t *testing.T) (http.Handler, *pictures) {
 	t.Helper()
 	setGlobals()
 	store := &pictures{media: map[uuid.UUID]*liveblog.Media{}, blobs: map[string][]byte{}}
-	s := &Server{engine: gin.New(), media: store, images: media.NewProcessor(), imageCache: newImageCache(), conversions: newConversions()}
+	blogs := mediaBlogs{first: &liveblog.Blog{ID: uuid.New(), Slug: "first", Status: liveblog.BlogLive}, second: &liveblog.Blog{ID: uuid.New(), Slug: "second", Status: liveblog.BlogLive}}
+	s := &Server{engine: gin.New(), blogs: blogs, media: store, images: media.NewProcessor(), imageCache: newImageCache(), conversions: newConversions()}
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.Use(identify, recovery, secure, func(c *gin.Context) {
 		if role := liveblog.Role(c.GetHeader("X-Role")); role != "" {
-			p := &liveblog.Principal{User: &liveblog.User{ID: uuid.New()}, Role: role}
+			p := &liveblog.Principal{User: mediaUser(c.GetHeader("X-User")), Role: role}
+			if slug := c.GetHeader("X-Token"); slug != "" {
+				p = &liveblog.Principal{TokenID: "t", Scopes: []liveblog.Scope{liveblog.ScopeMedia}}
+				if blog, err := blogs.Blog(c, slug); err == nil {
+					p.BlogID = &blog.ID
+				}
+			}
 			c.Request = c.Request.WithContext(withPrincipal(c.Request.Context(), p))
 		}
 	})
@@ -151,8 +196,13 @@ func send(t *testing.T, h http.Handler, method, path string, body []byte, header
 
 func uploadPhoto(t *testing.T, h http.Handler, headers ...string) mediaBody {
 	t.Helper()
+	return uploadTo(t, h, "/api/v1/media", headers...)
+}
+
+func uploadTo(t *testing.T, h http.Handler, path string, headers ...string) mediaBody {
+	t.Helper()
 	kind, body := form(t, [2]string{"file", string(photoOf(t, 1000, 500))}, [2]string{"alt", "a [b]"}, [2]string{"caption", "two\nlines"}, [2]string{"credit", "me"})
-	w := send(t, h, http.MethodPost, "/api/v1/media", body, append(headers, "Content-Type", kind, "X-Role", "contributor")...)
+	w := send(t, h, http.MethodPost, path, body, append([]string{"X-Role", "contributor", "Content-Type", kind}, headers...)...)
 	var out mediaBody
 	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != http.StatusCreated {
 		t.Fatalf("%d %s", w.Code, w.Body)
@@ -278,6 +328,57 @@ func TestMedia_ChangeTexts(t *testing.T) {
 	for path, status := range map[string]int{"/api/v1/media/" + uuid.NewString(): http.StatusNotFound, "/api/v1/media/x": http.StatusUnprocessableEntity} {
 		if w := send(t, h, http.MethodGet, path, nil, "X-Role", "contributor"); w.Code != status {
 			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
+// A picture is its uploader's, its blog's editors' and that of who edits all
+// blogs. For others, and for tokens of other blogs, there is none; its bytes are
+// readers'.
+func TestMedia_BelongsToUploaderAndBlog(t *testing.T) {
+	t.Parallel()
+	h, _ := newMediaServer(t)
+	none := uploadPhoto(t, h)
+	first := uploadTo(t, h, "/api/v1/media?blog=first")
+	bound := uploadPhoto(t, h, "X-Token", "first")
+	all := []mediaBody{none, first, bound}
+	for who, c := range map[string]struct {
+		headers []string
+		sees    [3]bool
+	}{
+		"the uploader":            {[]string{"X-Role", "contributor"}, [3]bool{true, true, false}},
+		"another contributor":     {[]string{"X-Role", "contributor", "X-User", "x"}, [3]bool{}},
+		"an editor of the blog":   {[]string{"X-Role", "viewer", "X-User", "e"}, [3]bool{false, true, true}},
+		"an editor of all":        {[]string{"X-Role", "editor", "X-User", "x"}, [3]bool{true, true, true}},
+		"a viewer":                {[]string{"X-Role", "viewer", "X-User", "x"}, [3]bool{}},
+		"the blog's token":        {[]string{"X-Role", "x", "X-Token", "first"}, [3]bool{false, true, true}},
+		"a token of another blog": {[]string{"X-Role", "x", "X-Token", "second"}, [3]bool{}},
+		"a token of all":          {[]string{"X-Role", "x", "X-Token", "all"}, [3]bool{true, true, true}},
+	} {
+		for i, m := range all {
+			for _, method := range []string{http.MethodGet, http.MethodPatch} {
+				w := send(t, h, method, "/api/v1/media/"+m.ID.String(), []byte(`{"alt":"new"}`), append(c.headers, "Content-Type", "application/json")...)
+				if (w.Code == http.StatusOK) != c.sees[i] || !c.sees[i] && w.Code != http.StatusNotFound && w.Code != http.StatusForbidden {
+					t.Errorf("%s, picture %d: %s %d", who, i, method, w.Code)
+				}
+			}
+			if w := send(t, h, http.MethodGet, m.URL, nil, c.headers...); w.Code != http.StatusOK {
+				t.Errorf("%s, the bytes of picture %d: %d", who, i, w.Code)
+			}
+		}
+	}
+	kind, body := form(t, [2]string{"file", string(photoOf(t, 10, 10))})
+	for path, c := range map[string]struct {
+		headers []string
+		want    int
+	}{
+		"/api/v1/media?blog=second":        {[]string{"X-Role", "x", "X-Token", "first"}, http.StatusForbidden},
+		"/api/v1/media?blog=first":         {[]string{"X-Role", "viewer", "X-User", "e"}, http.StatusCreated},
+		"/api/v1/media":                    {[]string{"X-Role", "viewer", "X-User", "e"}, http.StatusForbidden},
+		"/api/v1/media?blog=there-is-none": {[]string{"X-Role", "editor"}, http.StatusNotFound},
+	} {
+		if w := send(t, h, http.MethodPost, path, body, append(c.headers, "Content-Type", kind)...); w.Code != c.want {
+			t.Errorf("%s %v: %d %s", path, c.headers, w.Code, w.Body)
 		}
 	}
 }

@@ -79,6 +79,7 @@ type listPostsInput struct {
 type postCursor struct {
 	Position int64     `json:"p,omitempty"`
 	Changed  time.Time `json:"c,omitzero"`
+	ID       uuid.UUID `json:"i,omitzero"`
 }
 
 type postsOutput struct {
@@ -124,7 +125,7 @@ func (in *listPostsInput) query(ctx context.Context) (liveblog.PostQuery, error)
 	if err := decodeCursor(in.Cursor, &from); err != nil {
 		return q, err
 	}
-	q.After, q.Before = max(from.Position, 0), from.Changed
+	q.After, q.Before, q.BeforeID = max(from.Position, 0), from.Changed, from.ID
 	if in.Status == liveblog.PostPublished {
 		q.Before = time.Time{}
 		return q, nil
@@ -150,7 +151,7 @@ func nextPosts(status liveblog.PostStatus, last *liveblog.Post) postCursor {
 	if status == liveblog.PostPublished {
 		return postCursor{Position: last.Position}
 	}
-	return postCursor{Changed: last.UpdatedAt}
+	return postCursor{Changed: last.UpdatedAt, ID: last.ID}
 }
 
 type createPostInput struct {
