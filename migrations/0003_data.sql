@@ -33,3 +33,12 @@ ALTER TABLE media ADD COLUMN blog_id uuid REFERENCES blogs;
 UPDATE media m SET blog_id = t.blog_id
 FROM audit a JOIN api_tokens t ON a.principal = 'token:' || t.id
 WHERE a.action = 'media.create' AND a.object = m.id::text AND t.blog_id IS NOT NULL;
+
+-- Retention.
+
+CREATE INDEX audit_addresses ON audit (at) WHERE address <> '';
+CREATE INDEX posts_removed ON posts (updated_at) WHERE status = 'removed';
+-- Since when each search for the pictures that texts name has not found this one.
+ALTER TABLE media ADD COLUMN unused_since timestamptz;
+CREATE INDEX media_unused ON media (unused_since) WHERE unused_since IS NOT NULL;
+ALTER TABLE upkeep ADD COLUMN media_at timestamptz;

@@ -41,6 +41,11 @@ type Config struct {
 
 	KeepEvents int64 `default:"0" env:"DATELINE_KEEP_EVENTS" placeholder:"N" help:"Keep only the newest N events of each blog; readers who were further behind start again. 0 keeps all."`
 
+	KeepAudit          int `default:"730" env:"DATELINE_KEEP_AUDIT" placeholder:"DAYS" help:"How long rows of the audit log are kept. 0 is for ever."`
+	KeepAuditAddresses int `default:"90" env:"DATELINE_KEEP_AUDIT_ADDRESSES" placeholder:"DAYS" help:"How long the audit log knows network addresses. 0 is as long as its rows."`
+	KeepUnusedMedia    int `default:"30" env:"DATELINE_KEEP_UNUSED_MEDIA" placeholder:"DAYS" help:"How long pictures are kept that no post, no version of one and no blog shows. 0 is for ever."`
+	KeepRemoved        int `default:"0" env:"DATELINE_KEEP_REMOVED" placeholder:"DAYS" help:"How long the texts of removed posts are kept, with their revisions. 0 is for ever: they can be restored."`
+
 	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"DATELINE_LOG_LEVEL" help:"debug, info, warn or error."`
 
@@ -61,6 +66,10 @@ func (c *Config) Validate() error {
 		checkMetricsAddress(c.MetricsListen),
 		checkRate(c.RateLimit),
 		checkKeepEvents(c.KeepEvents),
+		checkDays("--keep-audit", c.KeepAudit),
+		checkDays("--keep-audit-addresses", c.KeepAuditAddresses),
+		checkDays("--keep-unused-media", c.KeepUnusedMedia),
+		checkDays("--keep-removed", c.KeepRemoved),
 		checkDatabaseWait(c.DatabaseWait),
 		checkLimit("--address-rate", c.AddressRate),
 		checkLimit("--address-reads", c.AddressReads),
@@ -99,6 +108,18 @@ func checkKeepEvents(n int64) error {
 	}
 	return checkKeep("--keep-events", n)
 }
+
+// maxDays is a century.
+const maxDays = 36500
+
+func checkDays(flag string, n int) error {
+	if n < 0 || n > maxDays {
+		return fmt.Errorf("%s %d is no number of days: write 1 to %d, or 0 for ever", flag, n, maxDays)
+	}
+	return nil
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 func checkDatabaseWait(d time.Duration) error {
 	if d < 0 || d > time.Hour {

@@ -14,6 +14,7 @@ import (
 	"dateline/admin"
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/media"
 	"dateline/internal/postgres"
 	"dateline/internal/server"
 	"dateline/internal/stream"
@@ -46,6 +47,7 @@ type node struct {
 	handler  http.Handler
 
 	keepEvents int64 // of each blog; 0 is all
+	retention  retention
 }
 
 func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, error) {
@@ -57,7 +59,7 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 	if err != nil {
 		return nil, err
 	}
-	n := &node{db: db, registry: newRegistry(), keepEvents: c.KeepEvents}
+	n := &node{db: db, registry: newRegistry(), keepEvents: c.KeepEvents, retention: newRetention(c)}
 	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{
 		Streams: streams, PerBlog: c.StreamsPerBlog, PerAddress: c.StreamsPerAddress, PerSecond: streamsPerSecond,
 	})
@@ -114,6 +116,7 @@ func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) 
 	if err != nil {
 		return err
 	}
+	n.retention.files, _ = pictures.(*media.Dir)
 	s, err := server.New(server.Options{
 		PublicURL: public, TrustedProxies: proxies, Version: version, Ready: n.ready, RatePerMinute: c.RateLimit,
 		AddressRate: c.AddressRate, AddressReads: c.AddressReads, PageTokens: c.StreamsPerAddress,
@@ -212,7 +215,7 @@ func (n *node) tidy(ctx context.Context) {
 func (n *node) forget(ctx context.Context) error {
 	var errs []error
 	for _, forget := range []func(context.Context) error{
-		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.prune,
+		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.db.ForgetTokens, n.prune, n.retain,
 	} {
 		errs = append(errs, forget(ctx))
 	}

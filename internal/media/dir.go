@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"time"
 
 	"dateline/internal/liveblog"
 
@@ -69,6 +70,28 @@ func (d *Dir) Blob(_ context.Context, key string) ([]byte, error) {
 	return data, nil
 }
 
+// youth is how long a file is safe from Forget: a picture with the same bytes may
+// have been stored while they were found to be free.
+const youth = time.Hour
+
+// Forget deletes the files of bytes that no picture needs any more.
+func (d *Dir) Forget(keys []string) error {
+	var errs []error
+	for _, key := range keys {
+		if !keyPattern.MatchString(key) {
+			continue
+		}
+		info, err := d.root.Stat(fileName(key))
+		if err == nil && time.Since(info.ModTime()) > youth {
+			err = d.root.Remove(fileName(key))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 var keyPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // fileName spreads the files over 256 directories.
@@ -80,8 +103,8 @@ func (d *Dir) write(b liveblog.Blob) error {
 		return fmt.Errorf("key %q is not a SHA-256", b.Key)
 	}
 	name := fileName(b.Key)
-	if _, err := d.root.Stat(name); err == nil {
-		return nil
+	if now := time.Now(); d.root.Chtimes(name, now, now) == nil {
+		return nil // it is there, and young again: Forget leaves it alone
 	}
 	if err := d.root.Mkdir(b.Key[:2], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"dateline/internal/liveblog"
 
@@ -108,5 +109,35 @@ func TestDir_NoPartsAreLeftBehind(t *testing.T) {
 	}
 	if files := filesIn(t, name); len(files) != 1 {
 		t.Errorf("files: %v", files)
+	}
+}
+
+// Forget deletes what nobody needs, unless it was stored again a moment ago.
+func TestDir_Forget(t *testing.T) {
+	t.Parallel()
+	d, _, name := newDir(t)
+	old, again := blobOf("old"), blobOf("again")
+	for _, b := range []liveblog.Blob{old, again} {
+		if _, _, err := d.CreateMedia(t.Context(), liveblog.Actor{}, liveblog.IdempotencyKey{}, &liveblog.Media{}, []liveblog.Blob{b}); err != nil {
+			t.Fatal(err)
+		}
+		long := time.Now().Add(-2 * youth)
+		if err := os.Chtimes(filepath.Join(name, fileName(b.Key)), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := d.CreateMedia(t.Context(), liveblog.Actor{}, liveblog.IdempotencyKey{}, &liveblog.Media{}, []liveblog.Blob{again}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := d.Forget([]string{old.Key, again.Key, "../nonsense"}); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := d.Blob(t.Context(), old.Key); !errors.Is(err, liveblog.ErrNotFound) {
+		t.Errorf("the old bytes: %v", err)
+	}
+	if _, err := d.Blob(t.Context(), again.Key); err != nil {
+		t.Errorf("the bytes that are used again: %v", err)
 	}
 }

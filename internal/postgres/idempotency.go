@@ -66,8 +66,8 @@ func remember(ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.Ide
 
 // ForgetIdempotencyKeys deletes the keys that are past their life.
 func (db *DB) ForgetIdempotencyKeys(ctx context.Context) error {
-	return db.tx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval`, idempotencyLife)
-		return err
-	})
+	_, err := db.inBatches(ctx, forgetBatch, `
+		DELETE FROM idempotency_keys WHERE (principal, key) IN (
+			SELECT principal, key FROM idempotency_keys WHERE created_at < now() - $2::interval LIMIT $1)`, idempotencyLife)
+	return err
 }

@@ -27,6 +27,9 @@ func (db *DB) CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.Id
 }
 
 func createMedia(ctx context.Context, tx pgx.Tx, a liveblog.Actor, m *liveblog.Media, blobs []liveblog.Blob) (*liveblog.Media, error) {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1)`, int64(mediaLock)); err != nil {
+		return nil, err
+	}
 	for _, b := range blobs {
 		if err := insertBlob(ctx, tx, b); err != nil {
 			return nil, err

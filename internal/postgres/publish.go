@@ -127,6 +127,9 @@ func (db *DB) RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.Po
 		if p.Status != liveblog.PostRemoved {
 			return liveblog.Errorf(liveblog.ErrConflict, "not_removed", "the post is not removed")
 		}
+		if p.Title == "" && p.Body == "" { // no post is stored without both
+			return errErased
+		}
 		p.Status = liveblog.PostDraft
 		if p.Position > 0 {
 			p.Status = liveblog.PostPublished

@@ -196,10 +196,9 @@ func revokeSessions(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 // ForgetSessions deletes the sessions that are over for longer than their
 // refresh tokens could be shown to us.
 func (db *DB) ForgetSessions(ctx context.Context) error {
-	return db.tx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires_at < now() - $1::interval`, sessionLife)
-		return err
-	})
+	_, err := db.inBatches(ctx, forgetBatch, `
+		DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < now() - $2::interval LIMIT $1)`, sessionLife)
+	return err
 }
 
 // clip shortens s to at most n bytes of whole, storable characters.
