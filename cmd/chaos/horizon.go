@@ -58,7 +58,7 @@ func pruneNear(lasts time.Duration) step {
 const renewEvery = 4 * time.Second
 
 func (s *stage) pruneClosely(ctx context.Context, lasts time.Duration) (times int, err error) {
-	thin := netfault.Conditions{Up: netfault.Way{BytesPerSecond: 4 << 10, Slice: 64}}
+	thin := netfault.Conditions{Up: netfault.Way{BytesPerSecond: 1536, Slice: 64}}
 	ctx, cancel := context.WithTimeout(ctx, lasts)
 	defer cancel()
 	renewed := make(chan error, 1)

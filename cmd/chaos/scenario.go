@@ -91,6 +91,7 @@ func scenario(m broken.Mutation, binary string) act {
 			switch {
 			case needs(broken.Horizon):
 				nearCrew(c)
+				c.Keeps = []string{history.KeepsChain, history.KeepsEpoch, history.KeepsNative, history.KeepsNumber}
 			case needs(broken.Flood):
 				c.Edits, c.Deletes, c.Tagged = 30, 30, true
 			case needs(broken.Snapshot), needs(broken.Blind):
