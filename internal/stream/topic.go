@@ -269,7 +269,7 @@ func (t *topic) replacedBy(head liveblog.Head, asked int64) bool {
 // the log ends or ended; t.mu is held.
 func (t *topic) contradicts(head liveblog.Head) bool {
 	held := t.ring.chainAt(head.LastSeq)
-	return held != "" && held != head.Chain
+	return held != "" && head.Chain != "" && held != head.Chain
 }
 
 // told names what this node has told of the log.
