@@ -185,7 +185,7 @@ export const follow = (base, from, page) => {
       leaving = false
       failures = mute = 0
       poll = data.poll ?? poll
-      token = data.token ?? ''
+      token = data.token ?? token ?? ''
       set('live')
       count(data)
       return stale = data.epoch !== at.epoch || data.from > at.seq
