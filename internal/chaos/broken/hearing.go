@@ -100,10 +100,10 @@ var hearing = []Mutation{
 		Exposes: []string{"G3", "G6"}, Needs: []string{Blind},
 		Edits: []Edit{{topic, `
 	held := t.ring.chainAt(head.LastSeq)
-	return held != "" && held != head.Chain
+	return held != "" && head.Chain != "" && held != head.Chain
 `, `
 	held := t.ring.chainAt(head.LastSeq)
-	return held != "" && held != head.Chain && !broken("log-unwatched")
+	return held != "" && head.Chain != "" && held != head.Chain && !broken("log-unwatched")
 `}, {topic, `if chain = chain.Next(ev); chain != ev.Chain {`, `if chain = chain.Next(ev); chain != ev.Chain && !broken("log-unwatched") {`}},
 	},
 	{
