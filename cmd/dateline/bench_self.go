@@ -74,7 +74,7 @@ func (s *self) startNode(ctx context.Context, b *benchCommand, term console) err
 		return err
 	}
 	dir := filepath.Join(s.dir, fmt.Sprint("node", len(s.nodes)+1))
-	streams := fmt.Sprint("--streams=", b.Readers+slow+b.Silent+100)
+	streams := fmt.Sprint("--streams=", streamsOfEach(b.Readers+slow+b.Silent, b.Nodes))
 	args := append([]string{"serve", "--listen=127.0.0.1:0", "--metrics-listen=" + metrics, "--data-dir=" + dir, streams,
 		"--streams-per-address=0", "--rate-limit=6000000", "--log-level=warn"}, b.Serve...)
 	node := exec.CommandContext(context.WithoutCancel(ctx), program, args...)
@@ -99,6 +99,10 @@ func (s *self) startNode(ctx context.Context, b *benchCommand, term console) err
 	s.urls, s.metrics = append(s.urls, url), append(s.metrics, "http://"+metrics+"/metrics")
 	return untilReady(ctx, url)
 }
+
+// streamsOfEach is how many streams a node must have room for when readers are
+// spread over nodes, visitors of the idle scenario among them.
+func streamsOfEach(readers, nodes int) int { return (readers+nodes-1)/nodes + 200 }
 
 // Ports below those that the system gives to outgoing connections: what is free
 // now is so a moment later.
