@@ -71,7 +71,7 @@ func exhaustPool(ctx context.Context, s *stage, f planned) (string, error) {
 }
 
 // locked keeps a transaction open that has taken locks.
-func (s *stage) locked(ctx context.Context, f planned, statement, arg string) error {
+func (s *stage) locked(ctx context.Context, f planned, statement string, args ...any) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *stage) locked(ctx context.Context, f planned, statement, arg string) er
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, statement, arg); err != nil {
+	if _, err := tx.Exec(ctx, statement, args...); err != nil {
 		return err
 	}
 	hold(ctx, f.Hold)

@@ -79,3 +79,9 @@ func (s *stage) flood(ctx context.Context, lasts time.Duration) (statuses map[in
 	err = all.Wait()
 	return statuses, err
 }
+
+func (s *stage) setLinks(number int, c netfault.Conditions) {
+	for _, l := range s.links(number) {
+		l.Set(c)
+	}
+}

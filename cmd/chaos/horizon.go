@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/netfault"
 	"dateline/internal/chaos/testbed"
 )
 
@@ -58,32 +59,56 @@ func pruneNear(lasts time.Duration) step {
 const renewEvery = 4 * time.Second
 
 func (s *stage) pruneClosely(ctx context.Context, lasts time.Duration) (times int, err error) {
-	thin := netfault.Conditions{Up: netfault.Way{BytesPerSecond: 1536, Slice: 64}}
 	ctx, cancel := context.WithTimeout(ctx, lasts)
 	defer cancel()
 	renewed := make(chan error, 1)
-	go func() { renewed <- s.renewLast(ctx, thin) }()
-	for ctx.Err() == nil && err == nil {
-		err = s.prune(ctx, s.slugs[0], nearHorizon)
-		times++
+	go func() { renewed <- s.renewLast(ctx) }()
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return 0, errors.Join(err, <-renewed)
+	}
+	lift, stop := lifting(ctx)
+	defer stop()
+	defer conn.Close(lift)
+	for ; ctx.Err() == nil && err == nil; times++ {
+		err = s.pruneBetween(lift, conn)
+		hold(ctx, readMoment)
 	}
 	return times, errors.Join(err, <-renewed)
 }
 
-// renewLast kills the last node again and again. A link as thin as that would keep
-// it from starting.
-func (s *stage) renewLast(ctx context.Context, thin netfault.Conditions) (err error) {
+// renewLast kills the last node again and again.
+func (s *stage) renewLast(ctx context.Context) (err error) {
 	for ctx.Err() == nil && err == nil {
-		err = s.killed(ctx, s.last().Number, func() { s.setLinks(s.last().Number, netfault.Conditions{}) })
-		s.setLinks(s.last().Number, thin)
+		err = s.killed(ctx, s.last().Number, func() {})
 		hold(ctx, renewEvery)
 	}
-	s.setLinks(s.last().Number, netfault.Conditions{})
 	return err
 }
 
-func (s *stage) setLinks(number int, c netfault.Conditions) {
-	for _, l := range s.links(number) {
-		l.Set(c)
+// readMoment is how long reads of the log are held up.
+const readMoment = 150 * time.Millisecond
+
+// pruneBetween does what the operator's command does, which takes longer to start
+// than it may here: the horizon first, then the rows. In between the posts are
+// locked, so that what has read events waits for what they are about.
+func (s *stage) pruneBetween(ctx context.Context, conn *pgx.Conn) error {
+	var low int64
+	err := conn.QueryRow(ctx, `
+		UPDATE blogs b SET low_seq = e.seq, low_chain = e.chain FROM events e
+		WHERE b.slug = $1 AND e.blog_id = b.id AND e.seq = b.last_seq - $2
+		RETURNING b.low_seq`, s.slugs[0], nearHorizon).Scan(&low)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	locked := make(chan error, 1)
+	go func() {
+		locked <- s.locked(ctx, planned{Hold: 2 * readMoment}, `LOCK TABLE posts IN ACCESS EXCLUSIVE MODE`)
+	}()
+	hold(ctx, readMoment)
+	_, err = conn.Exec(ctx, `DELETE FROM events WHERE seq <= $2 AND blog_id = (SELECT id FROM blogs WHERE slug = $1)`, s.slugs[0], low)
+	return errors.Join(err, <-locked)
 }
