@@ -5,26 +5,26 @@ import type { Media } from './types'
 
 /**
  * Uploads an image; progress goes from 0 to 1. A repeated upload with the same
- * key makes no second image. Signs in again when the session is over.
+ * key makes no second image. The editors of the blog may change its texts. Signs in again when the session is over.
  */
-export async function uploadImage(file: File, key: string, onProgress: (part: number) => void): Promise<Media> {
+export async function uploadImage(slug: string, file: File, key: string, onProgress: (part: number) => void): Promise<Media> {
   const body = await shrink(file)
   const since = Date.now()
   try {
-    return await post(body, file.name, key, onProgress)
+    return await post(slug, body, file.name, key, onProgress)
   } catch (err) {
     if (!(err instanceof ApiError) || err.status !== 401 || !(await session.recover(since))) throw err
-    return post(body, file.name, key, onProgress)
+    return post(slug, body, file.name, key, onProgress)
   }
 }
 
 /** XMLHttpRequest, since fetch tells nothing about progress of a request. */
-function post(blob: Blob, name: string, key: string, onProgress: (part: number) => void): Promise<Media> {
+function post(slug: string, blob: Blob, name: string, key: string, onProgress: (part: number) => void): Promise<Media> {
   const form = new FormData()
   form.append('file', blob, name)
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open('POST', '/api/v1/media')
+    request.open('POST', '/api/v1/media?blog=' + encodeURIComponent(slug))
     request.setRequestHeader('Idempotency-Key', key)
     request.responseType = 'text'
     request.upload.onprogress = (e) => onProgress(e.lengthComputable ? e.loaded / e.total : 0)

@@ -17,12 +17,12 @@ export interface Upload {
   error: string
 }
 
-/** The uploads of one text. What fails stays in the list until a person decides. */
+/** The uploads of one text of a blog. What fails stays in the list until a person decides. */
 export class Uploads {
   list = $state<Upload[]>([])
   #next = 1
 
-  constructor(private readonly onDone: (media: Media) => void) {}
+  constructor(private readonly slug: () => string, private readonly onDone: (media: Media) => void) {}
 
   /** Whether an image is still on its way. */
   get busy(): boolean { return this.list.some((u) => !u.error) }
@@ -49,7 +49,7 @@ export class Uploads {
     const u = this.list.find((x) => x.id === id)
     if (!u) return
     try {
-      const media = await uploadImage(u.file, u.key, (part) => { u.progress = part })
+      const media = await uploadImage(this.slug(), u.file, u.key, (part) => { u.progress = part })
       if (!this.list.some((x) => x.id === id)) return
       this.onDone(media)
       this.dismiss(u)
