@@ -58,7 +58,8 @@ func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, erro
 }
 
 // EventsAfter returns up to limit events of a blog with seq > after, in order,
-// each with the current content of what it is about. All of it is read in one
+// each with the current content of what it is about: always one, if there are any,
+// and fewer than the limit where their texts are long. All of it is read in one
 // snapshot: what an event is about is there, whatever is pruned meanwhile.
 func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -105,13 +106,30 @@ func (r *logReading) join() error {
 	return nil
 }
 
+// pageBytes is how much text one reading of the log brings, in bytes: a little more
+// than what is sent of it at a time.
+const pageBytes = 512 << 10
+
+// pageOfLog are the first $3 events of blog $1 after $2, as far as their texts
+// together are no more than $4 bytes before the last one. The size of a text is
+// known without reading it.
+const pageOfLog = `(
+	SELECT * FROM (
+		SELECT e.*, sum(octet_length(p.body) + octet_length(p.html) + octet_length(p.text))
+			OVER (ORDER BY e.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+		FROM (
+			SELECT blog_id, seq, type, post_id, version, at, chain, tableoid AS of FROM events
+			WHERE blog_id = $1 AND seq > $2
+			ORDER BY seq
+			LIMIT $3) e
+		LEFT JOIN posts p ON p.id = e.post_id) e
+	WHERE coalesce(before, 0) <= $4)`
+
 func (db *DB) queueEvents(batch *pgx.Batch, into *logReading, after int64, limit int) {
 	batch.Queue(`
-		SELECT b.slug, b.last_seq, e.seq, e.type, e.post_id, e.version, e.at, encode(e.chain, 'hex'), e.tableoid
-		FROM events e JOIN blogs b ON b.id = e.blog_id
-		WHERE e.blog_id = $1 AND e.seq > $2
-		ORDER BY e.seq
-		LIMIT $3`, into.head.BlogID, after, limit).Query(func(rows pgx.Rows) (err error) {
+		SELECT b.slug, b.last_seq, e.seq, e.type, e.post_id, e.version, e.at, encode(e.chain, 'hex'), e.of
+		FROM `+pageOfLog+` e JOIN blogs b ON b.id = e.blog_id
+		ORDER BY e.seq`, into.head.BlogID, after, limit, pageBytes).Query(func(rows pgx.Rows) (err error) {
 		into.events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Event, error) {
 			ev := liveblog.Event{BlogID: into.head.BlogID}
 			var table uint32
@@ -128,11 +146,7 @@ func (db *DB) queueEvents(batch *pgx.Batch, into *logReading, after int64, limit
 func (r *logReading) queuePosts(batch *pgx.Batch, after int64, limit int) {
 	batch.Queue(`
 		SELECT `+postColumns+postTables+`
-		WHERE p.id IN (
-			SELECT post_id FROM events
-			WHERE blog_id = $1 AND seq > $2
-			ORDER BY seq
-			LIMIT $3)`, r.head.BlogID, after, limit).Query(func(rows pgx.Rows) error {
+		WHERE p.id IN (SELECT post_id FROM `+pageOfLog+` e)`, r.head.BlogID, after, limit, pageBytes).Query(func(rows pgx.Rows) error {
 		posts, err := pgx.CollectRows(rows, scanPost)
 		for _, p := range posts {
 			r.posts[p.ID] = p

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,5 +116,45 @@ func TestEventsAfter_BlogIsOfTheSameMoment(t *testing.T) {
 	events := <-answered
 	if len(events) != 1 || events[0].Blog == nil || events[0].Blog.Title != "Blog" || events[0].Pinned == nil {
 		t.Errorf("got %+v", events)
+	}
+}
+
+// A page of long texts is short, so that who is far behind does not make the node
+// read what is not sent; nothing is left out, and there is always one event.
+func TestEventsAfter_PageIsBoundedByItsTexts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	blog := newBlog(t, db)
+	const posts, long, most = 24, 64 << 10, 512 << 10
+	for i := range posts {
+		p := newPost(blog, fmt.Sprint(i))
+		p.Body = strings.Repeat("x", long)
+		if p.HTML, p.Text = p.Body, p.Body; i == 10 {
+			p.HTML = strings.Repeat("x", 2*most)
+		}
+		publish(t, db, p)
+	}
+	for after, pages := int64(0), 0; after < posts; pages++ {
+		events, err := db.EventsAfter(t.Context(), blog.ID, after, 256)
+		if err != nil || len(events) == 0 || pages > posts {
+			t.Fatal(len(events), err)
+		}
+		size := 0
+		for _, ev := range events {
+			if ev.Seq != after+1 || ev.Post == nil {
+				t.Fatalf("event %d comes after %d, with the post %v", ev.Seq, after, ev.Post)
+			}
+			if after++; size > most {
+				t.Errorf("%d bytes come before event %d of a page", size, ev.Seq)
+			}
+			size += len(ev.Post.Body) + len(ev.Post.HTML) + len(ev.Post.Text)
+		}
+	}
+	one := newBlog(t, db)
+	for range 5 {
+		publish(t, db, newPost(one, "short"))
+	}
+	if events, err := db.EventsAfter(t.Context(), one.ID, 1, 256); err != nil || len(events) != 4 {
+		t.Errorf("of short texts %d events come together, %v", len(events), err)
 	}
 }

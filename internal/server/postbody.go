@@ -18,8 +18,7 @@ const maxRevisions = 200
 // document what is not.
 type PublicPost struct {
 	ID          uuid.UUID           `json:"id"`
-	Seq         int64               `json:"seq,omitempty" doc:"Of the event, or of the event that this change caused if readers see it"`
-	Chain       liveblog.Chain      `json:"chain,omitempty" doc:"Of the event: names it and all before it"`
+	Seq         int64               `json:"seq,omitempty" doc:"Of the event that this change caused, if readers see it"`
 	Version     int64               `json:"version"`
 	Position    int64               `json:"position" doc:"Place in the timeline; 0 when never published"`
 	Status      liveblog.PostStatus `json:"status" enum:"published,draft,submitted,removed"`
@@ -34,13 +33,13 @@ type PublicPost struct {
 	URL         string              `json:"url"`
 }
 
-func newPublicPost(p *liveblog.Post, slug string, seq int64) PublicPost {
+func newPublicPost(p *liveblog.Post, slug string) PublicPost {
 	tags := p.Tags
 	if tags == nil {
 		tags = []string{}
 	}
 	return PublicPost{
-		ID: p.ID, Seq: seq, Version: p.Version, Position: p.Position, Status: p.Status,
+		ID: p.ID, Version: p.Version, Position: p.Position, Status: p.Status,
 		Title: p.Title, HTML: p.HTML, Byline: p.Byline, Tags: tags, KeyEvent: p.KeyEvent, Pinned: p.Pinned,
 		PublishedAt: p.PublishedAt, EditedAt: p.EditedAt, URL: postURL(blogURL(slug), p.ID),
 	}
@@ -77,7 +76,7 @@ func newAuthorBody(id *uuid.UUID, name string) *authorBody {
 }
 
 func newPostBody(ctx context.Context, p *liveblog.Post) postBody {
-	out := postBody{PublicPost: newPublicPost(p, blogOf(ctx).blog.Slug, 0), Views: p.Views}
+	out := postBody{PublicPost: newPublicPost(p, blogOf(ctx).blog.Slug), Views: p.Views}
 	if may(ctx, auth.ReadUnpublished) || may(ctx, auth.SubmitPost) {
 		out.PostInside = &PostInside{
 			Body: p.Body, Text: p.Text, ExternalID: p.ExternalID, Author: newAuthorBody(p.AuthorID, p.AuthorName),

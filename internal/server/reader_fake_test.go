@@ -138,8 +138,11 @@ func (s *scripted) encode(seq int64, kind liveblog.EventType, p liveblog.Post) (
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return name, string(data)
+	return name, withSeq(seq, data)
 }
+
+// withSeq puts an event's number in front of its data, as the stream does.
+func withSeq(seq int64, data []byte) string { return fmt.Sprintf(`{"seq":%d,%s`, seq, data[1:]) }
 
 // open waits for the next stream and greets it.
 func (s *scripted) open() *conn {
@@ -182,7 +185,7 @@ func (c *conn) blog(seq int64, change func(*liveblog.Blog), pinned *liveblog.Pos
 	if err != nil {
 		c.s.t.Fatal(err)
 	}
-	c.send(name, fmt.Sprint(seq), string(data))
+	c.send(name, fmt.Sprint(seq), withSeq(seq, data))
 }
 
 func (c *conn) close() { close(c.out) }

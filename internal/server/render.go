@@ -143,22 +143,19 @@ type postData struct {
 
 // goneData is all a reader is told of a removed post.
 type goneData struct {
-	ID      uuid.UUID      `json:"id"`
-	Seq     int64          `json:"seq"`
-	Chain   liveblog.Chain `json:"chain,omitempty"`
-	Version int64          `json:"version"`
+	ID      uuid.UUID `json:"id"`
+	Version int64     `json:"version"`
 }
 
 // blogData is a blog in an event, with what the head of its page shows.
 type blogData struct {
-	Seq   int64          `json:"seq"`
-	Chain liveblog.Chain `json:"chain,omitempty"`
 	blogBody
 	PinnedPost *postData `json:"pinned_post"`
 }
 
 // Encode makes the name and the data of the server-sent event for ev: one line
-// of JSON. A post that is not published any more is told as delete, whatever
+// of JSON, without the event's number and chain, which the stream puts in front of
+// it. A post that is not published any more is told as delete, whatever
 // happened to it at the time.
 func (r *Renderer) Encode(ev liveblog.Event) (eventName string, data []byte, err error) {
 	name, v, err := r.eventData(ev)
@@ -179,38 +176,34 @@ func (r *Renderer) eventData(ev liveblog.Event) (liveblog.EventType, any, error)
 	case ev.Post.Status != liveblog.PostPublished:
 		return liveblog.EventDelete, gone(ev), nil
 	case ev.Type == liveblog.EventDelete: // published again since: a later event tells
-		return ev.Type, goneData{ID: ev.Post.ID, Seq: ev.Seq, Chain: ev.Chain, Version: ev.Version}, nil
+		return ev.Type, goneData{ID: ev.Post.ID, Version: ev.Version}, nil
 	default:
-		v, err := r.postData(ev.Post, ev.Slug, ev.Seq)
-		if err != nil {
-			return "", nil, err
-		}
-		v.Chain = ev.Chain
-		return ev.Type, v, nil
+		v, err := r.postData(ev.Post, ev.Slug)
+		return ev.Type, v, err
 	}
 }
 
 // gone takes the version of the removal, so that a client that keeps the
 // highest version never goes back behind it.
 func gone(ev liveblog.Event) goneData {
-	return goneData{ID: ev.Post.ID, Seq: ev.Seq, Chain: ev.Chain, Version: max(ev.Version, ev.Post.Version)}
+	return goneData{ID: ev.Post.ID, Version: max(ev.Version, ev.Post.Version)}
 }
 
-func (r *Renderer) postData(p *liveblog.Post, slug string, seq int64) (*postData, error) {
+func (r *Renderer) postData(p *liveblog.Post, slug string) (*postData, error) {
 	article, err := r.Article(p, slug)
 	if err != nil {
 		return nil, err
 	}
-	return &postData{newPublicPost(p, slug, seq), headline(p), article}, nil
+	return &postData{newPublicPost(p, slug), headline(p), article}, nil
 }
 
 func (r *Renderer) blogData(ev liveblog.Event) (*blogData, error) {
-	v := &blogData{Seq: ev.Seq, Chain: ev.Chain, blogBody: newBlogBody(ev.Blog)}
+	v := &blogData{blogBody: newBlogBody(ev.Blog)}
 	if ev.Pinned == nil || ev.Pinned.Status != liveblog.PostPublished {
 		return v, nil
 	}
 	var err error
-	v.PinnedPost, err = r.postData(ev.Pinned, ev.Blog.Slug, 0)
+	v.PinnedPost, err = r.postData(ev.Pinned, ev.Blog.Slug)
 	return v, err
 }
 

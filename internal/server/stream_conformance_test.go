@@ -30,7 +30,7 @@ func newPastLog() *pastLog {
 	for i, text := range conformance.Texts() {
 		post := testPost(i+1, text.Text, text.Text)
 		post.Byline, post.Tags = text.Text, []string{text.Text}
-		l.events = append(l.events, liveblog.Event{Seq: int64(i + 1), Type: liveblog.EventPost, Slug: "cup-final", Post: &post, Version: 1, At: time.Now()})
+		l.events = append(l.events, liveblog.Event{Seq: int64(i + 1), Type: liveblog.EventPost, Slug: "cup-final", PostID: &post.ID, Post: &post, Version: 1, At: time.Now()})
 	}
 	blog := cupFinal(0).blog
 	blog.Status, blog.Title = liveblog.BlogEnded, "a\n\nevent: end\rdata: \u2028\x00"

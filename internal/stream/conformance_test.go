@@ -43,7 +43,7 @@ func everyFrame(t testing.TB) map[string][]byte {
 		"views": viewsFrame(liveblog.Counts{Posts: map[uuid.UUID]int64{blogA: 2}, Readers: 1}).plain, "hello": jsonEvent(nameHello, "3", hello{Epoch: "one", Head: 3, From: 3}),
 	}
 	for _, text := range conformance.Texts() {
-		frame, err := newFrame(liveblog.Event{Seq: 7, Type: liveblog.EventPost, Post: &liveblog.Post{Text: text.Text, Status: liveblog.PostPublished}}, encodeText)
+		frame, err := frameOf(liveblog.Event{Seq: 7, Type: liveblog.EventPost, Post: &liveblog.Post{Text: text.Text, Status: liveblog.PostPublished}})
 		if err != nil {
 			t.Fatal(err)
 		}

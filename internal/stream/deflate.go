@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Streams are compressed once per event, not once per reader. A frame is kept as
@@ -46,7 +47,11 @@ const maxStored = 65_535
 
 // store puts b into blocks without compressing it: for what only one reader gets.
 func store(b []byte) []byte {
-	var out []byte
+	return append(appendStored(nil, b), flush...)
+}
+
+// appendStored appends b in blocks that are not compressed.
+func appendStored(out, b []byte) []byte {
 	for len(b) > 0 {
 		n := min(len(b), maxStored)
 		out = append(out, 0)
@@ -54,38 +59,51 @@ func store(b []byte) []byte {
 		out = binary.LittleEndian.AppendUint16(out, ^uint16(n))
 		out, b = append(out, b[:n]...), b[n:]
 	}
-	return append(out, flush...)
+	return out
 }
 
 // wire is a piece of a stream that many readers get, plain and compressed, and
 // each of these as a chunk of its own as well.
 type wire struct {
 	plain  []byte
-	whole  []byte // the chunk that plain is in
-	once   sync.Once
-	small  []byte
-	packed []byte // the chunk that small is in
+	whole  []byte   // the chunk that plain is in
+	data   int      // how much of plain is the data and the end of an event
+	shared *content // that plain ends with, if it is compressed once for several pieces
+
+	packed atomic.Pointer[packed] // made when the first reader wants it
 }
+
+// packed is a piece in deflate blocks.
+type packed struct{ bare, whole []byte }
 
 // as gives the piece as a reader wants it.
 func (w *wire) as(compressed, chunked bool) []byte {
-	if compressed {
-		w.once.Do(w.compress)
-	}
 	switch {
 	case compressed && chunked:
-		return w.packed
+		return w.pack().whole
 	case compressed:
-		return w.small
+		return w.pack().bare
 	case chunked:
 		return w.whole
 	}
 	return w.plain
 }
 
-func (w *wire) compress() {
-	blocks := deflate(make([]byte, sizeRoom, 1<<10), w.plain)
-	w.packed, w.small = chunk(append(make([]byte, 0, len(blocks)+len(lineEnd)), blocks...))
+func (w *wire) pack() *packed {
+	if p := w.packed.Load(); p != nil {
+		return p
+	}
+	b := make([]byte, sizeRoom, 1<<10)
+	if w.shared == nil {
+		b = deflate(b, w.plain)
+	} else {
+		own := len(w.plain) - len(w.shared.tail)
+		b = append(appendStored(b, w.plain[:own]), w.shared.blocks()...)
+	}
+	p := &packed{}
+	p.whole, p.bare = chunk(append(make([]byte, 0, len(b)+len(lineEnd)), b...))
+	w.packed.CompareAndSwap(nil, p)
+	return w.packed.Load()
 }
 
 // wantsGzip reports whether a request accepts gzip (RFC 9110, section 12.5.3).

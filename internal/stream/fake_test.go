@@ -214,6 +214,15 @@ func encodeText(ev liveblog.Event) (string, []byte, error) {
 	return string(ev.Type), data, err
 }
 
+// frameOf is the frame of an event that stands alone.
+func frameOf(ev liveblog.Event) (*Frame, error) {
+	c, err := newContent(ev, encodeText)
+	if err != nil {
+		return nil, err
+	}
+	return newFrame(ev, c, true), nil
+}
+
 // noMetrics counts only what tests ask for.
 type noMetrics struct {
 	mu     sync.Mutex

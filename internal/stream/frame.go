@@ -2,9 +2,8 @@ package stream
 
 import (
 	"fmt"
-	"runtime/debug"
 	"strconv"
-	"sync"
+	"sync/atomic"
 
 	"dateline/internal/liveblog"
 
@@ -22,7 +21,8 @@ const (
 )
 
 // Encode turns an event into the name and the data of its server-sent event.
-// Data is one line of JSON. The name may differ from the event's type: any event
+// Data is one line of JSON, an object without the number and the chain of the
+// event: the frame has these. The name may differ from the event's type: any event
 // of a post that is removed by now is told as a deletion.
 type Encode func(liveblog.Event) (name string, data []byte, err error)
 
@@ -34,29 +34,39 @@ type Frame struct {
 	Name  string
 	Data  []byte // JSON
 
-	wire             // the event in the format of server-sent events, its end included
-	receipt wireOnce // the same under an id that is a receipt
+	wire                         // the event in the format of server-sent events, its end included; empty for one that is not made
+	receipt atomic.Pointer[wire] // the same under an id that is a receipt
+	content *content
 	event   liveblog.EventType
 	subject uuid.UUID
 	at      int64 // Unix nanoseconds of the commit
 }
 
-// newFrame renders an event once, for all. A text that makes the rendering panic
-// keeps its own blog waiting; it must not end the node, and then the next one.
-func newFrame(ev liveblog.Event, encode Encode) (f *Frame, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			f, err = nil, fmt.Errorf("render event %d of blog %s: panic: %v\n%s", ev.Seq, ev.BlogID, p, debug.Stack())
-		}
-	}()
-	name, data, err := encode(ev)
-	if err != nil {
-		return nil, err
-	}
-	whole, sse := chunk(appendEvent(make([]byte, sizeRoom, sizeRoom+len(data)+len(name)+40), name, number(ev.Seq), data))
-	body := sse[len(sse)-2-len(data) : len(sse)-2]
-	return &Frame{Seq: ev.Seq, Chain: ev.Chain, Name: name, Data: body, wire: wire{plain: sse, whole: whole}, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}, nil
+// newFrame makes the frame of an event that tells a content. alone says that no
+// other frame has the same: it is compressed as a whole then.
+func newFrame(ev liveblog.Event, c *content, alone bool) *Frame {
+	f := &Frame{Seq: ev.Seq, Chain: ev.Chain, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}
+	return f.make(c, alone)
 }
+
+// make fills a frame that has only what it is about.
+func (f *Frame) make(c *content, alone bool) *Frame {
+	f.content, f.Name = c, c.nameOf(f.event)
+	f.wire.make(f, number(f.Seq))
+	if alone {
+		f.wire.shared = nil
+	}
+	f.Data = f.plain[len(f.plain)-f.wire.data : len(f.plain)-len(eventEnd)]
+	return f
+}
+
+// bare is the frame without what it tells: only what it is about.
+func (f *Frame) bare() *Frame {
+	return &Frame{Seq: f.Seq, Chain: f.Chain, event: f.event, subject: f.subject, at: f.at}
+}
+
+// isBare reports whether the frame tells nothing.
+func (f *Frame) isBare() bool { return f.plain == nil }
 
 // subject is the post that an event is about, or the zero id for the blog itself.
 func subject(ev liveblog.Event) uuid.UUID {
@@ -66,22 +76,45 @@ func subject(ev liveblog.Event) uuid.UUID {
 	return *ev.PostID
 }
 
-// wireOnce is a form of a frame that is made when the first reader wants it.
-type wireOnce struct {
-	once sync.Once
-	wire
-}
-
 // to gives the frame as a reader wants it.
 func (f *Frame) to(s *Subscriber) []byte {
-	if !s.receipts {
-		return f.as(s.compressed, s.chunked)
+	if s.receipts {
+		return f.withReceipt().as(s.compressed, s.chunked)
 	}
-	f.receipt.once.Do(func() {
-		id := receipt(f.Seq, f.Chain)
-		f.receipt.whole, f.receipt.plain = chunk(appendEvent(make([]byte, sizeRoom, sizeRoom+len(f.Data)+80), f.Name, id, f.Data))
-	})
-	return f.receipt.as(s.compressed, s.chunked)
+	return f.as(s.compressed, s.chunked)
+}
+
+// readyFor reports whether the frame is made in the form that a reader wants, so
+// that giving it takes no time.
+func (f *Frame) readyFor(s *Subscriber) bool {
+	w := &f.wire
+	if s.receipts {
+		if w = f.receipt.Load(); w == nil {
+			return false
+		}
+	}
+	return w.plain != nil && (!s.compressed || w.packed.Load() != nil)
+}
+
+// withReceipt is the frame under an id that is a receipt.
+func (f *Frame) withReceipt() *wire {
+	if w := f.receipt.Load(); w != nil {
+		return w
+	}
+	w := &wire{}
+	w.make(f, receipt(f.Seq, f.Chain))
+	f.receipt.CompareAndSwap(nil, w)
+	return f.receipt.Load()
+}
+
+// make writes the event under an id.
+func (w *wire) make(f *Frame, id string) {
+	const most = 160 // bytes of all but the content
+	b := appendHead(make([]byte, sizeRoom, sizeRoom+most+len(f.content.tail)), f.Name, id)
+	head := len(b)
+	b = f.content.appendTold(b, f.Seq, f.Chain)
+	w.data, w.shared = len(b)-head, f.content
+	w.whole, w.plain = chunk(b)
 }
 
 // noID leaves the id line out, so that the reader's last event id stays
@@ -104,15 +137,21 @@ func receipt(seq int64, chain liveblog.Chain) string {
 // is one of our constants and data one line of JSON: neither can hold CR, LF or
 // NUL, since JSON escapes them.
 func appendEvent(b []byte, name, id string, data []byte) []byte {
+	return append(append(appendHead(b, name, id), data...), eventEnd...)
+}
+
+// eventEnd ends the data and the event.
+const eventEnd = "\n\n"
+
+// appendHead writes an event up to its data.
+func appendHead(b []byte, name, id string) []byte {
 	b = append(b, "event: "...)
 	b = append(b, name...)
 	if id != noID {
 		b = append(b, "\nid: "...)
 		b = append(b, id...)
 	}
-	b = append(b, "\ndata: "...)
-	b = append(b, data...)
-	return append(b, "\n\n"...)
+	return append(b, "\ndata: "...)
 }
 
 // retryLine sets how long EventSource waits before it reconnects, in milliseconds.

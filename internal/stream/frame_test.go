@@ -14,13 +14,13 @@ import (
 )
 
 func TestServe_BytesOfAStream(t *testing.T) {
-	frame, err := newFrame(liveblog.Event{Seq: 7, Type: liveblog.EventPost, Post: &liveblog.Post{Version: 1, Text: "a\nb\r\u2028", Status: liveblog.PostPublished}}, encodeText)
+	frame, err := frameOf(liveblog.Event{Seq: 7, Type: liveblog.EventPost, Post: &liveblog.Post{Version: 1, Text: "a\nb\r\u2028", Status: liveblog.PostPublished}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ got, want string }{
-		"frame": {string(frame.plain), "event: post\nid: 7\ndata: {\"text\":\"a\\nb\\r\\u2028\",\"version\":1}\n\n"},
-		"data":  {string(frame.Data), "{\"text\":\"a\\nb\\r\\u2028\",\"version\":1}"},
+		"frame": {string(frame.plain), "event: post\nid: 7\ndata: {\"seq\":7,\"text\":\"a\\nb\\r\\u2028\",\"version\":1}\n\n"},
+		"data":  {string(frame.Data), "{\"seq\":7,\"text\":\"a\\nb\\r\\u2028\",\"version\":1}"},
 		"reset": {string((&Subscriber{}).reset(reset{Reason: "epoch", Epoch: "x", Head: 3, Chain: liveblog.Genesis})), "event: reset\nid: 3\ndata: {\"reason\":\"epoch\",\"epoch\":\"x\",\"head\":3,\"chain\":\"0000000000000000\"}\n\n"},
 		"ping":  {string(pingFrame(3)), "event: ping\ndata: {\"head\":3}\n\n"},
 		"end":   {string(endFrame(3)), "event: end\ndata: {\"head\":3}\n\n"},
@@ -45,7 +45,7 @@ func FuzzAppendEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, seq int64) {
 		seq &= math.MaxInt64 // the log counts from 1
 		post := &liveblog.Post{Text: text, Status: liveblog.PostPublished}
-		frame, err := newFrame(liveblog.Event{Seq: seq, Type: liveblog.EventPost, Post: post}, encodeText)
+		frame, err := frameOf(liveblog.Event{Seq: seq, Type: liveblog.EventPost, Post: post})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestFrame_PanicOfTheRendererIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.publish(1)
-	if _, err := topic.history(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "a bug in a template") {
+	if _, err := topic.history(t.Context(), 0, 0); err == nil || !strings.Contains(err.Error(), "a bug in a template") {
 		t.Errorf("got %v", err)
 	}
 	broken = false

@@ -126,7 +126,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, epoch string, seq int64, cuts []byte) {
 		seq = max(seq, 0)
 		post := &liveblog.Post{Text: text, Status: liveblog.PostPublished}
-		frame, err := newFrame(liveblog.Event{Seq: seq, Type: liveblog.EventPost, Post: post}, encodeText)
+		frame, err := frameOf(liveblog.Event{Seq: seq, Type: liveblog.EventPost, Post: post})
 		if err != nil {
 			t.Fatal(err)
 		}

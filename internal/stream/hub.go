@@ -58,6 +58,7 @@ type Hub struct {
 	// before the first one comes.
 	Compress    bool
 	compressing atomic.Bool // somebody reads a compressed stream
+	receipting  atomic.Bool // somebody's ids are receipts
 
 	loops    []*loop // of the fast path, if there is one
 	draining chan struct{}

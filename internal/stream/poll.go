@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"dateline/internal/liveblog"
@@ -114,7 +115,7 @@ func (h *Hub) leaving() error {
 func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error) {
 	t := s.topic
 	t.mu.Lock()
-	behind, changed := s.cursor < t.ring.low, t.changed
+	behind, changed := s.cursor < t.ring.low || slices.ContainsFunc(s.pending(), (*Frame).isBare), t.changed
 	frames, disproved := []*Frame(nil), false
 	if !behind && s.generation == t.generation {
 		disproved = s.disproved()
@@ -127,7 +128,7 @@ func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error
 	if !behind {
 		return frames, changed, nil
 	}
-	p, err := t.history(ctx, s.cursor)
+	p, err := t.history(ctx, s.cursor, s.generation)
 	if err == nil && s.claim != nil && !p.follows(*s.claim) {
 		err = errReplaced
 	}

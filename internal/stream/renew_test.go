@@ -1,9 +1,21 @@
 package stream
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -36,7 +48,7 @@ func TestServe_OldTextIsNeverReplayed(t *testing.T) {
 		{"update", "3", `{"text":"right","version":2}`}, {"delete", "4", `{"version":2}`},
 	}
 	for _, w := range want {
-		if m := late.next(); m != w {
+		if m := late.next(); bare(m) != w {
 			t.Errorf("got %+v, want %+v", m, w)
 		}
 	}
@@ -88,7 +100,7 @@ func TestServe_OldTextOfThePinnedPostIsNeverReplayed(t *testing.T) {
 		late := follow(t, h, Position{After: 0, HasAfter: true})
 		late.expect("hello", "0")
 		for _, w := range want {
-			if m := late.next(); m.data != w {
+			if m := late.next(); bare(m).data != w {
 				t.Errorf("got %+v, want %s", m, w)
 			}
 		}
@@ -105,4 +117,269 @@ func TestServe_OldTextOfThePinnedPostIsNeverReplayed(t *testing.T) {
 	replayed(gone, `{"pinned":"second"}`, gone, gone, `{"pinned":"second"}`)
 	news(log.pin(nil))
 	replayed(gone, `{"pinned":""}`, gone, gone, `{"pinned":""}`, `{"pinned":""}`)
+}
+
+// bare is a message without what only its own event has.
+func bare(m message) message {
+	m.data = ownFields.ReplaceAllString(m.data, "{")
+	return m
+}
+
+var ownFields = regexp.MustCompile(`^\{"seq":\d+,("chain":"[0-9a-f]{16}",)?`)
+
+// The k-th edit of a post costs what the first did: one encoding, and the older
+// frames are made when somebody is replayed over them, from the same bytes.
+func TestHub_EachEditCostsTheSame(t *testing.T) {
+	log := newMemoryLog()
+	var encoded atomic.Int64
+	h := startEncodingHub(t, log, roomy, func(ev liveblog.Event) (string, []byte, error) {
+		encoded.Add(1)
+		return encodeText(ev)
+	})
+	c := follow(t, h, Position{HasAfter: true})
+	c.expect("hello", "0")
+	const edits = 300
+	score := uuid.New()
+	for seq := range int64(edits) {
+		encoded.Store(0)
+		h.Wake(blogA, log.append(liveblog.EventUpdate, score, seq+1, "goal"))
+		c.expectRange(seq+1, seq+1)
+		if n := encoded.Load(); n != 1 {
+			t.Fatalf("edit %d was encoded %d times", seq+1, n)
+		}
+	}
+	topic := h.known(blogA)
+	topic.mu.Lock()
+	for _, f := range topic.ring.frames[:edits-1] {
+		if !f.isBare() {
+			t.Errorf("event %d keeps an old text", f.Seq)
+		}
+	}
+	topic.mu.Unlock()
+	encoded.Store(0)
+	late := follow(t, h, Position{HasAfter: true})
+	late.expect("hello", "0")
+	for seq := range int64(edits) {
+		m := late.next()
+		if want := fmt.Sprintf(`{"seq":%d,"chain":"%s","text":"goal","version":%d}`, seq+1, log.chainOf(seq+1), edits); m.data != want {
+			t.Fatalf("event %d is told as %s", seq+1, m.data)
+		}
+	}
+	if n := encoded.Load(); n != 0 {
+		t.Errorf("to replay %d edits the post was encoded %d times", edits, n)
+	}
+}
+
+// Whatever happened to posts and the blog, and in whatever form a reader wants it:
+// the ring tells what the log does, and nothing waits for the topic's mutex while it
+// is made.
+func TestRing_TellsWhatTheLogDoes(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	log := newMemoryLog()
+	h := startHub(t, log, roomy)
+	follow(t, h, Position{}).expect("hello", "0")
+	topic := h.known(blogA)
+	var posts []uuid.UUID
+	for range 400 {
+		step(log, random, &posts)
+		h.Wake(blogA, log.now().LastSeq)
+		for !topic.reached(log.now().LastSeq) {
+		}
+		if random.IntN(4) > 0 {
+			continue
+		}
+		after := random.Int64N(log.now().LastSeq)
+		s := &Subscriber{topic: topic, cursor: after, compressed: random.IntN(2) == 0, receipts: random.IntN(2) == 0, chunked: random.IntN(2) == 0}
+		h.receipting.Store(s.receipts || h.receipting.Load())
+		h.compressing.Store(s.compressed || h.compressing.Load())
+		compareWithLog(t, h, log, s)
+	}
+}
+
+// reached waits for the next change, unless the ring goes as far as it should.
+func (t *topic) reached(seq int64) bool {
+	t.mu.Lock()
+	there, changed := t.ring.head >= seq, t.changed
+	t.mu.Unlock()
+	if !there {
+		<-changed
+	}
+	return there
+}
+
+// step does something to the log that may happen.
+func step(log *memoryLog, random *rand.Rand, posts *[]uuid.UUID) {
+	version := log.now().LastSeq + 1
+	kind := random.IntN(10)
+	if len(*posts) == 0 || kind < 2 {
+		*posts = append(*posts, uuid.New())
+		log.append(liveblog.EventPost, (*posts)[len(*posts)-1], version, fmt.Sprint("post ", version))
+		return
+	}
+	post := (*posts)[random.IntN(len(*posts))]
+	switch {
+	case kind < 7:
+		log.append(liveblog.EventUpdate, post, version, fmt.Sprint("update ", version))
+	case kind < 9:
+		log.append(liveblog.EventDelete, post, version, "")
+	default:
+		log.pin(&liveblog.Post{ID: post, Version: version, Text: fmt.Sprint("pinned ", version), Status: liveblog.PostPublished})
+	}
+}
+
+// compareWithLog reads on from a cursor to the head and compares what a reader gets
+// with the log. A deletion may tell of itself alone.
+func compareWithLog(t *testing.T, h *Hub, log *memoryLog, s *Subscriber) {
+	t.Helper()
+	from, head := s.cursor, log.now().LastSeq
+	var got []byte
+	if s.compressed {
+		got = append(got, gzipHeader...)
+	}
+	for s.cursor < head {
+		d := s.next(nil)
+		if d.behind {
+			frames, refused, err := s.catchUp(t.Context())
+			if err != nil || refused != nil {
+				t.Fatal(refused, err)
+			}
+			for _, f := range frames {
+				d.buffers = append(d.buffers, f.to(s))
+			}
+		}
+		got = append(got, bytes.Join(unframed(t, s, d.buffers), nil)...)
+	}
+	if s.compressed {
+		got = unpacked(t, got)
+	}
+	told, _ := parse(t, got)
+	told = slices.DeleteFunc(told, func(m conformance.Message) bool { return m.Name == nameViews })
+	events, err := log.EventsAfter(t.Context(), blogA, from, 10_000)
+	if err != nil || len(told) != len(events) {
+		t.Fatalf("%d events after %d are told as %d, %v", len(events), from, len(told), err)
+	}
+	for i, ev := range events {
+		want, err := frameOf(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := number(ev.Seq)
+		if s.receipts {
+			id = receipt(ev.Seq, ev.Chain)
+		}
+		own := ev.Type == liveblog.EventDelete && want.Name == string(liveblog.EventDelete)
+		if told[i].Name != want.Name || told[i].ID != id || !own && told[i].Data != string(want.Data) {
+			t.Fatalf("event %d is told as %+v, in the log it is %s %s", ev.Seq, told[i], want.Name, want.Data)
+		}
+	}
+}
+
+// unframed takes the chunks off.
+func unframed(t *testing.T, s *Subscriber, buffers [][]byte) (out [][]byte) {
+	t.Helper()
+	for _, b := range buffers {
+		if s.chunked {
+			_, content, _ := bytes.Cut(b, []byte("\r\n"))
+			if b = bytes.TrimSuffix(content, []byte("\r\n")); len(b) == len(content) {
+				t.Fatalf("%q is no chunk", content)
+			}
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// unpacked is what a gzip stream holds that has no end.
+func unpacked(t *testing.T, packed []byte) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(r)
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+// Compression is never done while others wait: a frame that is not ready in the
+// form that a reader wants is made apart.
+func TestNext_CompressesNothing(t *testing.T) {
+	t.Parallel()
+	log := newMemoryLog()
+	h := startHub(t, log, roomy)
+	c := follow(t, h, Position{HasAfter: true})
+	c.expect("hello", "0")
+	h.compressing.Store(false)
+	log.publish(3)
+	h.Wake(blogA, 3)
+	c.expectRange(1, 3)
+	s := &Subscriber{topic: h.known(blogA), compressed: true, receipts: true}
+	if d := s.next(nil); !d.behind || len(d.buffers) > 0 {
+		t.Fatalf("what was not compressed yet is given at once: %d buffers", len(d.buffers))
+	}
+	h.compressing.Store(true)
+	h.receipting.Store(true)
+	if _, _, err := (&Subscriber{topic: s.topic}).catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := s.next(nil); d.behind || d.events != 3 {
+		t.Errorf("what was compressed for one is not there for the next: %+v", d)
+	}
+}
+
+// Who is far behind makes the node render what it gets, not more.
+func TestHistory_RendersNoMoreThanAPage(t *testing.T) {
+	t.Parallel()
+	log := newMemoryLog()
+	const long = 64 << 10
+	for range fetchLimit {
+		log.append(liveblog.EventPost, uuid.New(), 1, strings.Repeat("x", long))
+	}
+	var encoded atomic.Int64
+	h := startEncodingHub(t, log, roomy, func(ev liveblog.Event) (string, []byte, error) {
+		encoded.Add(1)
+		return encodeText(ev)
+	})
+	page, err := h.begin(log.now()).history(t.Context(), 0, 0)
+	if n := int(encoded.Load()); err != nil || n > len(page.frames)+1 || len(page.frames) != maxPage/long-1 {
+		t.Errorf("for %d frames %d posts were rendered, %v", len(page.frames), n, err)
+	}
+}
+
+// BenchmarkEdit is what one more edit of a post costs a node on which the post was
+// edited so often before. It must not depend on that.
+func BenchmarkEdit(b *testing.B) {
+	for _, before := range []int{1, 30, 1000} {
+		b.Run(fmt.Sprint("after ", before), func(b *testing.B) {
+			log := newMemoryLog()
+			h := New(log, encodeText, &noMetrics{}, roomy)
+			h.compressing.Store(true)
+			topic, err := h.topicOf(context.Background(), blogA)
+			if err != nil {
+				b.Fatal(err)
+			}
+			id, seq := uuid.New(), int64(0)
+			text := strings.Repeat("What happened in the second half. ", 60)
+			edit := func() {
+				ev := liveblog.Event{BlogID: blogA, Seq: seq + 1, Type: liveblog.EventUpdate, PostID: &id, Version: seq + 1, At: time.Now(),
+					Post: &liveblog.Post{ID: id, Version: seq + 1, Text: text, Status: liveblog.PostPublished}}
+				chain := topic.ring.chainAt(seq)
+				ev.Chain = chain.Next(ev)
+				if err := topic.append(seq, chain, []liveblog.Event{ev}); err != nil {
+					b.Fatal(err)
+				}
+				seq++
+			}
+			for range before {
+				edit()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				edit()
+			}
+		})
+	}
 }

@@ -278,7 +278,7 @@ func TestServe_LongTextsComeInShortPages(t *testing.T) {
 	}
 	h := startHub(t, log, roomy)
 	topic := h.begin(log.now())
-	page, err := topic.history(t.Context(), 0)
+	page, err := topic.history(t.Context(), 0, 0)
 	if size := len(page.frames) * len(long); err != nil || size > maxPage || size < maxPage/2 {
 		t.Errorf("a page holds %d bytes, %v", size, err)
 	}

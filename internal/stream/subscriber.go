@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"dateline/internal/liveblog"
+
+	"github.com/google/uuid"
 )
 
 // Why a reader is told to start again.
@@ -97,6 +98,9 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 		topic: t, cursor: p.After, generation: t.generation, views: t.counts.version,
 		receipts: p.Receipts, repeats: p.Epoch != "" || p.Chain != "",
 	}
+	if s.receipts {
+		h.receipting.Store(true)
+	}
 	reason := t.refuse(p)
 	if reason != "" {
 		return s, s.startAgain(reason), nil
@@ -177,7 +181,9 @@ func (s *Subscriber) disproved() bool {
 func (s *Subscriber) startAgain(reason string) *reset {
 	t := s.topic
 	s.generation, s.cursor, s.claim = t.generation, t.ring.head, nil
-	s.receipts = s.receipts || s.repeats
+	if s.receipts = s.receipts || s.repeats; s.receipts {
+		t.hub.receipting.Store(true)
+	}
 	t.hub.metrics.Reset(reason)
 	return &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head, Chain: t.ring.chainAt(t.ring.head)}
 }
@@ -198,7 +204,11 @@ func (s *Subscriber) next(buffers [][]byte) due {
 		d.behind = true
 		return d
 	}
-	for _, f := range s.pending() {
+	pending := s.pending()
+	if d.behind = !s.ready(pending); d.behind {
+		return d
+	}
+	for _, f := range pending {
 		d.buffers = append(d.buffers, f.to(s))
 		d.newest = f.at
 		d.events++
@@ -223,6 +233,17 @@ func (s *Subscriber) own(frame []byte) []byte {
 	return s.framed(frame)
 }
 
+// ready reports whether frames are all made as this reader wants them: to make one
+// takes longer than others shall wait for the topic's mutex.
+func (s *Subscriber) ready(frames []*Frame) bool {
+	for _, f := range frames {
+		if !f.readyFor(s) {
+			return false
+		}
+	}
+	return true
+}
+
 // pending gives the frames after the cursor; a cursor ahead of a node that lags
 // has none yet. The topic's mutex is held.
 func (s *Subscriber) pending() []*Frame {
@@ -236,7 +257,7 @@ func (s *Subscriber) pending() []*Frame {
 // are at the same place. When the log has let go of it too, it gives the frame
 // that says so and goes on from the end of the log.
 func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, *reset, error) {
-	p, err := s.topic.history(ctx, s.cursor)
+	p, err := s.topic.history(ctx, s.cursor, s.generation)
 	if errors.Is(err, errHole) {
 		refused, err := s.giveUp(ctx)
 		return nil, refused, err
@@ -282,22 +303,32 @@ func (s *Subscriber) giveUp(ctx context.Context) (*reset, error) {
 	return s.startAgain(reasonPruned), nil
 }
 
-// page is a part of the log that the ring does not hold.
+// page is a part of the log that the ring does not hold ready.
 type page struct {
 	frames []*Frame
 	first  liveblog.Event
+	before liveblog.Chain // of the event before the first, if the page is of the ring
 }
 
 // follows reports whether the page goes on from an event with this chain.
-func (p page) follows(chain liveblog.Chain) bool { return chain.Next(p.first) == p.first.Chain }
+func (p page) follows(chain liveblog.Chain) bool {
+	if p.before != "" {
+		return chain == p.before
+	}
+	return chain.Next(p.first) == p.first.Chain
+}
 
-// history reads a page of frames after a cursor, once for all who ask at the
-// same time and know as much: who knows of a removal gets nothing that was read
-// before it. It is not kept: a text may be corrected at any moment. It ends
-// before the first hole; with the hole at its beginning the error is errHole.
-func (t *topic) history(ctx context.Context, after int64) (page, error) {
-	key := fmt.Sprintf("history %s %d %d", t.blogID, after, t.hub.heads.seq(t.blogID))
+// history makes a page of frames after a cursor, once for all who ask at the same
+// time and know as much: who knows of a removal gets nothing that was read before
+// it. It is made of what the ring has, else of the log. The latter is not kept: a
+// text may be corrected at any moment. It ends before the first hole; with the hole
+// at its beginning the error is errHole.
+func (t *topic) history(ctx context.Context, after int64, generation int) (page, error) {
+	key := fmt.Sprintf("history %s %d %d %d", t.blogID, generation, after, t.hub.heads.seq(t.blogID))
 	read, err, _ := t.hub.loads.Do(key, func() (any, error) {
+		if p := t.recall(after, generation); len(p.frames) > 0 {
+			return p, nil
+		}
 		ctx := liveblog.WithStranger(context.WithoutCancel(ctx), true) // readers wait for it, never the ring
 		events, err := t.hub.log.EventsAfter(ctx, t.blogID, after, fetchLimit)
 		if err != nil {
@@ -306,8 +337,8 @@ func (t *topic) history(ctx context.Context, after int64) (page, error) {
 		if events = unbroken(events, after); len(events) == 0 {
 			return nil, errHole
 		}
-		frames, err := t.hub.frames(events)
-		return page{short(frames), events[0]}, err
+		frames, err := t.hub.frames(events, maxPage)
+		return page{frames: frames, first: events[0]}, err
 	})
 	if err != nil {
 		return page{}, err
@@ -318,15 +349,33 @@ func (t *topic) history(ctx context.Context, after int64) (page, error) {
 // maxPage bounds what a slow reader who is behind the ring holds in memory, in bytes.
 const maxPage = 256 << 10
 
-// short gives the first frames of a page, at least one, that are not too much.
-func short(page []*Frame) []*Frame {
-	size := 0
-	for i, f := range page {
-		if size += len(f.plain); size > maxPage && i > 0 {
-			return slices.Clone(page[:i])
+// recall makes the frames of the ring after a cursor that are bare, or not in a form
+// that somebody wants by now, and puts them back for those who come next.
+func (t *topic) recall(after int64, generation int) (p page) {
+	t.mu.Lock()
+	if generation != t.generation || after < t.ring.low || after >= t.ring.head {
+		t.mu.Unlock()
+		return p
+	}
+	drafts := t.ring.drafts(after)
+	p.before = t.ring.chainAt(after)
+	t.mu.Unlock()
+	for _, d := range drafts {
+		f := d.frame
+		if f.isBare() {
+			f = f.bare().make(d.content, false)
+		}
+		t.hub.prepare(f)
+		p.frames = append(p.frames, f)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, d := range drafts {
+		if p.frames[i] != d.frame {
+			t.ring.put(d, p.frames[i])
 		}
 	}
-	return page
+	return p
 }
 
 // unbroken gives the events that follow each other and a cursor without a hole.
@@ -339,18 +388,44 @@ func unbroken(events []liveblog.Event, after int64) []liveblog.Event {
 	return events
 }
 
-func (h *Hub) frames(events []liveblog.Event) ([]*Frame, error) {
-	frames := make([]*Frame, len(events))
-	for i, ev := range events {
-		f, err := newFrame(ev, h.encode)
-		if err != nil {
-			return nil, fmt.Errorf("encode event %d: %w", ev.Seq, err)
+// frames renders events, at least one and of the others not more than so many bytes.
+// What events of one subject tell is encoded once: they were read together.
+func (h *Hub) frames(events []liveblog.Event, most int) (frames []*Frame, err error) {
+	told := map[uuid.UUID]*content{}
+	size := 0
+	for _, ev := range events {
+		c := told[subject(ev)]
+		alone := c == nil || ev.Type == liveblog.EventDelete // which tells of itself
+		if alone {
+			if c, err = newContent(ev, h.encode); err != nil {
+				return nil, err
+			}
 		}
-		if frames[i] = f; h.compressing.Load() {
-			f.as(true, true) // here, where no reader waits for it
+		if ev.Type != liveblog.EventDelete {
+			told[subject(ev)] = c
 		}
+		f := newFrame(ev, c, alone)
+		if size += len(f.plain); size > most && len(frames) > 0 {
+			break
+		}
+		h.prepare(f)
+		frames = append(frames, f)
 	}
 	return frames, nil
+}
+
+// prepare makes the forms of a frame that somebody wants, here, where no reader
+// waits for it.
+func (h *Hub) prepare(f *Frame) {
+	forms := []*wire{&f.wire}
+	if h.receipting.Load() {
+		forms = append(forms, f.withReceipt())
+	}
+	if h.compressing.Load() {
+		for _, w := range forms {
+			w.pack()
+		}
+	}
 }
 
 // hello tells a reader where its stream begins, under an id to resume with if it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -158,9 +159,10 @@ func (t *topic) abandon(ctx context.Context, err error) {
 	}
 }
 
-// append renders events, and anew the earlier frames of what they are about, and
-// puts them into the ring, unless history began anew while they were read. It
-// renders without the lock, for which all readers wait.
+// append renders events and puts them into the ring, and gives the earlier frames
+// of what they are about the newer content, unless history began anew while they
+// were read. It renders without the lock, for which all readers wait. What an event
+// costs does not grow with the number of those before it.
 func (t *topic) append(from int64, chain liveblog.Chain, events []liveblog.Event) error {
 	for i, ev := range events {
 		if ev.Seq != from+int64(i)+1 {
@@ -170,18 +172,20 @@ func (t *topic) append(from int64, chain liveblog.Chain, events []liveblog.Event
 			return fmt.Errorf("blog %s at %d: %w", t.blogID, ev.Seq, errReplaced)
 		}
 	}
-	frames, err := t.hub.frames(events)
+	frames, err := t.hub.frames(events, math.MaxInt)
 	if err != nil {
 		return err
 	}
-	renewed, err := t.renew(t.current(events))
-	if err != nil {
+	newest := contents(frames)
+	if err := t.noteBlog(events, newest); err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ring.head == from {
-		t.ring.replace(renewed)
+		for subject, c := range newest {
+			t.ring.renew(subject, c)
+		}
 		t.add(events, frames)
 	}
 	return nil
@@ -200,45 +204,36 @@ func (t *topic) add(events []liveblog.Event, frames []*Frame) {
 	t.broadcast()
 }
 
-// current finds what events tell of posts and, under the zero id, of the blog
-// itself, which carries its pinned post. Events that were read together are
-// equally new.
-func (t *topic) current(events []liveblog.Event) map[uuid.UUID]liveblog.Event {
-	out := map[uuid.UUID]liveblog.Event{}
-	for _, ev := range events {
-		out[subject(ev)] = ev
-	}
-	if blog, told := out[uuid.Nil]; told {
-		t.about = blog
-	} else if pinned := t.about.Pinned; pinned != nil {
-		if ev, told := out[pinned.ID]; told {
-			t.about.Pinned = ev.Post
-			out[uuid.Nil] = t.about
+// contents finds what frames tell of each subject. Events that were read together
+// are equally new, but a deletion tells of itself.
+func contents(frames []*Frame) map[uuid.UUID]*content {
+	newest := map[uuid.UUID]*content{}
+	for _, f := range frames {
+		if newest[f.subject] == nil || f.event != liveblog.EventDelete {
+			newest[f.subject] = f.content
 		}
 	}
-	return out
+	return newest
 }
 
-// renew renders the frames of the ring from newer content, so that a text which
-// was corrected or removed is not replayed to those who come later.
-func (t *topic) renew(current map[uuid.UUID]liveblog.Event) ([]*Frame, error) {
-	t.mu.Lock()
-	kept := slices.Clone(t.ring.frames)
-	t.mu.Unlock()
-	var renewed []*Frame
-	for _, old := range kept {
-		again, told := current[old.subject]
-		if !told {
-			continue
+// noteBlog remembers the newest event of the blog itself, which carries its pinned
+// post. When that post is told anew, the blog is, too.
+func (t *topic) noteBlog(events []liveblog.Event, newest map[uuid.UUID]*content) error {
+	posts := map[uuid.UUID]*liveblog.Post{}
+	for _, ev := range events {
+		if ev.Type == liveblog.EventBlog {
+			t.about = ev
+		} else {
+			posts[subject(ev)] = ev.Post
 		}
-		again.Seq, again.Type, again.At, again.Chain = old.Seq, old.event, time.Unix(0, old.at), old.Chain
-		f, err := newFrame(again, t.hub.encode)
-		if err != nil {
-			return nil, err
-		}
-		renewed = append(renewed, f)
 	}
-	return renewed, nil
+	if newest[uuid.Nil] != nil || t.about.Pinned == nil || posts[t.about.Pinned.ID] == nil {
+		return nil
+	}
+	t.about.Pinned = posts[t.about.Pinned.ID]
+	c, err := newContent(t.about, t.hub.encode)
+	newest[uuid.Nil] = c
+	return err
 }
 
 // learn compares the topic with the head that the database reports. asked is

@@ -7,7 +7,7 @@ var delivering = []Mutation{
 	{
 		Name: "drop-when-slow", What: "of a burst a reader gets the last events only",
 		Exposes: []string{"G4"}, Needs: []string{Late},
-		Edits: []Edit{{subscriber, `range s.pending() {`, `range newest(s.pending()) {`}},
+		Edits: []Edit{{subscriber, `range pending {`, `range newest(pending) {`}},
 	},
 	{
 		Name: "reordered-batch", What: "the first two events of a burst change places",

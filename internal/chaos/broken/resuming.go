@@ -80,8 +80,8 @@ var resuming = []Mutation{
 		Name: "chain-in-ring-only", What: "what is read from the log is not compared with the reader's chain",
 		Exposes: []string{"G3", "G6"}, Needs: []string{Snapshot},
 		Edits: []Edit{{subscriber, `
-func (p page) follows(chain liveblog.Chain) bool { return chain`, `
-func (p page) follows(chain liveblog.Chain) bool { return broken("chain-in-ring-only") || chain`}},
+	return chain.Next(p.first) == p.first.Chain`, `
+	return broken("chain-in-ring-only") || chain.Next(p.first) == p.first.Chain`}},
 	},
 	{
 		Name: "log-torn", What: "events and what they are about are read in two snapshots, and what is missing counts as removed",
@@ -90,7 +90,7 @@ func (p page) follows(chain liveblog.Chain) bool { return broken("chain-in-ring-
 			{eventLog, "batch.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`)", "batch.Queue(readingLog())"},
 			{eventLog, `if ev.Post == nil && ev.Blog == nil {`, `if ev.Post == nil && ev.Blog == nil && !broken("log-torn") {`},
 			{render, `return "", nil, errors.New("its post is missing")`, `if broken("log-torn") {
-			return liveblog.EventDelete, goneData{ID: *ev.PostID, Seq: ev.Seq, Chain: ev.Chain, Version: ev.Version}, nil
+			return liveblog.EventDelete, goneData{ID: *ev.PostID, Version: ev.Version}, nil
 		}
 		return "", nil, errors.New("its post is missing")`},
 		},

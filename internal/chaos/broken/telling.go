@@ -11,7 +11,7 @@ var telling = []Mutation{
 	{
 		Name: "stale-replay", What: "the ring keeps texts that were corrected or removed since",
 		Exposes: []string{"G11"}, Needs: []string{Late},
-		Edits: []Edit{{topic, `t.renew(t.current(events))`, `t.renew(t.current(renewable(events)))`}},
+		Edits: []Edit{{topic, `newest := contents(frames)`, `newest := contents(renewable(frames))`}},
 	},
 	{
 		Name: "removed-body", What: "a replay tells the text of a removed post",
@@ -22,7 +22,7 @@ var telling = []Mutation{
 	{
 		Name: "mixed-texts", What: "some posts are told with another post's text",
 		Exposes: []string{"G3"}, Needs: []string{Nodes},
-		Edits: []Edit{{render, `return &postData{newPublicPost(p, slug, seq), headline(p), article}, nil`, `return &postData{mixed(newPublicPost(p, slug, seq)), headline(p), article}, nil`}},
+		Edits: []Edit{{render, `return &postData{newPublicPost(p, slug), headline(p), article}, nil`, `return &postData{mixed(newPublicPost(p, slug)), headline(p), article}, nil`}},
 	},
 	{
 		Name: "views-doubled", What: "views whose flush took long are taken for lost and counted again",
