@@ -93,7 +93,9 @@ func TestCompose_VolumesExist(t *testing.T) {
 		for _, v := range s.Volumes {
 			source, _, _ := strings.Cut(v, ":")
 			if file, local := strings.CutPrefix(source, "./"); local {
-				read(t, file)
+				if _, err := os.Stat(filepath.Join("..", file)); err != nil {
+					t.Error(err)
+				}
 				continue
 			}
 			if _, exists := c.Volumes[source]; !exists {

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,13 +17,21 @@ import (
 	"testing"
 
 	"golang.org/x/sync/errgroup"
+
+	"dateline/internal/pgtest"
 )
 
 // startNginx runs nginx before a node, with the configuration that we ship, and
-// returns its address. Only ports, paths and sizes are others.
-func startNginx(t *testing.T, node string) (address string) {
+// returns its address. Only ports, paths and sizes are others; tls are the files in
+// the directory of the certificate.
+func startNginx(t *testing.T, node string, tls map[string]string) (address string) {
 	t.Helper()
 	address, dir := freeAddress(t), t.TempDir()
+	for name, text := range tls {
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, "tls"), 0o700), os.WriteFile(filepath.Join(dir, "tls", name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	shipped, err := os.ReadFile("../../deploy/nginx.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +40,7 @@ func startNginx(t *testing.T, node string) (address string) {
 	for _, change := range [][2]string{
 		{"listen 8080 reuseport backlog=4096", "listen " + address}, {"server dateline:8080", "server " + node}, {"server dateline-2:8080", "server " + node},
 		{"worker_rlimit_nofile 65536;", user() + "daemon off; pid " + dir + "/pid;"}, {"worker_connections 32768", "worker_connections 1024"},
-		{"include /etc/nginx/mime.types;", temporaryPaths(dir)},
+		{"include /etc/nginx/mime.types;", temporaryPaths(dir)}, {"/etc/nginx/tls/", dir + "/tls/"},
 	} {
 		if !strings.Contains(text, change[0]) {
 			t.Fatalf("deploy/nginx.conf has no %q any more", change[0])
@@ -97,13 +110,61 @@ func answersAt(url string) bool {
 func TestE2E_RawRequestsThroughNginx(t *testing.T) {
 	t.Parallel()
 	g := newTarget(t)
-	address := startNginx(t, strings.TrimPrefix(g.node.url, "http://"))
+	address := startNginx(t, strings.TrimPrefix(g.node.url, "http://"), nil)
 	stop := g.watch(t)
 	list := g.rawRequests()
 	answered := throwAll(t, address, list, func(_ rawBytes, x exchanged) bool { return !x.failed() })
 	t.Logf("%d raw requests through nginx, answers by status (0 is none): %v", len(list), answered)
 	g.checkWatched(t, stop())
 	g.node.noPanic()
+}
+
+// TestE2E_NginxSpeaksHTTP2 puts a certificate where the configuration wants it, and
+// holds more streams open over one connection than a browser has over HTTP/1.1.
+func TestE2E_NginxSpeaksHTTP2(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	node := startProcess(t, dsn).url
+	newRobot(t, dsn).newBlog(t, node, "two")
+	files, client, address := certified(t)
+	startNginx(t, strings.TrimPrefix(node, "http://"), files)
+	for range 8 {
+		res, err := client.Get("https://" + address + "/api/v1/blogs/two/stream")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		first, err := bufio.NewReader(res.Body).ReadString('\n')
+		if err != nil || first == "" || res.ProtoMajor != 2 || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
+			t.Fatalf("%s %v: %q, %v", res.Proto, res.Header, first, err)
+		}
+	}
+}
+
+// certified gives the files for a listener with a certificate, a client that trusts
+// it, and the address to listen on.
+func certified(t *testing.T) (files map[string]string, client *http.Client, address string) {
+	t.Helper()
+	example, err := os.ReadFile("../../deploy/tls/listen.conf.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewTLSServer(nil) // it has a certificate for 127.0.0.1
+	t.Cleanup(s.Close)
+	made := s.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = freeAddress(t)
+	files = map[string]string{
+		"listen.conf":     strings.NewReplacer("8443", address, "/etc/nginx/tls/", "tls/").Replace(string(example)),
+		"certificate.pem": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]})),
+		"key.pem":         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})),
+	}
+	client = s.Client()
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	return files, client, address
 }
 
 // swallowing is the beginning of a request that would swallow another's.
@@ -137,7 +198,7 @@ func ambiguous() (list []string) {
 func TestE2E_NginxSmugglesNothing(t *testing.T) {
 	t.Parallel()
 	g := newTarget(t)
-	address := startNginx(t, strings.TrimPrefix(g.node.url, "http://"))
+	address := startNginx(t, strings.TrimPrefix(g.node.url, "http://"), nil)
 	const others = 5
 	var some errgroup.Group
 	some.SetLimit(16)

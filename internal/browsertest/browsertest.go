@@ -39,7 +39,19 @@ type Page struct {
 // New opens an empty tab of 1280 x 800, closed when the test ends.
 func New(t testing.TB) *Page {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(acquire(t), chromedp.WithNewBrowserContext())
+	return open(t, acquire(t), chromedp.WithNewBrowserContext())
+}
+
+// Tab opens another tab beside a page, with the same storage, cookies and
+// connections.
+func (p *Page) Tab() *Page {
+	p.t.Helper()
+	return open(p.t, p.ctx)
+}
+
+func open(t testing.TB, browser context.Context, options ...chromedp.ContextOption) *Page {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser, options...)
 	p := &Page{t: t, ctx: ctx}
 	t.Cleanup(func() {
 		cancel()
@@ -119,6 +131,12 @@ func Eval[T any](p *Page, expression string) T {
 		p.t.Fatalf("evaluate %s: %v", expression, err)
 	}
 	return v
+}
+
+// Value is Eval for what is a text.
+func (p *Page) Value(expression string) string {
+	p.t.Helper()
+	return Eval[string](p, expression)
 }
 
 func (p *Page) must(err error) {
