@@ -135,7 +135,7 @@ func TestRead_BeginsBeyondTheLog(t *testing.T) {
 		}
 	})
 	_, lines := read(t, ReaderConfig{Target: Target{Nodes: []string{f.url}}, Start: FromBeyond})
-	wantLines(t, lines, "open 1000000005 e1", "hello 0 e1", "reset 5 e1ahead", "post 6", "end 0", "closed 0 reader")
+	wantLines(t, lines, "open 1000000005 e1", "hello 5 e1", "reset 5 e1ahead", "post 6", "end 0", "closed 0 reader")
 }
 
 // Where a hello goes on elsewhere, only the reset after it moves the reader: the

@@ -108,6 +108,8 @@ func (r *reader) hello(s *history.Seen, data []byte) {
 			s.Epoch = text(raw)
 		case "head":
 			head = number(raw)
+		case "from": // also where it is no id to resume with, before the reader's chain is compared
+			s.Seq = number(raw)
 		}
 	}
 	r.greeted(s, head)
