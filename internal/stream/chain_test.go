@@ -73,10 +73,12 @@ func TestChain_ResumeAtEveryPlace(t *testing.T) {
 	h := startHub(t, log, roomy)
 	live := follow(t, h, Position{})
 	live.expect("hello", "10")
+	log.mu.Lock()
 	for _, ev := range all[10:] {
 		log.head.LastSeq++
 		log.add(ev)
 	}
+	log.mu.Unlock()
 	h.Wake(blogA, 14)
 	live.expectRange(11, 14) // the ring holds 11 to 14 and knows the chain of 10
 	log.prune(3)
