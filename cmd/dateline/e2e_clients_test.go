@@ -44,6 +44,7 @@ var (
 		{"python3-aiohttp", anyCoding, interpreted(python, "follow_aiohttp.py")},
 		{"npm eventsource 2", anyCoding[:1], interpreted(nodeJS, "follow_eventsource_2.js")},
 		{"npm eventsource 4", anyCoding, interpreted(nodeJS, "follow_eventsource_4.js")},
+		{"npm event-source-polyfill", anyCoding, interpreted(nodeJS, "follow_polyfill.js")},
 		{"go-sse", anyCoding, followGoSSE},
 		{"curl", anyCoding, followCurl},
 	}
