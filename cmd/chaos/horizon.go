@@ -70,8 +70,12 @@ func (s *stage) pruneClosely(ctx context.Context, lasts time.Duration) (times in
 	lift, stop := lifting(ctx)
 	defer stop()
 	defer conn.Close(lift)
+	lock, err := s.connect(ctx)
+	if err == nil {
+		defer lock.Close(lift)
+	}
 	for ; ctx.Err() == nil && err == nil; times++ {
-		err = s.pruneBetween(lift, conn)
+		err = s.pruneBetween(lift, conn, lock)
 		hold(ctx, readMoment)
 	}
 	return times, errors.Join(err, <-renewed)
@@ -92,7 +96,7 @@ const readMoment = 150 * time.Millisecond
 // pruneBetween does what the operator's command does, which takes longer to start
 // than it may here: the horizon first, then the rows. In between the posts are
 // locked, so that what has read events waits for what they are about.
-func (s *stage) pruneBetween(ctx context.Context, conn *pgx.Conn) error {
+func (s *stage) pruneBetween(ctx context.Context, conn, lock *pgx.Conn) error {
 	var low int64
 	err := conn.QueryRow(ctx, `
 		UPDATE blogs b SET low_seq = e.seq, low_chain = e.chain FROM events e
@@ -104,11 +108,14 @@ func (s *stage) pruneBetween(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	locked := make(chan error, 1)
-	go func() {
-		locked <- s.locked(ctx, planned{Hold: 2 * readMoment}, `LOCK TABLE posts IN ACCESS EXCLUSIVE MODE`)
-	}()
+	tx, err := lock.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `LOCK TABLE posts IN ACCESS EXCLUSIVE MODE`); err != nil {
+		return errors.Join(err, tx.Rollback(ctx))
+	}
 	hold(ctx, readMoment)
 	_, err = conn.Exec(ctx, `DELETE FROM events WHERE seq <= $2 AND blog_id = (SELECT id FROM blogs WHERE slug = $1)`, s.slugs[0], low)
-	return errors.Join(err, <-locked)
+	return errors.Join(err, tx.Rollback(ctx))
 }

@@ -79,9 +79,16 @@ func putBack(all []restoration) act {
 	}
 }
 
+// noticing is longer than nodes take to compare what they told with the log, and
+// to hear of a new epoch.
+const noticing = 3 * time.Second
+
 // putBackOne is a step of the scenario of a broken server.
 func putBackOne(one restoration) step {
-	return func(ctx context.Context, _ *run, s *stage) error { return s.putBack(ctx, one) }
+	return func(ctx context.Context, _ *run, s *stage) error {
+		defer hold(ctx, noticing)
+		return s.putBack(ctx, one)
+	}
 }
 
 // putBack makes one restoration, with publishers and readers at work.

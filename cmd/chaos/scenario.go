@@ -96,6 +96,8 @@ func scenario(m broken.Mutation, binary string) act {
 				c.Edits, c.Deletes, c.Tagged = 30, 30, true
 			case needs(broken.Snapshot), needs(broken.Blind):
 				c.Keeps = []string{history.KeepsChain, history.KeepsReceipt}
+			case needs(broken.Pages):
+				c.Edits, c.Deletes = -1, -1 // a page may be withheld after a correction
 			case needs(broken.Reopen):
 				c.Again = 300 * time.Millisecond
 			case needs(broken.Stay):

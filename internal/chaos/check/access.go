@@ -1,6 +1,10 @@
 package check
 
-import "dateline/internal/chaos/history"
+import (
+	"net/http"
+
+	"dateline/internal/chaos/history"
+)
 
 // judgeCredentials asks whether what is not valid was let in.
 func (j *judge) judgeCredentials() error {
@@ -40,13 +44,36 @@ func (j *judge) judgeRevoked(c *history.Credential, good bool) {
 func (j *judge) judgeProbes() error {
 	return eachLine(j, history.ProbesFile, func(p *history.Probe) {
 		j.isolation.compare("looks at a " + p.What)
-		if p.Status != 200 && !j.faults.away(p.Node, p.At) && !j.faults.turnedAway(p) {
+		if p.Status != 200 && !j.faults.away(p.Node, p.At) && !j.faults.turnedAway(p) && !j.withheld(p) {
 			j.isolation.violation("node %d answered %d for a %s at %s", p.Node, p.Status, p.What, j.when(p.At))
+		}
+		if p.Status == 200 {
+			j.shown[pageOf(p)] = p.At - p.Took
 		}
 		for _, title := range p.Titles {
 			j.judgeShown(p, title)
 		}
 	})
+}
+
+// shownPage is a page as one node shows it.
+type shownPage struct {
+	node       int
+	what, blog string
+}
+
+func pageOf(p *history.Probe) shownPage { return shownPage{p.Node, p.What, p.Blog} }
+
+// withheld reports whether a node without its database rather showed no page than
+// one that may hold what was taken back: something of the blog was since it showed
+// the page last.
+func (j *judge) withheld(p *history.Probe) bool {
+	last, known := j.shown[pageOf(p)]
+	if !known || p.Status != http.StatusServiceUnavailable || !j.faults.cutOff(p.At) || !j.truth.tookBack(p.Blog, last-redactedWithin, p.At) {
+		return false
+	}
+	j.isolation.count("pages withheld that may hold what was taken back", 1)
+	return true
 }
 
 // judgeShown asks whether a page may still show a text, by when it was asked for.

@@ -216,6 +216,11 @@ var broken = []struct {
 		snapshot(p)
 		p.probes = append(p.probes, history.Probe{At: p.clock + 20*second, Node: 2, What: "page", Status: 200, Titles: []string{"gone"}})
 	}},
+	{name: "a page was withheld of which nothing was taken back", want: "G10", damage: func(p *past) {
+		p.faults = append(p.faults, history.Fault{Kind: "F16", Began: began, Ended: p.clock, Allows: history.Allows{Down: true}})
+		at := p.clock
+		p.probes = append(p.probes, history.Probe{At: at, Node: 2, What: "page", Blog: "b", Status: 200}, history.Probe{At: at + second, Node: 2, What: "page", Blog: "b", Status: 503})
+	}},
 	{name: "a flooded node failed", want: "G10", damage: func(p *past) {
 		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.probes[0].Status = 500

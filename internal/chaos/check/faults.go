@@ -101,6 +101,11 @@ func (f faults) turnedAway(p *history.Probe) bool {
 	return busy && f.allow(p.At-p.Took, p.At, func(f *history.Fault) bool { return f.Allows.Busy })
 }
 
+// cutOff reports whether a node may have been without its database at a time.
+func (f faults) cutOff(at int64) bool {
+	return f.allow(at-recovering, at, func(f *history.Fault) bool { return f.Allows.Down })
+}
+
 // takenBack reports whether what was told at a time may be in no history: a fault
 // that loses writes came later, or was at work.
 func (f faults) takenBack(at int64) bool {

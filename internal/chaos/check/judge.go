@@ -27,12 +27,13 @@ type judge struct {
 	readers, events  int
 	resets           map[string]int
 	fold             fold
+	shown            map[shownPage]int64 // when a page that was shown last was asked for
 }
 
 // Judge reads the history in a directory and says what it proves. An error means
 // that the history itself is damaged or incomplete, so that it proves nothing.
 func Judge(dir string) (Report, error) {
-	j := &judge{dir: dir, resets: map[string]int{}}
+	j := &judge{dir: dir, resets: map[string]int{}, shown: map[shownPage]int64{}}
 	j.begin()
 	for _, step := range []func() error{
 		j.load, j.judgeLog, j.judgeWrites, j.judgeReaders, j.judgeViews, j.judgeCredentials, j.judgeProbes, j.judgeSamples, j.judgeNodes,

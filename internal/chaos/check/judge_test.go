@@ -81,6 +81,11 @@ var sound = []struct {
 		snapshot(p)
 		p.probes = append(p.probes, history.Probe{At: p.clock - second, Node: 2, What: "page", Status: 200, Titles: []string{"gone"}})
 	}},
+	{name: "a page withheld after a removal, without the database", damage: func(p *past) {
+		p.faults = append(p.faults, history.Fault{Kind: "F16", Began: began, Ended: p.clock, Allows: history.Allows{Down: true}})
+		p.probes = append(p.probes, history.Probe{At: began + second, Node: 2, What: "page", Blog: "b", Status: 200},
+			history.Probe{At: began + 9*second, Node: 2, What: "page", Blog: "b", Status: 503})
+	}},
 	{name: "a flooded node has no time for a page", damage: func(p *past) {
 		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.probes[0].Status = 503

@@ -2,6 +2,7 @@ package check
 
 import (
 	"math"
+	"slices"
 
 	"dateline/internal/chaos/history"
 )
@@ -12,6 +13,8 @@ type truth struct {
 	posts  map[string]*post
 	keys   map[string]string // the post that each idempotency key made
 	titles map[string][]place
+	// changes are when texts of a blog were replaced, in order; made when asked for.
+	changes map[string][]int64
 }
 
 // blog is a blog and its log.
@@ -153,6 +156,24 @@ func (t *truth) replaced(title string) (at int64, known bool) {
 		}
 	}
 	return at, known
+}
+
+// tookBack reports whether a text of a blog was replaced or removed between two times.
+func (t *truth) tookBack(slug string, from, to int64) bool {
+	if t.changes == nil {
+		t.changes = map[string][]int64{}
+		for _, p := range t.posts {
+			for _, r := range p.revisions {
+				t.changes[p.Blog] = append(t.changes[p.Blog], r.replaced)
+			}
+		}
+		for _, all := range t.changes {
+			slices.Sort(all)
+		}
+	}
+	all := t.changes[slug]
+	i, _ := slices.BinarySearch(all, from)
+	return i < len(all) && all[i] <= to
 }
 
 // at finds the row of a number, or nil.

@@ -33,8 +33,8 @@ func TestRead_ComesBackWithWhatItKeeps(t *testing.T) {
 		history.KeepsEpoch:  {"after=5&epoch=e1 ", "after=5&epoch=e1 6", "after=7&epoch=e2 8"},
 		history.KeepsNative: {"after=5&epoch=e1 ", "after=5&epoch=e1 6", "after=5&epoch=e1 8"},
 		history.KeepsReceipt: {
-			"ids=receipt&lastEventId=5.5555555555555555 ", "ids=receipt&lastEventId=5.5555555555555555 6." + c6,
-			"ids=receipt&lastEventId=5.5555555555555555 8." + c8,
+			"after=5&chain=5555555555555555&ids=receipt ", "after=5&chain=5555555555555555&ids=receipt 6." + c6,
+			"after=5&chain=5555555555555555&ids=receipt 8." + c8,
 		},
 		history.KeepsNumber: {"after=5 ", "after=5 6", "after=5 8"},
 	} {

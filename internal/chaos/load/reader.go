@@ -329,7 +329,7 @@ func (r *reader) query() string {
 	}
 	switch {
 	case r.cursor == none:
-	case r.Keeps == history.KeepsReceipt && r.chain != "":
+	case r.Keeps == history.KeepsReceipt && r.How == Poll && r.chain != "": // an EventSource has a header for it
 		q.Set("lastEventId", strconv.FormatInt(r.cursor, 10)+"."+r.chain)
 	default:
 		q.Set("after", strconv.FormatInt(r.cursor, 10))
@@ -337,7 +337,7 @@ func (r *reader) query() string {
 	if epoch := r.told(); epoch != "" {
 		q.Set("epoch", epoch)
 	}
-	if r.Keeps == history.KeepsChain && r.chain != "" {
+	if (r.Keeps == history.KeepsChain || r.Keeps == history.KeepsReceipt && r.How != Poll) && r.cursor != none && r.chain != "" {
 		q.Set("chain", r.chain)
 	}
 	return q.Encode()
