@@ -271,3 +271,24 @@ func TestChain_ReceiptsAsIDs(t *testing.T) {
 	live.expect("reset", fmt.Sprintf("7.%s", log.chainOf(7)))
 	plain.expect("reset", "7")
 }
+
+// A reader who comes back below the ring reads several pages of the log and then the
+// ring, and is told to start again only once, and only when its chain is another.
+func TestChain_GoesOnBelowTheRing(t *testing.T) {
+	log := newMemoryLog()
+	log.publish(700)
+	h := startHub(t, log, roomy)
+	right := follow(t, h, Position{After: 100, HasAfter: true, Chain: log.chainOf(100)})
+	right.expect("hello", "")
+	right.expectRange(101, 700)
+	wrong := follow(t, h, Position{After: 100, HasAfter: true, Chain: otherChain})
+	wrong.expect("hello", "")
+	wrong.expectReason(reasonChain, 700)
+	log.publish(1)
+	h.Wake(blogA, 701)
+	for name, c := range map[string]*client{"with the right chain": right, "with another": wrong} {
+		if m := c.next(); m.name != "post" || !strings.HasPrefix(m.id, "701") {
+			t.Errorf("a reader %s got %+v", name, m)
+		}
+	}
+}

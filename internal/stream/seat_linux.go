@@ -198,7 +198,7 @@ func (l *loop) writePage(r *seat, i int32) bool {
 		return false
 	}
 	if n > 0 {
-		r.sub.cursor = r.page[n-1].Seq
+		r.sub.come(r.page[n-1])
 		l.hub.metrics.Delivered(n)
 	}
 	if r.page = r.page[n:]; len(r.page) > 0 {
@@ -240,7 +240,7 @@ func (l *loop) takePage(d delivery) {
 		l.close(d.index, reasonOf(d.err))
 		return
 	case d.refused != nil:
-		r.sub.cursor = d.sub.cursor
+		r.sub = d.sub
 		r.rest = append(r.rest, r.sub.own(r.sub.reset(*d.refused))...)
 	default:
 		r.page = d.frames

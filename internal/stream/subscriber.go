@@ -268,10 +268,15 @@ func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, *reset, error) {
 	if s.claim != nil && !p.follows(*s.claim) {
 		return nil, s.refuted(), nil
 	}
-	last := p.frames[len(p.frames)-1]
-	chain := last.Chain
-	s.cursor, s.claim = last.Seq, &chain
+	s.come(p.frames[len(p.frames)-1])
 	return p.frames, nil, nil
+}
+
+// come moves the cursor to a frame that was read from the log: what comes next must
+// go on from its chain.
+func (s *Subscriber) come(f *Frame) {
+	chain := f.Chain
+	s.cursor, s.claim = f.Seq, &chain
 }
 
 // refuted tells a reader whose cursor is of another history to start again.
