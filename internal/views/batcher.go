@@ -29,6 +29,12 @@ const (
 	refresh = 2 * time.Second
 	// lookAgain is how often the readers of all watched blogs are read, changed or not.
 	lookAgain = 30 * time.Second
+	// crowdSize is how many readers, and crowdShare which part of all, must have come or
+	// gone since the last look for counts to be held back; maxHeld is for how many
+	// looks they are at most.
+	crowdSize  = 500
+	crowdShare = 10
+	maxHeld    = 2
 	// lastFlush bounds the flushes at the end, lastPause is between two of them.
 	lastFlush = 8 * time.Second
 	lastPause = 500 * time.Millisecond
@@ -83,6 +89,8 @@ type Batcher struct {
 	toldAt    time.Time
 	watched   map[uuid.UUID]struct{} // the blogs of the last look
 	looked    time.Time              // when that was, by the database's clock
+	total     int64                  // readers at the last look, of all blogs
+	held      int                    // looks since counts were told
 	wholeLook time.Time
 }
 
@@ -175,7 +183,9 @@ func (b *Batcher) Run(ctx context.Context) {
 			break
 		}
 		b.flush(ctx)
-		b.tell(ctx)
+		if !b.crowded() {
+			b.tell(ctx)
+		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 	defer cancel()
@@ -324,6 +334,24 @@ func (b *Batcher) putBack(part map[uuid.UUID]map[uuid.UUID]int64) {
 			b.count(blogID, post, n)
 		}
 	}
+}
+
+// crowded reports whether a crowd is coming or going. Their number changes all the
+// time then, and to tell it to each of those who are there already would take as
+// much as a sixth of what it takes to let the others in.
+func (b *Batcher) crowded() bool {
+	var total int64
+	for _, n := range b.audience.Readers() {
+		total += n
+	}
+	moved := max(total-b.total, b.total-total)
+	b.total = total
+	if moved < crowdSize || moved*crowdShare < total || b.held == maxHeld {
+		b.held = 0
+		return false
+	}
+	b.held++
+	return true
 }
 
 // tell reads the counts that changed, on whatever node, and hands them to the

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,6 +294,35 @@ func TestBatcher_WritesInParts(t *testing.T) {
 		stop()
 		if want := (maxFlush/10 + 1) * 25; len(s.views) != want || s.largest > maxFlush {
 			t.Errorf("%d posts are counted, want %d; at most %d at once", len(s.views), want, s.largest)
+		}
+	})
+}
+
+// gate reads one blog, by a number of readers that changes.
+type gate struct{ readers atomic.Int64 }
+
+func (g *gate) Readers() map[uuid.UUID]int64     { return map[uuid.UUID]int64{{1}: g.readers.Load()} }
+func (g *gate) Views(uuid.UUID, liveblog.Counts) {}
+
+// While a crowd comes, those who are there are not told of each who joins them;
+// they are when it has come, or takes long.
+func TestBatcher_CrowdsAreCountedWhenTheyHaveCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, s := &gate{}, &memoryStore{}
+		_, stop := startFor(s, g)
+		defer stop()
+		<-time.After(flushInterval / 2) // between two looks
+		for i, step := range []struct {
+			readers int64
+			looks   int
+		}{{100, 1}, {110, 2}, {5_000, 2}, {10_000, 2}, {10_300, 3}, {10_400, 4}, {12_000, 4}, {14_000, 4}, {16_000, 5}, {15_000, 6}, {9_000, 6}, {9_000, 7}} {
+			g.readers.Store(step.readers)
+			<-time.After(flushInterval)
+			s.mu.Lock()
+			if got := len(s.looks); got != step.looks {
+				t.Errorf("after %d s, with %d readers: looked %d times, want %d", i+1, step.readers, got, step.looks)
+			}
+			s.mu.Unlock()
 		}
 	})
 }
