@@ -77,7 +77,7 @@ func TestE2E_DrainingNodeServesOn(t *testing.T) {
 		t.Errorf("a new long poll: %d %v %v", a.status, a.header, err)
 	}
 	late := &sseReader{client: newClient(), slug: "leaving", query: url.Values{"after": {"0"}}}
-	if err := late.follow(t.Context(), d.node.url, isEnd); !errors.Is(err, errEnded) || len(late.log) != 0 {
+	if err := late.follow(t.Context(), d.node.url, isEnd); !errors.Is(err, errEnded) || len(late.log) != 1 || late.log[0].name != "bye" {
 		t.Errorf("a new reader got %+v %v", late.log, err)
 	}
 	published := 0

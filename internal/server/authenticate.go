@@ -20,6 +20,9 @@ func (s *Server) authenticate(c *gin.Context) {
 	}
 	if !principal(ctx).Anonymous() {
 		c.Header("Cache-Control", "no-store")
+		if privatePath(c.Request) && c.GetHeader("Authorization") == "" { // the session of a person, which other sites never use
+			keepFromOthers(c.Writer.Header())
+		}
 	}
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()

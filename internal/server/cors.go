@@ -38,6 +38,13 @@ func merged(headers ...http.Header) http.Header {
 	return out
 }
 
+// keepFromOthers makes an answer one that no page of another site may read.
+func keepFromOthers(h http.Header) {
+	for name := range sharing {
+		h.Del(name)
+	}
+}
+
 // sharedPath reports whether pages of other sites may read what is there: the API
 // with its streams, feeds and pictures.
 func sharedPath(path string) bool {
