@@ -29,7 +29,7 @@ RUN ?= .
 RACE_PROGRAM = $(and $(RACE),$(filter ./....,$(PKG)$(RUN)))
 # Tests wait more than they compute, but two cores do not start many browsers at a time.
 # All packages are vetted together, before their tests.
-TESTFLAGS ?= -p 1 -timeout 8m -vet=off
+TESTFLAGS ?= -p 1 -timeout 20m -vet=off
 
 # A test database cluster for the command that follows.
 TESTPG := go run $(RACE) ./internal/pgtest/testpg --
@@ -63,7 +63,7 @@ test-go:
 
 test-harness: test-program test-packages
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
-	  [ -z "$$harness" ] || go test -timeout 5m -run '$(RUN)' $$harness
+	  [ -z "$$harness" ] || go test -timeout 15m -run '$(RUN)' $$harness
 
 # Two lanes, a package at a time in each: about as long as each other.
 test-program: .cache/admin
