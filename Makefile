@@ -18,6 +18,9 @@ RACEFLAGS = $(RACE) $(if $(RACE),-gcflags=golang.org/x/crypto/argon2=-race=false
 # Of the whole program's tests, those with many at a time run under it all the same.
 PLAIN := /(internal/(auth|markup|media|demo|chaos/testbed)|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
+# Those that take both cores for long: twelve tabs, an attack, other people's clients.
+# One after the other, by `make test-long`.
+LONG := ^TestE2E_(TabsShareConnections|PagesAreLikeFreshOnes|Attack|RemovalUnderFlood|OtherPeoplesClients)$$
 # These, raced like the others, keep the program's lane about as long as theirs.
 BESIDE := /internal/(chaos/(load|netfault)|eventsource)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
@@ -25,8 +28,9 @@ HARNESS := /cmd/chaos$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
 PKG ?= ./...
 RUN ?= .
-# Part of the whole only: who asks for a test of the program gets it without the detector.
-RACE_PROGRAM = $(and $(RACE),$(filter ./....,$(PKG)$(RUN)))
+# Parts of the whole only: who asks for a test of the program gets it, without the detector.
+WHOLE = $(filter ./....,$(PKG)$(RUN))
+RACE_PROGRAM = $(and $(RACE),$(WHOLE))
 # Tests wait more than they compute, but two cores do not start many browsers at a time.
 # All packages are vetted together, before their tests.
 TESTFLAGS ?= -p 1 -timeout 20m -vet=off
@@ -37,7 +41,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin web/follow.js -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin clients test test-deps test-admin test-go test-harness test-program test-packages compile lint fuzz bench chaos chaos-seeds clean FORCE
+.PHONY: help run build admin clients test test-deps test-admin test-go test-harness test-program test-packages test-long compile lint fuzz bench chaos chaos-seeds clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -65,11 +69,14 @@ test-harness: test-program test-packages
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
 	  [ -z "$$harness" ] || go test -timeout 15m -run '$(RUN)' $$harness
 
+test-long: .cache/admin ## the tests that keep the whole machine busy, one after the other
+	$(TESTPG) go test $(TESTFLAGS) -count 1 -parallel 1 -run '$(LONG)' ./cmd/dateline
+
 # Two lanes, a package at a time in each: about as long as each other.
 test-program: .cache/admin
 	go vet $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
-	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $(if $(RACE_PROGRAM),-skip '$(RACED)') $$plain
+	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $(if $(WHOLE),-skip '$(LONG)$(if $(RACE_PROGRAM),|$(RACED))') $$plain
 	@[ -z '$(RACE_PROGRAM)' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
 	@beside=$$(go list $(PKG) | grep -E '$(BESIDE)' || true); \
 	  [ -z "$$beside" ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RUN)' $$beside
