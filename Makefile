@@ -41,7 +41,7 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 
 ADMIN_SOURCES := $(shell find admin web/follow.js -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
 
-.PHONY: help run build admin clients test test-deps test-admin test-go test-harness test-program test-packages test-long compile lint fuzz bench chaos chaos-seeds clean FORCE
+.PHONY: help run build admin browsers clients test test-deps test-admin test-go test-harness test-program test-packages test-long compile lint fuzz bench chaos chaos-seeds clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -119,6 +119,10 @@ fuzz: .cache/admin ## look for inputs that break a promise: make fuzz FUZZ=Body 
 
 # Generators of other people read the document as they do for our users: what it
 # leaves out or says wrongly does not compile.
+browsers: tools .cache/admin ## share connections among the tabs of Firefox and WebKitGTK, too
+	@.ci/deps browsers
+	$(TESTPG) go test -tags browsers -timeout 8m -parallel 1 -run 'TestE2E_TabsShareConnectionsIn' ./cmd/dateline
+
 clients: tools ## generate clients in Go and TypeScript from the OpenAPI document, and compile them
 	@mkdir -p .cache/clients internal/clients/go/api
 	go run ./internal/clients/document 3.0 > .cache/clients/openapi-3.0.json

@@ -166,8 +166,8 @@ func (f shownBlog) open(t *testing.T, front string) {
 	began := time.Now()
 	f.Open(front + path)
 	took := time.Since(began)
-	f.Value("(window.seen = [], addEventListener('dateline:event', e => seen.push(e.detail.seq)), '')")
-	t.Logf("%s was loaded after %v", path, took.Round(time.Millisecond))
+	f.Value("(window.seen = [], addEventListener('dateline:event', e => window.seen.push(e.detail.seq)), '')")
+	t.Logf("%s was loaded after %v, %s", path, took.Round(time.Millisecond), f.Value("document.visibilityState"))
 	if took > 10*time.Second {
 		t.Errorf("%s was loaded after %v", path, took)
 	}
