@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -16,21 +17,28 @@ func TestE2E_Caching(t *testing.T) {
 	anyone := &robot{client: newClient()}
 	feed.newBlog(t, node.url, "open")
 	feed.must(t, http.MethodPost, node.url+"/api/v1/blogs", map[string]any{"slug": "closed", "title": "A draft", "status": "draft"}, nil)
-	for _, slug := range []string{"open", "closed"} {
+	feed.newBlog(t, node.url, "over")
+	for _, slug := range []string{"open", "closed", "over"} {
 		feed.post(t, node.url, slug, "First")
 	}
+	feed.must(t, http.MethodPost, node.url+"/api/v1/blogs/over/end", nil, nil)
 	for _, c := range []struct {
 		who    *robot
 		slug   string
+		after  int
 		status int
 		want   string
 	}{
-		{anyone, "open", http.StatusOK, "public, max-age=2"},
-		{feed, "open", http.StatusOK, "no-store"},
-		{feed, "closed", http.StatusOK, "no-store"},
-		{anyone, "closed", http.StatusNotFound, "no-store"},
+		{anyone, "open", 0, http.StatusOK, "public, max-age=2"},
+		{anyone, "open", 1, http.StatusOK, "public, max-age=1"},
+		{anyone, "over", 0, http.StatusOK, "public, max-age=2"},
+		{anyone, "over", 2, http.StatusOK, "public, max-age=30"},
+		{feed, "open", 0, http.StatusOK, "no-store"},
+		{feed, "over", 2, http.StatusOK, "no-store"},
+		{feed, "closed", 0, http.StatusOK, "no-store"},
+		{anyone, "closed", 0, http.StatusNotFound, "no-store"},
 	} {
-		a, err := c.who.call(t.Context(), http.MethodGet, node.url+"/api/v1/blogs/"+c.slug+"/events?after=0", nil)
+		a, err := c.who.call(t.Context(), http.MethodGet, fmt.Sprintf("%s/api/v1/blogs/%s/events?after=%d", node.url, c.slug, c.after), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

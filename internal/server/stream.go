@@ -240,12 +240,12 @@ func pollCaching(ctx context.Context, b *stream.Batch) string {
 	switch {
 	case !blogOf(ctx).blog.Public() || !principal(ctx).Anonymous() || b.Reset != nil:
 		return "no-store"
+	case len(b.Events) > 0:
+		return "public, max-age=2"
 	case b.Ended:
 		return "public, max-age=30"
-	case len(b.Events) == 0:
-		return "public, max-age=1"
 	default:
-		return "public, max-age=2"
+		return "public, max-age=1"
 	}
 }
 
