@@ -337,8 +337,8 @@ func (b *Batcher) putBack(part map[uuid.UUID]map[uuid.UUID]int64) {
 }
 
 // crowded reports whether a crowd is coming or going. Their number changes all the
-// time then, and to tell it to each of those who are there already would take as
-// much as a sixth of what it takes to let the others in.
+// time then, and to tell it to each of those who are there already would take CPU
+// from letting the others in.
 func (b *Batcher) crowded() bool {
 	var total int64
 	for _, n := range b.audience.Readers() {
