@@ -14,9 +14,9 @@ import (
 	"dateline/internal/chaos/testbed"
 )
 
-// nearHorizon is how many events pruning leaves: about what is published while a
+// nearHorizon is how many events pruning leaves: fewer than are published while a
 // reader is away.
-const nearHorizon = 60
+const nearHorizon = 10
 
 // horizon prunes again and again, close behind the end of the log, while readers
 // come back with cursors on both sides of what is left. Their node has just begun,
@@ -35,13 +35,13 @@ func horizon(lasts time.Duration) act {
 // nearCrew are readers who are away for about as long as an event is kept.
 func nearCrew(c *crew) {
 	*c = crew{Blogs: 1, Publishers: 6, Rate: 12, Streams: 90, Polls: 30, AtLast: true}
-	c.Stay, c.Away, c.MostRetry = 250*time.Millisecond, time.Second, 300*time.Millisecond
+	c.Stay, c.Away, c.MostRetry = 1500*time.Millisecond, time.Second, 300*time.Millisecond
 }
 
 func pruneNear(lasts time.Duration) step {
 	return func(ctx context.Context, r *run, s *stage) error {
 		r.say("prune behind the end of the log for %v", lasts)
-		s.published(ctx, 2*nearHorizon)
+		s.published(ctx, enough)
 		fault := history.Fault{
 			Kind: "F46", Name: "events pruned close to the end of the log, under readers who come back", Began: time.Now().UnixNano(),
 			Allows: history.Allows{Reset: []string{"pruned"}, Down: true, Views: true, Stale: true, Close: true},
@@ -54,48 +54,42 @@ func pruneNear(lasts time.Duration) step {
 	}
 }
 
-// renewEvery is how long the readers' node lives: what it has heard of itself it
-// tells without asking the database.
-const renewEvery = 4 * time.Second
+// Moments of one pruning: until the first readers have come to the node that has
+// just begun, which then knows where the log begins and has its statements prepared; while reads of the log are held up;
+// and until readers are away and back.
+const (
+	comeMoment = 700 * time.Millisecond
+	readMoment = 250 * time.Millisecond
+	awayMoment = 2 * time.Second
+)
 
+// pruneClosely lets the readers' node begin anew and takes what its readers come
+// back for from under their reads, again and again.
 func (s *stage) pruneClosely(ctx context.Context, lasts time.Duration) (times int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lasts)
 	defer cancel()
-	renewed := make(chan error, 1)
-	go func() { renewed <- s.renewLast(ctx) }()
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return 0, errors.Join(err, <-renewed)
-	}
 	lift, stop := lifting(ctx)
 	defer stop()
-	defer conn.Close(lift)
-	lock, err := s.connect(ctx)
-	if err == nil {
-		defer lock.Close(lift)
+	var conns [2]*pgx.Conn
+	for i := range conns {
+		if conns[i], err = s.connect(ctx); err != nil {
+			return 0, err
+		}
+		defer conns[i].Close(lift)
 	}
 	for ; ctx.Err() == nil && err == nil; times++ {
-		err = s.pruneBetween(lift, conn, lock)
-		hold(ctx, readMoment)
+		if err = s.killed(ctx, s.last().Number, func() {}); err == nil {
+			hold(ctx, comeMoment)
+			err = s.pruneBetween(lift, conns[0], conns[1])
+		}
+		hold(ctx, awayMoment)
 	}
-	return times, errors.Join(err, <-renewed)
+	return times, err
 }
-
-// renewLast kills the last node again and again.
-func (s *stage) renewLast(ctx context.Context) (err error) {
-	for ctx.Err() == nil && err == nil {
-		err = s.killed(ctx, s.last().Number, func() {})
-		hold(ctx, renewEvery)
-	}
-	return err
-}
-
-// readMoment is how long reads of the log are held up.
-const readMoment = 150 * time.Millisecond
 
 // pruneBetween does what the operator's command does, which takes longer to start
-// than it may here: the horizon first, then the rows. In between the posts are
-// locked, so that what has read events waits for what they are about.
+// than it may here: the horizon first, then the rows. In between the views are
+// locked, which a read needs only for what its events are about.
 func (s *stage) pruneBetween(ctx context.Context, conn, lock *pgx.Conn) error {
 	var low int64
 	err := conn.QueryRow(ctx, `
@@ -112,7 +106,7 @@ func (s *stage) pruneBetween(ctx context.Context, conn, lock *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `LOCK TABLE posts IN ACCESS EXCLUSIVE MODE`); err != nil {
+	if _, err := tx.Exec(ctx, `LOCK TABLE post_views IN ACCESS EXCLUSIVE MODE`); err != nil {
 		return errors.Join(err, tx.Rollback(ctx))
 	}
 	hold(ctx, readMoment)

@@ -42,7 +42,7 @@ var steps = map[string][]step{
 	broken.Revoke:     {watchRevoked},
 	broken.Snapshot:   {putBackOne(restoration{how: testbed.Base, nodes: stopped, unnoticed: namesNothing})},
 	broken.Blind:      {putBackOne(restoration{how: testbed.Volume, nodes: blind, unnoticed: onlyNumbers})},
-	broken.Horizon:    {pruneNear(8 * time.Second)},
+	broken.Horizon:    {pruneNear(12 * time.Second)},
 	broken.Flood:      {floodPages(10 * time.Second)},
 	broken.Reopen:     {endAndReopen},
 	broken.Locked:     {made(lockedViews)},
