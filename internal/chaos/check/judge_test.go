@@ -76,6 +76,24 @@ var sound = []struct {
 		r.add(history.Seen{At: p.clock + second, Kind: history.Reset, Why: "chain", Seq: 8, Epoch: "e1"},
 			p.delivery(p.db.Events[8], p.clock+2*second), p.delivery(p.db.Events[9], p.clock+2*second))
 	}},
+	{name: "a receipt of what both histories have goes on in the other epoch", damage: func(p *past) {
+		r := p.readers["late"]
+		r.who.Keeps = history.KeepsReceipt
+		r.lines[0].Epoch, r.lines[1].Epoch = "", "e0"
+		r.insert(4, history.Seen{At: p.clock + second, Kind: history.Open, Seq: 3}, history.Seen{At: p.clock + second, Kind: history.Hello, Seq: 3, Epoch: "e1"})
+	}},
+	{name: "a reset after a restore that a reader need not have noticed", damage: func(p *past) {
+		snapshot(p)
+		p.faults[1].Allows.Reset = []string{"epoch"}
+		r := p.readers["poll"]
+		r.who.Keeps = history.KeepsEpoch
+		for i := range r.lines {
+			r.lines[i].Epoch = ""
+		}
+		r.lines[0].Epoch = "e0"
+		r.insert(10, history.Seen{At: p.clock + second, Kind: history.Hello, Seq: 9, Epoch: "e1"},
+			history.Seen{At: p.clock + second, Kind: history.Reset, Why: "epoch", Seq: 9, Epoch: "e1"})
+	}},
 	{name: "a removed text on a page within two seconds", damage: func(p *past) { p.show("text of three", 2*second-1) }},
 	{name: "a page of a history that was lost, before that", damage: func(p *past) {
 		snapshot(p)

@@ -141,7 +141,7 @@ func (r *reader) hello(s *history.Seen) {
 	switch {
 	case !r.known:
 		r.start(s.Seq, s.Epoch)
-	case s.Seq == r.pos && (r.epoch == "" || r.unaware(s.At)):
+	case r.epoch == "" && s.Seq == r.pos:
 		r.epoch = s.Epoch
 	case s.Seq != r.pos || s.Epoch != r.epoch && s.Epoch != "":
 		moved := *s
@@ -149,13 +149,19 @@ func (r *reader) hello(s *history.Seen) {
 	}
 }
 
-// settle complains of a hello that went on elsewhere without a reset.
+// settle complains of a hello that went on elsewhere without a reset. The epoch may
+// be another for who can't tell, and for who tells none and proves its past: what
+// follows is compared all the same.
 func (r *reader) settle() {
 	s := r.moved
 	if s == nil {
 		return
 	}
 	r.moved = nil
+	if s.Seq == r.pos && (r.who.Keeps == history.KeepsReceipt || r.unaware(s.At)) {
+		r.epoch = s.Epoch
+		return
+	}
 	r.wild++
 	switch {
 	case s.Seq < r.pos && s.Epoch == r.epoch:
