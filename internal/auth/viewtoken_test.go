@@ -51,7 +51,7 @@ func TestViewTokens(t *testing.T) {
 	for _, test := range []struct {
 		after time.Duration
 		valid bool
-	}{{-clockSkew - time.Second, false}, {-time.Second, true}, {ViewTokenTTL - time.Second, true}, {ViewTokenTTL, false}} {
+	}{{-clockSkew - time.Second, false}, {-10 * time.Minute, true}, {-time.Second, true}, {ViewTokenTTL - time.Second, true}, {ViewTokenTTL, false}} {
 		late := NewViewTokens(viewKeys(t, ""), func() time.Time { return now.Add(test.after) })
 		if late.Valid(token, blog) != test.valid {
 			t.Errorf("%s after it was issued: valid is not %v", test.after, test.valid)

@@ -54,7 +54,8 @@ func (db *DB) AddViews(ctx context.Context, nodeID uuid.UUID, views map[uuid.UUI
 	}
 	defer conn.Release()
 	db.logPool.statements.Add(int64(batch.Len()))
-	return known, flushError(conn.SendBatch(ctx, batch).Close())
+	err = flushError(conn.SendBatch(ctx, batch).Close())
+	return known, err
 }
 
 const addViews = `
