@@ -66,10 +66,11 @@ func pageOf(p *history.Probe) shownPage { return shownPage{p.Node, p.What, p.Blo
 
 // withheld reports whether a node without its database rather showed no page than
 // one that may hold what was taken back: something of the blog was since it showed
-// the page last.
+// the page last, or all of it may be of a history that was lost.
 func (j *judge) withheld(p *history.Probe) bool {
 	last, known := j.shown[pageOf(p)]
-	if !known || p.Status != http.StatusServiceUnavailable || !j.faults.cutOff(p.At) || !j.truth.tookBack(p.Blog, last-redactedWithin, p.At) {
+	if !known || p.Status != http.StatusServiceUnavailable || !j.faults.cutOff(p.At) ||
+		!j.truth.tookBack(p.Blog, last-redactedWithin, p.At) && !j.faults.replaces(p.At) {
 		return false
 	}
 	j.isolation.count("pages withheld that may hold what was taken back", 1)

@@ -221,6 +221,11 @@ var broken = []struct {
 		at := p.clock
 		p.probes = append(p.probes, history.Probe{At: at, Node: 2, What: "page", Blog: "b", Status: 200}, history.Probe{At: at + second, Node: 2, What: "page", Blog: "b", Status: 503})
 	}},
+	{name: "pages were withheld long after a restore", want: "G10", damage: func(p *past) {
+		p.faults = append(p.faults, history.Fault{Kind: "F34", Began: p.clock - second, Ended: p.clock, Allows: history.Allows{Down: true, Lost: true}})
+		p.probes = append(p.probes, history.Probe{At: p.clock - 2*second, Node: 2, What: "page", Blog: "b", Status: 200},
+			history.Probe{At: p.clock + recovering + second, Node: 2, What: "page", Blog: "b", Status: 503})
+	}},
 	{name: "a flooded node failed", want: "G10", damage: func(p *past) {
 		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.probes[0].Status = 500

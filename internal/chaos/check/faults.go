@@ -106,6 +106,12 @@ func (f faults) cutOff(at int64) bool {
 	return f.allow(at-recovering, at, func(f *history.Fault) bool { return f.Allows.Down })
 }
 
+// replaces reports whether nodes may be finding out at a time that their database
+// holds another history: what they kept of the old one is shown no more.
+func (f faults) replaces(at int64) bool {
+	return f.allow(at-recovering, at, func(f *history.Fault) bool { return f.Allows.Lost && f.Allows.Down })
+}
+
 // takenBack reports whether what was told at a time may be in no history: a fault
 // that loses writes came later, or was at work.
 func (f faults) takenBack(at int64) bool {

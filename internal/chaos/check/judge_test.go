@@ -104,6 +104,11 @@ var sound = []struct {
 		p.probes = append(p.probes, history.Probe{At: began + second, Node: 2, What: "page", Blog: "b", Status: 200},
 			history.Probe{At: began + 9*second, Node: 2, What: "page", Blog: "b", Status: 503})
 	}},
+	{name: "a page of a history that was lost is withheld", damage: func(p *past) {
+		p.faults = append(p.faults, history.Fault{Kind: "F34", Began: p.clock, Ended: p.clock + second, Allows: history.Allows{Down: true, Lost: true}})
+		p.probes = append(p.probes, history.Probe{At: p.clock - second, Node: 2, What: "page", Blog: "b", Status: 200},
+			history.Probe{At: p.clock + 2*second, Node: 2, What: "page", Blog: "b", Status: 503})
+	}},
 	{name: "a flooded node has no time for a page", damage: func(p *past) {
 		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.probes[0].Status = 503
