@@ -48,17 +48,17 @@ func fetchText(ctx context.Context, client *http.Client, url string, header http
 	return res.StatusCode, string(text), err
 }
 
-// crowdAttack is a crowd that asks for what nobody has kept.
-type crowdAttack struct {
+// attackLoad is a crowd that asks for what nobody has kept.
+type attackLoad struct {
 	answers [600]atomic.Int64 // by status
 	all     sync.WaitGroup
 	stop    context.CancelFunc
 }
 
 // begin lets so many attackers ask one thing after the other until end.
-func begin(ctx context.Context, attackers int, wish func(i int) (url string, header http.Header)) *crowdAttack {
+func begin(ctx context.Context, attackers int, wish func(i int) (url string, header http.Header)) *attackLoad {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &crowdAttack{stop: cancel}
+	a := &attackLoad{stop: cancel}
 	for i := range attackers {
 		a.all.Go(func() {
 			client := addressed(i)
@@ -74,14 +74,14 @@ func begin(ctx context.Context, attackers int, wish func(i int) (url string, hea
 	return a
 }
 
-func (a *crowdAttack) sum() (n int64) {
+func (a *attackLoad) sum() (n int64) {
 	for i := range a.answers {
 		n += a.answers[i].Load()
 	}
 	return n
 }
 
-func (a *crowdAttack) String() string {
+func (a *attackLoad) String() string {
 	var out []string
 	for status := range a.answers {
 		if n := a.answers[status].Load(); n > 0 {
@@ -92,7 +92,7 @@ func (a *crowdAttack) String() string {
 }
 
 // end stops the attackers and waits for them.
-func (a *crowdAttack) end() {
+func (a *attackLoad) end() {
 	a.stop()
 	a.all.Wait()
 }

@@ -73,7 +73,7 @@ func TestReads_CrowdLeavesOthersTheirConnections(t *testing.T) {
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
 	hold(t, postgres.ReadPools(db)[0])
-	crowd := liveblog.WithStranger(t.Context(), true)
+	crowd := liveblog.WithAnonymous(t.Context(), true)
 	id := uuid.New()
 	for what, c := range map[string]struct {
 		ask func(context.Context) error

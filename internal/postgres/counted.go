@@ -12,18 +12,18 @@ import (
 )
 
 // counted is a pool that counts the statements it sends. Those of transactions,
-// which go over a connection that was taken out, are not among them. What strangers
-// ask goes over the crowd's connections, if the pool has such.
+// which go over a connection that was taken out, are not among them. Reads of
+// anonymous requests go over connections of their own, if the pool has such.
 type counted struct {
 	*pgxpool.Pool
-	crowd      *pgxpool.Pool
+	anonymous  *pgxpool.Pool
 	statements atomic.Int64
 }
 
 // of is the pool for the work of ctx.
 func (c *counted) of(ctx context.Context) *pgxpool.Pool {
-	if c.crowd != nil && liveblog.Stranger(ctx) {
-		return c.crowd
+	if c.anonymous != nil && liveblog.Anonymous(ctx) {
+		return c.anonymous
 	}
 	return c.Pool
 }

@@ -40,4 +40,6 @@ func Trace(t testing.TB, db *DB, tracer pgx.QueryTracer) {
 }
 
 // ReadPools are the pools for reads.
-func ReadPools(db *DB) []*pgxpool.Pool { return []*pgxpool.Pool{db.crowd, db.pool.Pool, db.who.Pool} }
+func ReadPools(db *DB) []*pgxpool.Pool {
+	return []*pgxpool.Pool{db.anonymousPool, db.pool.Pool, db.who.Pool}
+}

@@ -40,28 +40,28 @@ const (
 	idleFor       = time.Minute
 	pruneInterval = 15 * time.Second
 
-	defaultConns = 16
-	crowdConns   = 4
-	readConns    = 3
-	whoConns     = 3
-	logConns     = 4
+	defaultConns   = 16
+	anonymousConns = 4
+	readConns      = 3
+	whoConns       = 3
+	logConns       = 4
 )
 
-// DB is the store. Changes, reads of strangers, other reads, the question who
+// DB is the store. Changes, reads of anonymous requests, other reads, the question who
 // somebody is and the stream have a pool each, so that none can starve the
 // others: publishers who queue for one blog's row hold all the connections of
-// theirs, and a crowd that asks for what nobody has kept holds all of its own.
+// theirs, and anonymous clients that ask for what is not cached hold all of theirs.
 type DB struct {
-	writePool   *pgxpool.Pool
-	crowd       *pgxpool.Pool // reads for strangers
-	pool        counted       // reads
-	who         counted       // sessions, tokens, roles
-	logPool     counted       // the stream's
-	dsn         string
-	synchronous bool
-	fence       fence
-	settled     *settlement
-	onWrite     atomic.Pointer[func(blogID uuid.UUID, seq int64)]
+	writePool     *pgxpool.Pool
+	anonymousPool *pgxpool.Pool // reads of anonymous requests
+	pool          counted       // reads
+	who           counted       // sessions, tokens, roles
+	logPool       counted       // the stream's
+	dsn           string
+	synchronous   bool
+	fence         fence
+	settled       *settlement
+	onWrite       atomic.Pointer[func(blogID uuid.UUID, seq int64)]
 }
 
 // Open prepares the pools. It connects lazily: a database that is away now does
@@ -76,7 +76,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		name  string
 		conns int32
 	}{
-		{&db.writePool, "dateline", c.MaxConns}, {&db.crowd, "dateline crowd", crowdConns}, {&db.pool.Pool, "dateline reads", readConns},
+		{&db.writePool, "dateline", c.MaxConns}, {&db.anonymousPool, "dateline anonymous", anonymousConns}, {&db.pool.Pool, "dateline reads", readConns},
 		{&db.who.Pool, "dateline who", whoConns}, {&db.logPool.Pool, "dateline log", logConns},
 	} {
 		var err error
@@ -85,7 +85,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 			return nil, err
 		}
 	}
-	db.pool.crowd, db.who.crowd, db.logPool.crowd = db.crowd, db.crowd, db.crowd
+	db.pool.anonymous, db.who.anonymous, db.logPool.anonymous = db.anonymousPool, db.anonymousPool, db.anonymousPool
 	return db, nil
 }
 
@@ -99,7 +99,7 @@ func (db *DB) Close() {
 }
 
 func (db *DB) pools() []*pgxpool.Pool {
-	return []*pgxpool.Pool{db.writePool, db.crowd, db.pool.Pool, db.who.Pool, db.logPool.Pool}
+	return []*pgxpool.Pool{db.writePool, db.anonymousPool, db.pool.Pool, db.who.Pool, db.logPool.Pool}
 }
 
 // Pool gives the pool of reads, to tests.

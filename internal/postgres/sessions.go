@@ -157,7 +157,7 @@ func reuse(ctx context.Context, tx pgx.Tx, a liveblog.Actor, s *liveblog.Session
 func (db *DB) SessionUser(ctx context.Context, session, user uuid.UUID) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, whoTimeout)
 	defer cancel()
-	ctx = liveblog.WithStranger(ctx, false) // who shows a session has signed in
+	ctx = liveblog.WithAnonymous(ctx, false) // who shows a session has signed in
 	return sessionUser(ctx, &db.who, session, user)
 }
 

@@ -64,10 +64,10 @@ func (a *absent) appeared(key string) {
 	a.errs.forget(key)
 }
 
-// forStranger reads something that may not be there. A stranger is told for a
-// moment what was found out before, and pays for what was not.
-func forStranger[T any](ctx context.Context, s *Server, key string, read func(context.Context) (T, error)) (T, error) {
-	if !liveblog.Stranger(ctx) {
+// forAnonymous reads something that may not exist. For a moment, anonymous requests
+// get the cached absence; a read of the database counts against their address.
+func forAnonymous[T any](ctx context.Context, s *Server, key string, read func(context.Context) (T, error)) (T, error) {
+	if !liveblog.Anonymous(ctx) {
 		return read(ctx)
 	}
 	return unlessAbsent(s.absent, key, func() (T, error) {

@@ -67,7 +67,7 @@ func (s *Server) withBearer(ctx context.Context, credential string) (context.Con
 	if err != nil {
 		return nil, err
 	}
-	return withPrincipal(liveblog.WithStranger(ctx, false), p), nil
+	return withPrincipal(liveblog.WithAnonymous(ctx, false), p), nil
 }
 
 func (s *Server) withCookie(ctx context.Context, access string) context.Context {
@@ -78,5 +78,5 @@ func (s *Server) withCookie(ctx context.Context, access string) context.Context 
 	if err != nil {
 		return withBadCookie(ctx, err)
 	}
-	return withPrincipal(liveblog.WithStranger(ctx, false), p)
+	return withPrincipal(liveblog.WithAnonymous(ctx, false), p)
 }

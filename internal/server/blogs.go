@@ -39,7 +39,7 @@ func newRecentBlogs() *recent[*liveblog.Blog] {
 // change it.
 func (s *Server) recentBlog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 	return s.recentBlogs.get(slug, func() (*liveblog.Blog, error) {
-		return forStranger(context.WithoutCancel(ctx), s, "blog "+slug, func(ctx context.Context) (*liveblog.Blog, error) {
+		return forAnonymous(context.WithoutCancel(ctx), s, "blog "+slug, func(ctx context.Context) (*liveblog.Blog, error) {
 			return s.readBlog(ctx, slug)
 		})
 	})

@@ -59,7 +59,7 @@ func (s *Server) loadImage(ctx context.Context, id, name string) (*servedImage, 
 	if err != nil || parsed.String() != id || !variantName.MatchString(name) {
 		return nil, errNoImage()
 	}
-	return forStranger(ctx, s, "image "+id+"/"+name, func(ctx context.Context) (*servedImage, error) {
+	return forAnonymous(ctx, s, "image "+id+"/"+name, func(ctx context.Context) (*servedImage, error) {
 		return s.readImage(ctx, parsed, name)
 	})
 }

@@ -122,7 +122,7 @@ func (s *Server) serveRecent(c *gin.Context, key, contentType string, render fun
 
 // publicPage reads a page of a blog that is no draft.
 func (s *Server) publicPage(ctx context.Context, slug string, q liveblog.PageQuery) (*liveblog.Page, error) {
-	page, err := forStranger(ctx, s, "blog "+slug, func(ctx context.Context) (*liveblog.Page, error) {
+	page, err := forAnonymous(ctx, s, "blog "+slug, func(ctx context.Context) (*liveblog.Page, error) {
 		return s.pages.Page(ctx, slug, q)
 	})
 	if err == nil && !page.Blog.Public() {

@@ -55,9 +55,9 @@ func (s *Server) whose(ctx context.Context, credential string) (*liveblog.Princi
 	var p *liveblog.Principal
 	var err error
 	if s.proven.has(key) {
-		p, err = ask(liveblog.WithStranger(ctx, false))
+		p, err = ask(liveblog.WithAnonymous(ctx, false))
 	} else {
-		p, err = forStranger(ctx, s, key, ask)
+		p, err = forAnonymous(ctx, s, key, ask)
 	}
 	s.proven.note(key, err)
 	return p, err

@@ -9,30 +9,30 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// How many different clients a stranger has to forward before it is taken for a
-// proxy, and how many strangers are watched.
+// How many different clients a peer has to forward before it counts as a proxy,
+// and how many peers are watched.
 const (
 	proxyClients = 10
-	maxStrangers = 100
+	maxPeers     = 100
 )
 
-// strangers watches who forwards requests without being trusted. Behind a proxy
+// proxyDetector finds peers that forward requests without being trusted. Behind a proxy
 // that the operator forgot to name, all readers count as one client: its limits
 // are theirs together, and so are wrong passwords.
-type strangers struct {
+type proxyDetector struct {
 	trusted []netip.Prefix
 	mu      sync.Mutex
 	clients map[netip.Addr]map[string]struct{} // by peer; nil when it was named
 }
 
-func newStrangers(trusted []netip.Prefix) *strangers {
-	return &strangers{trusted: trusted, clients: map[netip.Addr]map[string]struct{}{}}
+func newProxyDetector(trusted []netip.Prefix) *proxyDetector {
+	return &proxyDetector{trusted: trusted, clients: map[netip.Addr]map[string]struct{}{}}
 }
 
 // watch names an untrusted proxy in the log, once.
-func (s *strangers) watch(c *gin.Context) {
+func (d *proxyDetector) watch(c *gin.Context) {
 	if forwarded := c.Request.Header.Get("X-Forwarded-For"); forwarded != "" {
-		if peer, err := netip.ParseAddr(c.RemoteIP()); err == nil && s.proxy(peer.Unmap(), forwarded) {
+		if peer, err := netip.ParseAddr(c.RemoteIP()); err == nil && d.proxy(peer.Unmap(), forwarded) {
 			slog.WarnContext(c.Request.Context(), "a proxy that is not trusted forwards requests, so all its clients count as one for limits and "+
 				"wrong passwords: if it is yours, name it in --trusted-proxies (DATELINE_TRUSTED_PROXIES)", "address", peer)
 		}
@@ -42,8 +42,8 @@ func (s *strangers) watch(c *gin.Context) {
 
 // proxy reports, once for each peer, that it forwarded requests of many clients
 // and is not trusted. What a proxy appends is the last address.
-func (s *strangers) proxy(peer netip.Addr, forwarded string) bool {
-	for _, p := range s.trusted {
+func (d *proxyDetector) proxy(peer netip.Addr, forwarded string) bool {
+	for _, p := range d.trusted {
 		if p.Contains(peer) {
 			return false
 		}
@@ -52,20 +52,20 @@ func (s *strangers) proxy(peer netip.Addr, forwarded string) bool {
 	if _, err := netip.ParseAddr(client); err != nil {
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seen, known := s.clients[peer]
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	seen, known := d.clients[peer]
 	switch {
-	case known && seen == nil || !known && len(s.clients) >= maxStrangers:
+	case known && seen == nil || !known && len(d.clients) >= maxPeers:
 		return false
 	case !known:
 		seen = map[string]struct{}{}
-		s.clients[peer] = seen
+		d.clients[peer] = seen
 	}
 	seen[client] = struct{}{}
 	if len(seen) < proxyClients {
 		return false
 	}
-	s.clients[peer] = nil
+	d.clients[peer] = nil
 	return true
 }

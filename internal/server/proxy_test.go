@@ -8,8 +8,8 @@ import (
 
 // A proxy that nobody named is named once; a client that makes up one address,
 // and a trusted proxy, never.
-func TestStrangers(t *testing.T) {
-	s := newStrangers([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+func TestProxyDetector(t *testing.T) {
+	s := newProxyDetector([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
 	proxy, trusted, liar := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("192.0.2.2")
 	told := 0
 	for i := range 100 {
@@ -27,7 +27,7 @@ func TestStrangers(t *testing.T) {
 	for i := range 1000 {
 		s.proxy(netip.MustParseAddr(fmt.Sprintf("198.18.%d.%d", i/250, i%250)), "203.0.113.1")
 	}
-	if len(s.clients) > maxStrangers {
+	if len(s.clients) > maxPeers {
 		t.Errorf("%d strangers are watched", len(s.clients))
 	}
 }

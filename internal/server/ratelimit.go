@@ -99,7 +99,7 @@ var unlimited = map[string]bool{
 // who it is, and notes that nobody knows yet. Who was known a short time ago has a
 // rate of their own, and does not suffer from others behind the same address.
 func (s *Server) limitAddress(c *gin.Context) {
-	ctx := liveblog.WithStranger(c.Request.Context(), true)
+	ctx := liveblog.WithAnonymous(c.Request.Context(), true)
 	c.Request = c.Request.WithContext(ctx)
 	if s.addresses == nil || unlimited[c.FullPath()] || s.familiar(c.Request) || s.addresses.take(requestOf(ctx).Address) {
 		c.Next()
@@ -122,7 +122,7 @@ var (
 // stranger, who pays for it. What is at hand is free, so that a thousand readers
 // who share an address are no matter.
 func (s *Server) mayRead(ctx context.Context) error {
-	if !liveblog.Stranger(ctx) || s.reads.take(requestOf(ctx).Address) {
+	if !liveblog.Anonymous(ctx) || s.reads.take(requestOf(ctx).Address) {
 		return nil
 	}
 	return errReadLimit

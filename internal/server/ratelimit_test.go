@@ -204,7 +204,7 @@ func TestAbsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &manyBlogs{fail: liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "none")}
 		s := &Server{blogs: store, recentBlogs: newRecentBlogs(), absent: newAbsent()}
-		ctx := liveblog.WithStranger(t.Context(), true)
+		ctx := liveblog.WithAnonymous(t.Context(), true)
 		expect := func(what string, asked int, found bool) {
 			t.Helper()
 			_, err := s.recentBlog(ctx, "new-blog")

@@ -160,7 +160,7 @@ func (s *Server) newEngine() error {
 		return err
 	}
 	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, newStrangers(s.options.TrustedProxies).watch, s.observe, recovery, secure, limitRequest, s.limitAddress, s.authenticate, s.limitRate)
+	s.engine.Use(identify, newProxyDetector(s.options.TrustedProxies).watch, s.observe, recovery, secure, limitRequest, s.limitAddress, s.authenticate, s.limitRate)
 	return nil
 }
 

@@ -189,7 +189,7 @@ func (t *topic) renewed(ctx context.Context) (liveblog.Head, error) {
 }
 
 func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, error) {
-	ctx = liveblog.WithStranger(context.WithoutCancel(ctx), false) // one read for all who ask
+	ctx = liveblog.WithAnonymous(context.WithoutCancel(ctx), false) // one read for all who ask
 	heads, err := h.log.Heads(ctx, []uuid.UUID{blogID})
 	if err != nil {
 		return liveblog.Head{}, err

@@ -334,7 +334,7 @@ func (t *topic) history(ctx context.Context, after int64, generation int) (page,
 		if p := t.recall(after, generation); len(p.frames) > 0 {
 			return p, nil
 		}
-		ctx := liveblog.WithStranger(context.WithoutCancel(ctx), true) // readers wait for it, never the ring
+		ctx := liveblog.WithAnonymous(context.WithoutCancel(ctx), true) // readers wait for it, never the ring
 		events, err := t.hub.log.EventsAfter(ctx, t.blogID, after, fetchLimit)
 		if err != nil {
 			return nil, err
