@@ -244,6 +244,7 @@ func TestBatcher_SilentBlogsCostNothing(t *testing.T) {
 		s := &memoryStore{}
 		_, stop := startFor(s, crowdOf(3000))
 		time.Sleep(20*time.Second + flushInterval/2)
+		synctest.Wait()
 		if s.calls > 31 || len(s.readers[0]) != 3000 {
 			t.Errorf("%d calls in 20 s, the first with %d blogs", s.calls, len(s.readers[0]))
 		}
@@ -272,6 +273,7 @@ func TestBatcher_ForgottenNodeSaysAllAgain(t *testing.T) {
 		s.forgets, s.readers = true, nil
 		s.mu.Unlock()
 		time.Sleep(3 * flushInterval)
+		synctest.Wait()
 		if len(s.readers) < 2 || len(s.readers[0]) != 0 || len(s.readers[1]) != 3 {
 			t.Errorf("the node told %v, want a word of life and then all", s.readers)
 		}
