@@ -85,6 +85,9 @@ func (h *Hub) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			h.running.Lock()
+			h.ctx = nil // no fetch begins while those that run are waited for
+			h.running.Unlock()
 			h.fetches.Wait()
 			return
 		case <-tick.C:

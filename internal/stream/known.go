@@ -20,7 +20,8 @@ const (
 	// newsTrust is how long news is believed against the database, which may
 	// have answered an older question.
 	newsTrust = 5 * time.Second
-	// newsWait is how long a reader waits for events that are known to be there.
+	// newsWait is how long a reader waits for events that are known to be there, while
+	// none comes.
 	newsWait = time.Second
 )
 
@@ -158,23 +159,26 @@ func (t *topic) awaitKnown(ctx context.Context, p Position) error {
 		return nil
 	}
 	seq := t.hub.heads.seq(t.blogID)
-	var late <-chan time.Time
-	for {
+	var late *time.Timer
+	for head := int64(-1); ; {
 		t.mu.Lock()
-		there, changed := t.ring.head >= seq || p.After >= t.ring.head, t.changed
+		now, changed := t.ring.head, t.changed
 		t.mu.Unlock()
-		if there {
+		if now >= seq || p.After >= now {
 			return nil
 		}
 		t.wake(seq)
-		if late == nil {
-			timer := time.NewTimer(newsWait)
-			defer timer.Stop()
-			late = timer.C
+		switch {
+		case late == nil:
+			late = time.NewTimer(newsWait)
+			defer late.Stop()
+		case now > head:
+			late.Reset(newsWait)
 		}
+		head = now
 		select {
 		case <-changed:
-		case <-late:
+		case <-late.C:
 			return errBehind
 		case <-ctx.Done():
 			return ctx.Err()
