@@ -63,10 +63,8 @@ func putBack(all []restoration) act {
 			c.Blogs, c.Publishers, c.Streams, c.Polls, c.Slow, c.Stay = 2, 6, 40, 20, 0, 4*time.Second
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
-			for _, one := range all {
-				if ctx.Err() != nil {
-					break
-				}
+			for i := 0; i < len(all) && ctx.Err() == nil; i++ {
+				one := all[i]
 				r.say("put back: %s, %s", one.how, one.nodes)
 				hold(ctx, 2*time.Second)
 				if err := s.putBack(ctx, one); err != nil {
@@ -134,7 +132,9 @@ func (s *stage) lose(ctx context.Context, one restoration) error {
 		return err
 	}
 	if one.nodes == stopped {
-		return errors.Join(s.startAll(lift), s.overtake(lift, heads), s.letAllIn())
+		err := errors.Join(s.startAll(lift), s.overtake(lift, heads))
+		s.letAllIn()
+		return err
 	}
 	return s.overtaken(lift, heads)
 }
@@ -243,9 +243,8 @@ func (s *stage) startAll(ctx context.Context) error {
 	return g.Wait()
 }
 
-func (s *stage) letAllIn() error {
+func (s *stage) letAllIn() {
 	for _, n := range s.bed.Nodes() {
 		n.Client.Refuse(false)
 	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"dateline/internal/liveblog"
 
@@ -77,13 +76,6 @@ func listBlogs(q liveblog.BlogQuery) (sql string, args []any) {
 		c.where(`status = 'ended'`)
 	}
 	return `SELECT ` + blogColumns + ` FROM blogs` + c.sql.String() + ` ORDER BY created_at DESC, id DESC` + atMost(q.Limit), c.args
-}
-
-func nullTime(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
 
 // CreateBlog stores a blog and gives it its id. A slug that is taken is

@@ -11,8 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// pruneBatch is how many events one transaction of pruning deletes.
-const pruneBatch = 5000
+// batchRows is how many rows one transaction of pruning and retention changes:
+// few, so that it holds no lock for long.
+const batchRows = 5000
 
 // PruneEvents lets go of the oldest events of a blog, or of all blogs when blogID
 // is nil, and keeps the newest keep of each. Posts and their revisions stay; only
@@ -64,7 +65,7 @@ func (db *DB) pruneBlog(ctx context.Context, by liveblog.Actor, id uuid.UUID, ke
 	if err != nil {
 		return 0, err
 	}
-	return db.inBatches(ctx, pruneBatch, `
+	return db.inBatches(ctx, `
 		DELETE FROM events WHERE blog_id = $2 AND seq IN (
 			SELECT seq FROM events WHERE blog_id = $2 AND seq <= $3 ORDER BY seq LIMIT $1)`, id, low)
 }
@@ -89,12 +90,12 @@ func raiseHorizon(ctx context.Context, tx pgx.Tx, by liveblog.Actor, id uuid.UUI
 	return low, audit(ctx, tx, by, "events.prune", id.String(), map[string]any{"keep": keep, "low_seq": low})
 }
 
-// inBatches runs a statement that changes at most size rows, its first parameter,
-// in one transaction after the other until it finds fewer: no lock is held for long.
-func (db *DB) inBatches(ctx context.Context, size int64, sql string, args ...any) (changed int64, err error) {
-	for n := size; n >= size; changed += n {
+// inBatches runs a statement that changes at most batchRows rows, its first parameter,
+// in one transaction after the other until it finds fewer.
+func (db *DB) inBatches(ctx context.Context, sql string, args ...any) (changed int64, err error) {
+	for n := int64(batchRows); n >= batchRows; changed += n {
 		err := db.tx(ctx, func(tx pgx.Tx) error {
-			tag, err := tx.Exec(ctx, sql, append([]any{size}, args...)...)
+			tag, err := tx.Exec(ctx, sql, append([]any{batchRows}, args...)...)
 			n = tag.RowsAffected()
 			return err
 		})

@@ -13,9 +13,8 @@ import (
 
 // Batches of what is forgotten: small, so that no lock is held for long.
 const (
-	forgetBatch = 5000
-	eraseBatch  = 200
-	mediaBatch  = 100
+	eraseBatch = 200
+	mediaBatch = 100
 )
 
 const (
@@ -33,7 +32,7 @@ const mediaLock = 0x64617465_0003
 // rows of another. 0 keeps them.
 func (db *DB) ForgetAudit(ctx context.Context, addresses, rows time.Duration) error {
 	if addresses > 0 {
-		_, err := db.inBatches(ctx, forgetBatch, `
+		_, err := db.inBatches(ctx, `
 			UPDATE audit SET address = '' WHERE id IN (
 				SELECT id FROM audit WHERE address <> '' AND at < now() - $2::interval LIMIT $1)`, addresses)
 		if err != nil {
@@ -41,7 +40,7 @@ func (db *DB) ForgetAudit(ctx context.Context, addresses, rows time.Duration) er
 		}
 	}
 	if rows > 0 {
-		_, err := db.inBatches(ctx, forgetBatch, `
+		_, err := db.inBatches(ctx, `
 			DELETE FROM audit WHERE at < now() - $2::interval AND id IN (SELECT id FROM audit ORDER BY id LIMIT $1)`, rows)
 		if err != nil {
 			return fmt.Errorf("audit log: %w", err)
@@ -52,13 +51,13 @@ func (db *DB) ForgetAudit(ctx context.Context, addresses, rows time.Duration) er
 
 // ForgetTokens deletes API tokens and setup links that are over for long.
 func (db *DB) ForgetTokens(ctx context.Context) error {
-	_, err := db.inBatches(ctx, forgetBatch, `
+	_, err := db.inBatches(ctx, `
 		DELETE FROM api_tokens WHERE id IN (
 			SELECT id FROM api_tokens WHERE least(revoked_at, expires_at) < now() - $2::interval LIMIT $1)`, tokenLife)
 	if err != nil {
 		return fmt.Errorf("tokens: %w", err)
 	}
-	_, err = db.inBatches(ctx, forgetBatch, `
+	_, err = db.inBatches(ctx, `
 		DELETE FROM setup_tokens WHERE hash IN (
 			SELECT hash FROM setup_tokens WHERE expires_at < now() - $2::interval LIMIT $1)`, setupTokenLife)
 	if err != nil {
@@ -174,14 +173,14 @@ func (db *DB) usedMedia(ctx context.Context) ([]uuid.UUID, error) {
 // markUnused dates the pictures that were not found from now on, and clears the
 // date of those that were.
 func (db *DB) markUnused(ctx context.Context, used []uuid.UUID) error {
-	_, err := db.inBatches(ctx, forgetBatch, `
+	_, err := db.inBatches(ctx, `
 		UPDATE media SET unused_since = now() WHERE id IN (
 			SELECT m.id FROM media m LEFT JOIN unnest($2::uuid[]) AS u(id) ON u.id = m.id
 			WHERE m.unused_since IS NULL AND u.id IS NULL LIMIT $1)`, used)
 	if err != nil {
 		return fmt.Errorf("mark pictures: %w", err)
 	}
-	_, err = db.inBatches(ctx, forgetBatch, `
+	_, err = db.inBatches(ctx, `
 		UPDATE media SET unused_since = NULL WHERE id IN (
 			SELECT m.id FROM media m JOIN unnest($2::uuid[]) AS u(id) ON u.id = m.id
 			WHERE m.unused_since IS NOT NULL LIMIT $1)`, used)

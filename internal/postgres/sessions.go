@@ -196,7 +196,7 @@ func revokeSessions(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 // ForgetSessions deletes the sessions that are over for longer than their
 // refresh tokens could be shown to us.
 func (db *DB) ForgetSessions(ctx context.Context) error {
-	_, err := db.inBatches(ctx, forgetBatch, `
+	_, err := db.inBatches(ctx, `
 		DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < now() - $2::interval LIMIT $1)`, sessionLife)
 	return err
 }

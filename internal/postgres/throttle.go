@@ -54,7 +54,7 @@ func (db *DB) RefundAttempt(ctx context.Context, key string) error {
 
 // ForgetAttempts deletes the counts of a day ago.
 func (db *DB) ForgetAttempts(ctx context.Context) error {
-	_, err := db.inBatches(ctx, forgetBatch, `
+	_, err := db.inBatches(ctx, `
 		DELETE FROM login_failures WHERE key IN (SELECT key FROM login_failures WHERE tried_at < now() - interval '1 day' LIMIT $1)`)
 	return err
 }

@@ -54,9 +54,9 @@ func (f *Frame) make(c *content, alone bool) *Frame {
 	f.content, f.Name = c, c.nameOf(f.event)
 	f.wire.make(f, number(f.Seq))
 	if alone {
-		f.wire.shared = nil
+		f.shared = nil
 	}
-	f.Data = f.plain[len(f.plain)-f.wire.data : len(f.plain)-len(eventEnd)]
+	f.Data = f.plain[len(f.plain)-f.data : len(f.plain)-len(eventEnd)]
 	return f
 }
 
