@@ -262,7 +262,14 @@ func TestServe_ConcurrentReadersSeeEverything(t *testing.T) {
 			last := int64(0)
 			for last < events {
 				c := follow(t, h, Position{After: last, HasAfter: true})
-				c.expect("hello", fmt.Sprint(last))
+				hello := c.next()
+				if hello.name == nameBye { // the machine is too busy to read the log within newsWait
+					c.cancel()
+					continue
+				}
+				if hello.name != nameHello || hello.id != fmt.Sprint(last) {
+					t.Errorf("got %s %s %s, want hello %d", hello.name, hello.id, hello.data, last)
+				}
 				for range 137 {
 					if last == events {
 						break
