@@ -16,13 +16,13 @@ RACEFLAGS = $(RACE) $(if $(RACE),-gcflags=golang.org/x/crypto/argon2=-race=false
 # Packages that compute for long (password hashes, pictures, hostile Markdown) and
 # share little: the race detector makes them ten times slower and finds nothing.
 # Of the whole program's tests, those with many at a time run under it all the same.
-PLAIN := /(internal/(auth|markup|media|demo|chaos/testbed)|cmd/dateline)$$
+PLAIN := /(internal/(auth|markup|media|demo|proof/chaos/testbed)|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
 # Those that take both cores for long: twelve tabs, an attack, other people's clients.
 # One after the other, by `make test-long`.
 LONG := ^TestE2E_(TabsShareConnections|PagesAreLikeFreshOnes|Attack|RemovalUnderFlood|OtherPeoplesClients)$$
 # These, raced like the others, keep the program's lane about as long as theirs.
-BESIDE := /internal/(chaos/(load|netfault)|eventsource)$$
+BESIDE := /internal/proof/(chaos/(load|netfault)|eventsource)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
 HARNESS := /cmd/chaos$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
@@ -36,7 +36,7 @@ RACE_PROGRAM = $(and $(RACE),$(WHOLE))
 TESTFLAGS ?= -p 1 -timeout 20m -vet=off
 
 # A test database cluster for the command that follows.
-TESTPG := go run $(RACE) ./internal/pgtest/testpg --
+TESTPG := go run $(RACE) ./internal/proof/pgtest/testpg --
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 ADMIN_SOURCES := $(shell find admin web/follow.js -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
@@ -126,11 +126,11 @@ browsers: tools .cache/admin ## share connections among the tabs of Firefox and 
 	$(TESTPG) go test -tags browsers -timeout 8m -parallel 1 -run 'TestE2E_TabsShareConnectionsIn' ./cmd/dateline
 
 clients: tools ## generate clients in Go and TypeScript from the OpenAPI document, and compile them
-	@mkdir -p .cache/clients internal/clients/go/api
-	go run ./internal/clients/document 3.0 > .cache/clients/openapi-3.0.json
-	go run ./internal/clients/document 3.1 > .cache/clients/openapi-3.1.json
-	cd internal/clients/go && go tool oapi-codegen -generate types,client -package api -o api/api.go ../../../.cache/clients/openapi-3.0.json && go vet ./...
-	cd internal/clients/ts && npm ci --ignore-scripts --no-audit --no-fund && npm run generate && npm run check
+	@mkdir -p .cache/clients internal/proof/clients/go/api
+	go run ./internal/proof/clients/document 3.0 > .cache/clients/openapi-3.0.json
+	go run ./internal/proof/clients/document 3.1 > .cache/clients/openapi-3.1.json
+	cd internal/proof/clients/go && go tool oapi-codegen -generate types,client -package api -o api/api.go ../../../../.cache/clients/openapi-3.0.json && go vet ./...
+	cd internal/proof/clients/ts && npm ci --ignore-scripts --no-audit --no-fund && npm run generate && npm run check
 
 bench: .cache/admin ## measure
 	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)
@@ -145,7 +145,7 @@ chaos-seeds: test-deps .cache/admin ## play again all runs of chaos that were vi
 	done
 
 clean: ## remove what was built; the data stays
-	rm -rf bin .cache admin/node_modules internal/clients/ts/node_modules internal/clients/go/api
+	rm -rf bin .cache admin/node_modules internal/proof/clients/ts/node_modules internal/proof/clients/go/api
 	find admin/dist -mindepth 1 -not -name .gitkeep -delete
 
 # What the other targets need on the machine.

@@ -18,33 +18,33 @@ import (
 // of its tests; ARCHITECTURE.md tells why. Arrows point one way: what is listed
 // here never imports back.
 var mayImport = map[string][]string{
-	"internal/liveblog":      {},
-	"internal/markup":        {"internal/liveblog"},
-	"internal/postgres":      {"internal/liveblog", "migrations"},
-	"internal/stream":        {"internal/liveblog"},
-	"internal/views":         {"internal/liveblog"},
-	"internal/auth":          {"internal/liveblog"},
-	"internal/media":         {"internal/liveblog"},
-	"internal/localpg":       {},
-	"internal/pgtest":        {"internal/localpg", "internal/postgres", "migrations"},
-	"internal/pgtest/testpg": {"internal/pgtest"},
-	"internal/browsertest":   {},
-	"internal/demo":          {"internal/liveblog"},
-	"internal/eventsource":   {},
-	"internal/bench":         {},
+	"internal/liveblog":            {},
+	"internal/markup":              {"internal/liveblog"},
+	"internal/postgres":            {"internal/liveblog", "migrations"},
+	"internal/stream":              {"internal/liveblog"},
+	"internal/views":               {"internal/liveblog"},
+	"internal/auth":                {"internal/liveblog"},
+	"internal/media":               {"internal/liveblog"},
+	"internal/localpg":             {},
+	"internal/proof/pgtest":        {"internal/localpg", "internal/postgres", "migrations"},
+	"internal/proof/pgtest/testpg": {"internal/proof/pgtest"},
+	"internal/proof/browsertest":   {},
+	"internal/demo":                {"internal/liveblog"},
+	"internal/proof/eventsource":   {},
+	"internal/bench":               {},
 
-	"internal/eventsource/conformance": {},
+	"internal/proof/eventsource/conformance": {},
 
-	"internal/chaos/history":  {},
-	"internal/chaos/check":    {"internal/chaos/history"},
-	"internal/chaos/netfault": {},
-	"internal/chaos/load":     {"internal/chaos/history", "internal/eventsource"},
-	"internal/chaos/testbed":  {"internal/chaos/netfault", "internal/chaos/broken", "internal/localpg"},
-	"internal/chaos/broken":   {},
-	"internal/chaos/browser":  {},
+	"internal/proof/chaos/history":  {},
+	"internal/proof/chaos/check":    {"internal/proof/chaos/history"},
+	"internal/proof/chaos/netfault": {},
+	"internal/proof/chaos/load":     {"internal/proof/chaos/history", "internal/proof/eventsource"},
+	"internal/proof/chaos/testbed":  {"internal/proof/chaos/netfault", "internal/proof/chaos/broken", "internal/localpg"},
+	"internal/proof/chaos/broken":   {},
+	"internal/proof/chaos/browser":  {},
 	"cmd/chaos": {
-		"internal/chaos/history", "internal/chaos/check", "internal/chaos/netfault", "internal/chaos/load", "internal/chaos/testbed",
-		"internal/chaos/broken", "internal/chaos/browser", "internal/eventsource", "internal/localpg",
+		"internal/proof/chaos/history", "internal/proof/chaos/check", "internal/proof/chaos/netfault", "internal/proof/chaos/load", "internal/proof/chaos/testbed",
+		"internal/proof/chaos/broken", "internal/proof/chaos/browser", "internal/proof/eventsource", "internal/localpg",
 	},
 
 	"migrations": {},
@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 	"internal/server": {
 		"internal/liveblog", "internal/markup", "internal/stream", "internal/views", "internal/auth", "internal/media", "web", "admin",
 	},
-	"internal/clients/document": {"internal/server"},
+	"internal/proof/clients/document": {"internal/server"},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
 		"internal/server", "internal/localpg", "internal/demo", "internal/bench", "migrations", "web", "admin",
@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 }
 
 // testsOnly are packages that no program may contain, but testpg.
-var testsOnly = []string{"internal/pgtest", "internal/browsertest", "internal/eventsource", "internal/eventsource/conformance", "internal/chaos/testbed"}
+var testsOnly = []string{"internal/proof/pgtest", "internal/proof/browsertest", "internal/proof/eventsource", "internal/proof/eventsource/conformance", "internal/proof/chaos/testbed"}
 
 // floors are the oldest versions without a known hole, or that we rely on.
 var floors = map[string]string{

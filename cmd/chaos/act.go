@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"dateline/internal/chaos/check"
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/check"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // act is one part of a run: a bed of its own, clients, and what happens to them.

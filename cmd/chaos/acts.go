@@ -14,10 +14,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/chaos/check"
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/netfault"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/check"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // limits say when the mixed act is over: when all of them are reached.

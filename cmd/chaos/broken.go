@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/chaos/broken"
+	"dateline/internal/proof/chaos/broken"
 )
 
 // brokenProfile is of runs with broken servers.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/chaos/broken"
+	"dateline/internal/proof/chaos/broken"
 )
 
 // quick are the broken servers that show their mistake within seconds, at least

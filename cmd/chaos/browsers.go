@@ -13,10 +13,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"dateline/internal/chaos/browser"
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/load"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/browser"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/load"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // openPage is a tab and what it should show.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 // kind is a fault that can be injected into a stage at any time of its act.

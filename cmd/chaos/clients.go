@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/load"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/load"
 )
 
 // crew says how many clients of each sort an act has.

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // Sizes of the small disks, in KiB.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"dateline/internal/chaos/check"
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/load"
+	"dateline/internal/proof/chaos/check"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/load"
 )
 
 // farewell is a reader's goodbye from a node that leaves, and its return.

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"dateline/internal/chaos/netfault"
+	"dateline/internal/proof/chaos/netfault"
 )
 
 // How many hostile readers come at once while others are served. The storm act

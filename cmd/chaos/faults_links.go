@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"dateline/internal/chaos/netfault"
+	"dateline/internal/proof/chaos/netfault"
 )
 
 // links are the ways from nodes to PostgreSQL; node 0 is all nodes.

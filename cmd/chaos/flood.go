@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/load"
-	"dateline/internal/chaos/netfault"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/load"
+	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // flooders is how many anonymous clients flood the pages of a blog, from as many

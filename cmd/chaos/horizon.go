@@ -10,8 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // nearHorizon is how many events pruning leaves: fewer than are published while a

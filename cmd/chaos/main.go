@@ -18,7 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"dateline/internal/chaos/check"
+	"dateline/internal/proof/chaos/check"
 )
 
 // options are the command line.

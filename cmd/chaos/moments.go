@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/netfault"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/netfault"
 )
 
 // some is how many posts make a difference between what two know.

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/load"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/load"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // mixedEngines makes readers who move between nodes move between both paths.

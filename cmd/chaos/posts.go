@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 // twins is how many posts are sent to several nodes at once.

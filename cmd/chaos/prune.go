@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"dateline/internal/eventsource"
+	"dateline/internal/proof/eventsource"
 )
 
 // keepEvents is how many events of a blog pruning leaves.

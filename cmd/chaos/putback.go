@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // What becomes of the nodes while an older state of the database is put back.

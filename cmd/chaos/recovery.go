@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 // trial is one kind of fault whose recovery is measured many times, alone.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 // reopened ends blogs under their readers, corrects what was published on them,

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 // report is the whole run as text that is Markdown as well.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 // restored puts an older dump back under running nodes, and goes on: what was

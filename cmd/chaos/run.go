@@ -18,10 +18,10 @@ import (
 	"sync"
 	"time"
 
-	"dateline/internal/chaos/broken"
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/testbed"
 	"dateline/internal/localpg"
+	"dateline/internal/proof/chaos/broken"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // run is one run of the harness: acts, one after the other.

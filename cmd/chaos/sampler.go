@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 // Phases of an act, as samples name them.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/chaos/history"
+	"dateline/internal/proof/chaos/history"
 )
 
 func TestSlope_IsOfTheLongestLifeUnderLoad(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"dateline/internal/chaos/broken"
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/broken"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // step is something that happens in the scenario of a broken server.

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"dateline/internal/eventsource"
+	"dateline/internal/proof/eventsource"
 )
 
 // trySeam loads pages and opens their streams while others publish: what a page

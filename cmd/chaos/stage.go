@@ -17,12 +17,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"dateline/internal/chaos/browser"
-	"dateline/internal/chaos/check"
-	"dateline/internal/chaos/history"
-	"dateline/internal/chaos/load"
-	"dateline/internal/chaos/netfault"
-	"dateline/internal/chaos/testbed"
+	"dateline/internal/proof/chaos/browser"
+	"dateline/internal/proof/chaos/check"
+	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/load"
+	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/proof/chaos/testbed"
 )
 
 // node is one node of the bed.

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"dateline/internal/bench"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // TestBench_Self runs a node among 200 readers and wants all of them to get all

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"

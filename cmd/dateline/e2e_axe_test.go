@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"dateline/internal/browsertest"
+	"dateline/internal/proof/browsertest"
 )
 
 // readAxe reads the accessibility checker that comes with the editors' page's tools.

@@ -13,8 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"dateline/admin"
-	"dateline/internal/browsertest"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/browsertest"
+	"dateline/internal/proof/pgtest"
 )
 
 // newsroom is an editor and two readers, each in a browser of their own, on a

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // TestE2E_Caching: what everybody may see may be shared for a moment; what a

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/eventsource"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/jackc/pgx/v5"
 )

@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/chaos/netfault"
-	"dateline/internal/eventsource"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/tmaxmax/go-sse"
 	"golang.org/x/sync/errgroup"

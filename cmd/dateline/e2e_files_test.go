@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/eventsource"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/pgtest"
 )
 
 // TestE2E_FloodOfConnections floods a node that may have few files open with

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/browsertest"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/browsertest"
+	"dateline/internal/proof/pgtest"
 )
 
 // TestE2E_PagesAreLikeFreshOnes does what editors do, at random, and compares each

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // BenchmarkHalfOpen measures how long readers are kept who went without a word:

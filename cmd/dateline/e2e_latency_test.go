@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // crowd are readers of one node, each on a socket of its own.

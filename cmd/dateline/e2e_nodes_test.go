@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // manySeed makes the randomness of the test below repeatable, as far as the

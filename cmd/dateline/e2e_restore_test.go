@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"dateline/internal/browsertest"
-	"dateline/internal/eventsource"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/browsertest"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/pgtest"
 )
 
 // restoreTo makes of a database what an older backup of it would be: later posts

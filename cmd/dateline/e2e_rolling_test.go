@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // BenchmarkRollingRestart restarts three nodes behind nginx, one after the other,

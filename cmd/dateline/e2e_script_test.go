@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dateline/internal/demo"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // TestE2E_ScriptIsPlayed plays an evening of posts, corrections, removals and

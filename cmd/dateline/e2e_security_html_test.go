@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/browsertest"
 	"dateline/internal/markup"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/browsertest"
+	"dateline/internal/proof/pgtest"
 )
 
 // mark stands for the number of a vector in what it would run: alert(number).

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"dateline/internal/markup"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // trap is a listener on this machine that no URL in a post may make the product

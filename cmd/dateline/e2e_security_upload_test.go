@@ -24,7 +24,7 @@ import (
 	"sync"
 	"testing"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // smuggled stands in files for what must not be in the picture that readers get.

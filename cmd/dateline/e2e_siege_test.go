@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // siege is a node among readers who cost more than they should: silent ones,

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"dateline/internal/eventsource"
+	"dateline/internal/proof/eventsource"
 )
 
 // sseEvent is one dispatched event of a stream, as a reader's log keeps it.

@@ -5,7 +5,7 @@ package main
 import (
 	"testing"
 
-	"dateline/internal/browsertest"
+	"dateline/internal/proof/browsertest"
 )
 
 // The same in Firefox, and in WebKitGTK, whose kind Safari is of. Not everybody has

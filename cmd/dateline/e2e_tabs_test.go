@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/browsertest"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/browsertest"
+	"dateline/internal/proof/pgtest"
 )
 
 // tab is a tab of any browser. Value gives what a JavaScript expression, or the

@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"dateline/internal/demo"
-	"dateline/internal/eventsource"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/pgtest"
 )
 
 // wired is all that one reader of the demo was sent.

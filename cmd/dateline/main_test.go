@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // do runs one command to its end and returns what it printed.

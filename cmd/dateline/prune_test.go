@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // TestE2E_PrunedBelowReaders takes events away that two readers still need: the
