@@ -24,7 +24,7 @@ LONG := ^TestE2E_(TabsShareConnections|PagesAreLikeFreshOnes|Attack|RemovalUnder
 # These, raced like the others, keep the program's lane about as long as theirs.
 BESIDE := /internal/proof/(chaos/(load|netfault)|eventsource)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
-HARNESS := /cmd/chaos$$
+HARNESS := /internal/proof/chaos/run$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
 PKG ?= ./...
 RUN ?= .

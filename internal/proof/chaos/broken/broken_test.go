@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"dateline/internal/proof/program"
 )
 
 const root = "../../../.."
@@ -95,7 +97,7 @@ func TestAll_AskForTheirOwnName(t *testing.T) {
 // TestAll_Compile leaves the linking to the runs, which need the program.
 func TestAll_Compile(t *testing.T) {
 	t.Parallel()
-	top, err := moduleRoot(t.Context())
+	top, err := program.Root(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

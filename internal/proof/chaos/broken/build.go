@@ -1,15 +1,15 @@
 package broken
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"dateline/internal/proof/program"
 )
 
 // helpers are files that the mutated packages get besides, by their directory.
@@ -30,7 +30,7 @@ var switches = []Edit{
 // Build makes a binary in dir that has all mutations, and returns its path.
 // Without DATELINE_BROKEN and DATELINE_CLOCK_OFFSET it is as the product.
 func Build(ctx context.Context, dir string) (binary string, err error) {
-	root, err := moduleRoot(ctx)
+	root, err := program.Root(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -44,7 +44,7 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 // BuildNext makes a binary in dir of a version to come, with a migration that
 // only adds, and returns its path.
 func BuildNext(ctx context.Context, dir string) (binary string, err error) {
-	root, err := moduleRoot(ctx)
+	root, err := program.Root(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -97,14 +97,7 @@ func build(ctx context.Context, root, dir, name string, replaced map[string]stri
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(dir, name)
-	args := append([]string{"build", "-overlay", overlay, "-o", binary}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/dateline")...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
-	}
-	return binary, nil
+	return program.Build(ctx, dir, name, append([]string{"-overlay", overlay}, flags...)...)
 }
 
 // writeOverlay writes the replaced files and the list of them that the go command reads.
@@ -126,13 +119,4 @@ func writeOverlay(root, dir string, replaced map[string]string) (string, error) 
 	}
 	path := filepath.Join(dir, "overlay.json")
 	return path, os.WriteFile(path, text, 0o644)
-}
-
-// moduleRoot is where the source of this program is.
-func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "dateline").Output()
-	if err != nil {
-		return "", fmt.Errorf("find the source: %w", err)
-	}
-	return string(bytes.TrimSpace(out)), nil
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dateline/internal/localpg"
+	"dateline/internal/proof/program"
 )
 
 // Config says what a bed is made of.
@@ -45,7 +46,7 @@ type Bed struct {
 	config  Config
 	log     *slog.Logger
 	tools   *localpg.Tools
-	spawner *spawner
+	spawner *program.Spawner
 
 	password string // of PostgreSQL
 	secret   string // of the nodes
@@ -95,7 +96,7 @@ func newBed(ctx context.Context, config Config) (b *Bed, err error) {
 	if err := b.tools.CheckDir(config.Dir); err != nil {
 		return nil, err
 	}
-	b.spawner = newSpawner()
+	b.spawner = program.NewSpawner()
 	return b, nil
 }
 
@@ -164,7 +165,7 @@ func (b *Bed) Close() error {
 		for _, s := range b.servers {
 			errs = append(errs, s.close())
 		}
-		b.spawner.close()
+		b.spawner.Close()
 		for _, p := range b.ports {
 			errs = append(errs, p.Close())
 		}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"dateline/internal/proof/program"
 )
 
 // front is nginx before the nodes.
@@ -43,7 +45,7 @@ func (b *Bed) startFront(ctx context.Context) (*front, error) {
 	}
 	cmd := f.command(context.Background()) // ended by close
 	// Its workers outlive it unless it ends in good order.
-	if f.proc, err = b.spawner.start(cmd, f.log(), syscall.SIGTERM); err != nil {
+	if f.proc, err = b.spawn(cmd, f.log(), syscall.SIGTERM); err != nil {
 		return nil, err
 	}
 	if err := f.waitUp(ctx, port); err != nil {
@@ -73,7 +75,7 @@ func (f *front) configure(ctx context.Context, port int, nodes []*Node) error {
 	if err := os.MkdirAll(f.dir, 0o711); err != nil { // the workers pass through
 		return err
 	}
-	root, err := moduleRoot(ctx)
+	root, err := program.Root(ctx)
 	if err != nil {
 		return err
 	}

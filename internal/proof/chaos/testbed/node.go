@@ -122,7 +122,7 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	proc, err := n.bed.spawner.start(n.command(), n.logFile(), syscall.SIGKILL)
+	proc, err := n.bed.spawn(n.command(), n.logFile(), syscall.SIGKILL)
 	if err != nil {
 		return fmt.Errorf("node %d: %w", n.Number, err)
 	}

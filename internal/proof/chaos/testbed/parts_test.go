@@ -53,15 +53,6 @@ func TestParseMetrics(t *testing.T) {
 	}
 }
 
-func TestSpawner_RefusesWhenClosed(t *testing.T) {
-	t.Parallel()
-	s := newSpawner()
-	s.close()
-	if err := s.do(func() error { return nil }); err == nil {
-		t.Error("a closed spawner starts processes")
-	}
-}
-
 func TestPort_IsOfOneBed(t *testing.T) {
 	t.Parallel()
 	first, second := &Bed{}, &Bed{}

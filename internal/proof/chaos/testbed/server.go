@@ -193,7 +193,7 @@ func (s *Server) launch() error {
 	cmd := s.bed.tools.Command(context.Background(), "postgres", "-D", s.dir, "-c", "config_file="+s.file(".conf"))
 	cmd.Env = append(cmd.Env, s.Env...)
 	// With the first process killed the others end by themselves.
-	proc, err := s.bed.spawner.start(cmd, s.file(".log"), syscall.SIGKILL)
+	proc, err := s.bed.spawn(cmd, s.file(".log"), syscall.SIGKILL)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,50 +19,6 @@ const (
 	killLimit = 10 * time.Second      // for the kernel, after SIGKILL
 )
 
-// spawner starts processes from one thread. Linux signals children when the
-// thread that started them ends, so that it must live as long as the bed.
-type spawner struct {
-	jobs chan func()
-	quit chan struct{}
-	done chan struct{}
-}
-
-func newSpawner() *spawner {
-	s := &spawner{jobs: make(chan func()), quit: make(chan struct{}), done: make(chan struct{})}
-	go s.run()
-	return s
-}
-
-// run never unlocks the thread, so that it ends with the goroutine.
-func (s *spawner) run() {
-	runtime.LockOSThread()
-	defer close(s.done)
-	for {
-		select {
-		case job := <-s.jobs:
-			job()
-		case <-s.quit:
-			return
-		}
-	}
-}
-
-// do runs a job on the thread, unless that has ended.
-func (s *spawner) do(job func() error) error {
-	result := make(chan error, 1)
-	select {
-	case s.jobs <- func() { result <- job() }:
-		return <-result
-	case <-s.quit:
-		return errors.New("the bed is closed")
-	}
-}
-
-func (s *spawner) close() {
-	close(s.quit)
-	<-s.done
-}
-
 // process is a child; err is set before exited is closed.
 type process struct {
 	cmd    *exec.Cmd
@@ -71,17 +26,16 @@ type process struct {
 	err    error
 }
 
-// start starts a command whose output goes to the end of a file. The child gets
+// spawn starts a command whose output goes to the end of a file. The child gets
 // the signal when the harness dies, where the system can do that.
-func (s *spawner) start(cmd *exec.Cmd, log string, death syscall.Signal) (*process, error) {
+func (b *Bed) spawn(cmd *exec.Cmd, log string, death syscall.Signal) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
-	dieWithUs(cmd, death)
-	if err := s.do(cmd.Start); err != nil {
+	if err := b.spawner.Start(cmd, death); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	p := &process{cmd: cmd, exited: make(chan struct{})}

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/proof/program"
 )
 
 func TestMain(m *testing.M) {
@@ -40,11 +41,11 @@ func TestMain(m *testing.M) {
 const limit = 2 * time.Minute
 
 // binary is built once for all tests, in programDir.
-var binary = sync.OnceValues(func() (program string, err error) {
+var binary = sync.OnceValues(func() (path string, err error) {
 	if programDir, err = os.MkdirTemp("", "dateline-bed-"); err != nil {
 		return "", err
 	}
-	return testbed.Build(context.Background(), programDir)
+	return program.Build(context.Background(), programDir, "dateline")
 })
 
 var programDir string
