@@ -16,7 +16,7 @@ RACEFLAGS = $(RACE) $(if $(RACE),-gcflags=golang.org/x/crypto/argon2=-race=false
 # Packages that compute for long (password hashes, pictures, hostile Markdown) and
 # share little: the race detector makes them ten times slower and finds nothing.
 # Of the whole program's tests, those with many at a time run under it all the same.
-PLAIN := /(internal/(auth|markup|media|demo|proof/chaos/testbed)|cmd/dateline)$$
+PLAIN := /(internal/(auth|markup|media|demo|proof/(chaos/testbed|e2e))|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
 # Those that take both cores for long: twelve tabs, an attack, other people's clients.
 # One after the other, by `make test-long`.
@@ -70,14 +70,14 @@ test-harness: test-program test-packages
 	  [ -z "$$harness" ] || go test -timeout 15m -run '$(RUN)' $$harness
 
 test-long: .cache/admin ## the tests that keep the whole machine busy, one after the other
-	$(TESTPG) go test $(TESTFLAGS) -count 1 -parallel 1 -run '$(LONG)' ./cmd/dateline
+	$(TESTPG) go test $(TESTFLAGS) -count 1 -parallel 1 -run '$(LONG)' ./internal/proof/e2e
 
 # Two lanes, a package at a time in each: about as long as each other.
 test-program: .cache/admin
 	go vet $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
 	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $(if $(WHOLE),-skip '$(LONG)$(if $(RACE_PROGRAM),|$(RACED))') $$plain
-	@[ -z '$(RACE_PROGRAM)' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
+	@[ -z '$(RACE_PROGRAM)' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./internal/proof/e2e
 	@beside=$$(go list $(PKG) | grep -E '$(BESIDE)' || true); \
 	  [ -z "$$beside" ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RUN)' $$beside
 
@@ -123,7 +123,7 @@ fuzz: .cache/admin ## look for inputs that break a promise: make fuzz FUZZ=Body 
 # leaves out or says wrongly does not compile.
 browsers: tools .cache/admin ## share connections among the tabs of Firefox and WebKitGTK, too
 	@.ci/deps browsers
-	$(TESTPG) go test -tags browsers -timeout 8m -parallel 1 -run 'TestE2E_TabsShareConnectionsIn' ./cmd/dateline
+	$(TESTPG) go test -tags browsers -timeout 8m -parallel 1 -run 'TestE2E_TabsShareConnectionsIn' ./internal/proof/e2e
 
 clients: tools ## generate clients in Go and TypeScript from the OpenAPI document, and compile them
 	@mkdir -p .cache/clients internal/proof/clients/go/api

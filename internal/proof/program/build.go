@@ -5,6 +5,7 @@ package program
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,25 @@ func Build(ctx context.Context, dir, name string, flags ...string) (binary strin
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w: %s", name, err, out)
 	}
-	return binary, nil
+	return binary, readSources(root)
+}
+
+// readSources lists the directories that the product is built of. The go command
+// sees a test do that, and runs it again when one of their files has changed: it
+// cannot know by itself that the test depends on them.
+func readSources(root string) error {
+	for _, top := range []string{"cmd", "internal", "migrations", "web", "admin/dist"} {
+		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && path == filepath.Join(root, "internal", "proof") {
+				return fs.SkipDir
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read the sources: %w", err)
+		}
+	}
+	return nil
 }
 
 // Root returns the directory of the module that this program was started in.
