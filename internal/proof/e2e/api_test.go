@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
 	"dateline/internal/postgres"
@@ -55,28 +55,15 @@ type answer struct {
 
 // call sends one request; body is encoded as JSON unless it is nil.
 func (r *robot) call(ctx context.Context, method, url string, body any, headers ...string) (answer, error) {
-	var sent io.Reader
+	request := apiclient.Request{Method: method, Path: url, Header: http.Header{}}
 	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return answer{}, err
-		}
-		sent = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, url, sent)
-	if err != nil {
-		return answer{}, err
-	}
-	if r.token != "" {
-		req.Header.Set("Authorization", "Bearer "+r.token)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		request.Body = apiclient.JSON(body)
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+		request.Header.Set(headers[i], headers[i+1])
 	}
-	return exchange(r.client, req)
+	got, err := (&apiclient.Client{Token: r.token, HTTP: r.client}).Send(ctx, request)
+	return answer{got.Status, got.Header, got.Body}, err
 }
 
 func exchange(c *http.Client, req *http.Request) (answer, error) {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"dateline/internal/wait"
 )
 
 // DefaultRetry is how long a Client waits before it reconnects, until a stream
@@ -200,12 +202,8 @@ func (c *Client) wait(ctx context.Context) error {
 	if d == 0 && !c.told {
 		d = DefaultRetry
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if !wait.For(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }

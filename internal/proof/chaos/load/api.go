@@ -1,14 +1,13 @@
 package load
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
+
+	"dateline/internal/apiclient"
 )
 
 // api sends single requests to the place where a client is.
@@ -46,9 +45,6 @@ type answer struct {
 	took     time.Duration
 }
 
-// maxAnswer bounds what is read of an answer, in bytes.
-const maxAnswer = 1 << 20
-
 // ask sends a request once.
 func (a *api) ask(ctx context.Context, r request) answer {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
@@ -61,40 +57,30 @@ func (a *api) ask(ctx context.Context, r request) answer {
 }
 
 func (a *api) send(ctx context.Context, r request) answer {
-	req, err := http.NewRequestWithContext(ctx, r.method, a.route.url()+r.path, bytes.NewReader(r.body))
+	c := apiclient.Client{URL: a.route.url(), Token: a.token, HTTP: a.http}
+	got, err := c.Send(ctx, apiclient.Request{
+		Method: r.method, Path: r.path, Body: r.body, Type: r.kind, Key: r.key, IfMatch: r.ifMatch(), Header: r.header(),
+	})
 	if err != nil {
 		return answer{}
 	}
-	a.head(req, r)
-	res, err := a.http.Do(req)
-	if err != nil {
-		return answer{}
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return answer{}
-	}
-	return answer{status: res.StatusCode, replayed: res.Header.Get("Idempotent-Replayed") == "true", body: body}
+	return answer{status: got.Status, replayed: got.Replayed(), body: got.Body}
 }
 
-func (a *api) head(req *http.Request, r request) {
-	if a.token != "" {
-		req.Header.Set("Authorization", "Bearer "+a.token)
+func (r request) ifMatch() string {
+	if r.version == 0 {
+		return ""
 	}
-	if r.key != "" {
-		req.Header.Set("Idempotency-Key", r.key)
-	}
-	if r.version > 0 {
-		req.Header.Set("If-Match", fmt.Sprintf(`"v%d"`, r.version))
-	}
+	return fmt.Sprintf(`"v%d"`, r.version)
+}
+
+func (r request) header() http.Header {
+	h := http.Header{}
 	if r.agent != "" {
-		req.Header.Set("User-Agent", r.agent)
+		h.Set("User-Agent", r.agent)
 	}
-	forwardedFor(req, r.address)
-	if r.body != nil {
-		req.Header.Set("Content-Type", cmp.Or(r.kind, "application/json"))
-	}
+	forwardedFor(h, r.address)
+	return h
 }
 
 // definite reports whether asking again would be told the same. A server that
@@ -131,12 +117,4 @@ func (a answer) current() post {
 	var problem struct{ Current post }
 	_ = json.Unmarshal(a.body, &problem)
 	return problem.Current
-}
-
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("load: our own requests are always encodable: " + err.Error())
-	}
-	return b
 }

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // browser is a user agent that no robot has.
@@ -48,7 +50,7 @@ func Beacons(ctx context.Context, c BeaconConfig) error {
 	b := &beacons{BeaconConfig: c, api: newAPI(newRoute(c.Target, c.Via, rnd), "", probeTimeout, nil)}
 	defer b.close()
 	interval := time.Duration(float64(time.Second) / cmp.Or(c.Rate, 5))
-	for sleep(ctx, interval/2+upTo(rnd, interval)) {
+	for wait.For(ctx, interval/2+upTo(rnd, interval)) {
 		b.route.wander()
 		if b.refresh(ctx); len(b.posts) > 0 {
 			b.report(ctx)
@@ -100,7 +102,7 @@ func (b *beacons) report(ctx context.Context) {
 	}
 	first := rnd.IntN(len(b.posts))
 	viewed := b.posts[first:min(len(b.posts), first+1+rnd.IntN(mostViewed))]
-	body := mustJSON(map[string]any{"token": token, "posts": viewed})
+	body := apiclient.JSON(map[string]any{"token": token, "posts": viewed})
 	a := b.ask(ctx, request{method: http.MethodPost, path: "/api/v1/blogs/" + b.Blog + "/views", agent: browser, body: body, kind: "text/plain;charset=UTF-8"})
 	b.Log.Add(history.Beacon{At: time.Now().UnixNano(), Node: b.route.at, Blog: b.Blog, Posts: viewed, Status: a.status})
 }

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/eventsource"
+	"dateline/internal/wait"
 )
 
 // Standings of a credential, in history.Credential.
@@ -103,7 +105,7 @@ func (k *credentials) round(ctx context.Context) {
 	defer streams.end()
 	guessed := use{token: guess(k.rnd, token), standing: Forged} // whatever the seed deals, this is tried
 	k.tryAll(ctx, []use{{token: token, standing: Valid}, guessed, k.forged(token), k.forged(token)})
-	if !sleep(ctx, usePause+upTo(k.rnd, 2*usePause)) || !k.revoke(ctx, token) {
+	if !wait.For(ctx, usePause+upTo(k.rnd, 2*usePause)) || !k.revoke(ctx, token) {
 		return
 	}
 	since := time.Now()
@@ -114,7 +116,7 @@ func (k *credentials) round(ctx context.Context) {
 			uses = append(uses, use{d.Token, d.Standing, d.Since})
 		}
 		k.tryAll(ctx, uses)
-		sleep(ctx, usePause)
+		wait.For(ctx, usePause)
 	}
 }
 
@@ -130,7 +132,7 @@ func (k *credentials) mint(ctx context.Context) (token string, ok bool) {
 		if err == nil {
 			return token, true
 		}
-		sleep(ctx, usePause)
+		wait.For(ctx, usePause)
 	}
 	return "", false
 }
@@ -142,7 +144,7 @@ func (k *credentials) revoke(ctx context.Context, token string) bool {
 		if k.Revoke(ctx, token) == nil {
 			return true
 		}
-		sleep(ctx, usePause)
+		wait.For(ctx, usePause)
 	}
 	return false
 }
@@ -214,7 +216,7 @@ func (k *credentials) note(node *api, u use, does string, sent time.Time, status
 
 // write makes a draft, which is no event.
 func (k *credentials) write(ctx context.Context, node *api, token string) (status int) {
-	body := mustJSON(map[string]string{"title": "draft", "body": "by a credential", "status": "draft"})
+	body := apiclient.JSON(map[string]string{"title": "draft", "body": "by a credential", "status": "draft"})
 	as := *node
 	as.token = token
 	return as.ask(ctx, request{method: http.MethodPost, path: "/api/v1/blogs/" + k.Draft + "/posts", body: body}).status

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // chained is a post whose data and id tell its chain, 16 times the same digit.
@@ -109,7 +110,7 @@ func TestRead_LooksAgainAfterTheEnd(t *testing.T) {
 	reading, stop := context.WithCancel(ctx)
 	go func() { done <- Read(reading, c) }()
 	for tracker.healthy([]string{"cup"}) == nil || tracker.healthy([]string{"cup"})[0].position() < 6 {
-		if !sleep(ctx, time.Millisecond) {
+		if !wait.For(ctx, time.Millisecond) {
 			t.Fatal("the reader did not come back after the end")
 		}
 	}

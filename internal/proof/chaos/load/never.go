@@ -47,7 +47,7 @@ func (r *reader) knock(ctx context.Context) (net.Conn, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.route.url()+"/api/v1/blogs/"+r.Blog+"/stream?"+r.query(), http.NoBody)
 	if err == nil {
-		forwardedFor(req, r.Address)
+		forwardedFor(req.Header, r.Address)
 		err = req.Write(conn)
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"dateline/internal/server"
 	"dateline/internal/stream"
 	"dateline/internal/views"
+	"dateline/internal/wait"
 	"dateline/web"
 
 	"github.com/google/uuid"
@@ -142,7 +143,7 @@ func awaitHead(t *testing.T, tracker *Tracker, head int64) {
 	ctx := within(t, 30*time.Second)
 	for f, there := range tracker.all() {
 		for f.position() < head {
-			if !there || !sleep(ctx, 5*time.Millisecond) {
+			if !there || !wait.For(ctx, 5*time.Millisecond) {
 				t.Fatalf("a reader is at %d, not at %d", f.position(), head)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // PageConfig says which page is looked at, and how often.
@@ -34,7 +35,7 @@ func Pages(ctx context.Context, c PageConfig) error {
 	a := newAPI(newRoute(c.Target, c.Via, random(c.Seed, c.Name)), "", probeTimeout, nil)
 	defer a.close()
 	interval := cmp.Or(c.Every, time.Second) / time.Duration(len(a.route.via))
-	for n := 0; sleep(ctx, interval/2+upTo(a.route.rnd, interval)); n++ {
+	for n := 0; wait.For(ctx, interval/2+upTo(a.route.rnd, interval)); n++ {
 		a.route.at = a.route.via[n%len(a.route.via)]
 		looked := a.ask(ctx, request{method: http.MethodGet, path: "/b/" + c.Blog + c.Query, agent: browser})
 		if ctx.Err() != nil {

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // PublisherConfig says what a publisher does.
@@ -79,7 +81,7 @@ func Publish(ctx context.Context, c PublisherConfig) error {
 		p.Log.Add(w)
 		if w.Acknowledged() {
 			p.Tracker.Acked(w.Blog, w.Seq, time.Unix(0, w.Began))
-		} else if !sleep(ctx, p.pause(0)) { // what is refused at once must not be asked for in a busy loop
+		} else if !wait.For(ctx, p.pause(0)) { // what is refused at once must not be asked for in a busy loop
 			return nil
 		}
 	}
@@ -100,7 +102,7 @@ func newPublisher(c PublisherConfig) *publisher {
 func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
-		if sleep(lasting, grace) {
+		if wait.For(lasting, grace) {
 			cancel()
 		}
 	})
@@ -116,12 +118,12 @@ func (p *publisher) pace(ctx context.Context) bool {
 		return ctx.Err() == nil
 	}
 	interval := time.Duration(float64(time.Second) / p.Rate)
-	wait := time.Until(p.due)
-	if wait < 0 {
+	pause := time.Until(p.due)
+	if pause < 0 {
 		p.due = time.Now()
 	}
 	p.due = p.due.Add(interval/2 + upTo(p.rnd, interval))
-	return sleep(ctx, wait)
+	return wait.For(ctx, pause)
 }
 
 // operation is one write, the same however often it is attempted.
@@ -175,7 +177,7 @@ func (p *publisher) postJSON(title string) []byte {
 	if p.Tagged {
 		post["tags"], post["key_event"] = []string{Tags[p.rnd.IntN(len(Tags))]}, p.rnd.IntN(5) == 0
 	}
-	return mustJSON(post)
+	return apiclient.JSON(post)
 }
 
 // Tags are those that publishers give.
@@ -201,7 +203,7 @@ func (p *publisher) insist(ctx context.Context, o *operation) {
 			return
 		}
 		p.route.move()
-		if !sleep(ctx, p.pause(try)) {
+		if !wait.For(ctx, p.pause(try)) {
 			return
 		}
 	}
@@ -295,7 +297,7 @@ func (p *publisher) present(ctx context.Context, o *operation, a answer) (now po
 			return post{}, true
 		}
 		p.route.move()
-		if !sleep(ctx, p.pause(try)) {
+		if !wait.For(ctx, p.pause(try)) {
 			return post{}, false
 		}
 	}

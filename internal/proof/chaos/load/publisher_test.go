@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/history"
 )
 
@@ -127,12 +128,12 @@ func TestPublish_ResolvesARefusalByReading(t *testing.T) {
 			f := newFakeNode(t, func(int, http.ResponseWriter, *http.Request) {})
 			f = newFakeNode(t, func(n int, w http.ResponseWriter, r *http.Request) {
 				_, bodies := f.got()
-				quoted := string(mustJSON(titleOf(bodies[n])))
+				quoted := string(apiclient.JSON(titleOf(bodies[n])))
 				switch {
 				case r.Method == http.MethodPost:
 					answerJSON(w, 201, `{"id":"post-1","seq":1,"version":1}`)
 				case r.Method == http.MethodGet:
-					answerJSON(w, test.reads, "%s", strings.ReplaceAll(test.read, "TITLE", string(mustJSON(titleOf(bodies[n-1])))))
+					answerJSON(w, test.reads, "%s", strings.ReplaceAll(test.read, "TITLE", string(apiclient.JSON(titleOf(bodies[n-1])))))
 				case changes == 0:
 					changes++
 					cut(w)

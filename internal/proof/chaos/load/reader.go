@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // How a reader follows a blog.
@@ -134,7 +135,7 @@ func Read(ctx context.Context, c ReaderConfig) (err error) {
 		if r.over {
 			pause = r.Again
 		}
-		if ctx.Err() != nil || r.over && r.Again == 0 || !sleep(ctx, pause) {
+		if ctx.Err() != nil || r.over && r.Again == 0 || !wait.For(ctx, pause) {
 			return nil
 		}
 		r.move(why)
@@ -193,7 +194,7 @@ func (r *reader) begin(ctx context.Context) bool {
 			return true
 		}
 		r.route.move()
-		if !sleep(ctx, longestPause/2+upTo(r.rnd, longestPause)) {
+		if !wait.For(ctx, longestPause/2+upTo(r.rnd, longestPause)) {
 			return false
 		}
 	}
@@ -355,13 +356,13 @@ func (r *reader) get(ctx context.Context, rest, lastID string) (*http.Response, 
 	if r.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.Token)
 	}
-	forwardedFor(req, r.Address)
+	forwardedFor(req.Header, r.Address)
 	return r.http.Do(req)
 }
 
 // forwardedFor says which client a request is of, as a proxy does.
-func forwardedFor(req *http.Request, address string) {
+func forwardedFor(h http.Header, address string) {
 	if address != "" {
-		req.Header.Set("X-Forwarded-For", address)
+		h.Set("X-Forwarded-For", address)
 	}
 }

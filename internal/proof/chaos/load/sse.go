@@ -11,6 +11,7 @@ import (
 
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/eventsource"
+	"dateline/internal/wait"
 )
 
 // stream opens one stream and reads it to its end, as EventSource does: the
@@ -89,7 +90,7 @@ type trickle struct {
 }
 
 func (t *trickle) Read(p []byte) (int, error) {
-	if !sleep(t.ctx, time.Second/sips) {
+	if !wait.For(t.ctx, time.Second/sips) {
 		return 0, t.ctx.Err()
 	}
 	return t.r.Read(p[:min(len(p), max(1, t.perSecond/sips))])

@@ -11,6 +11,7 @@ import (
 
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/eventsource"
+	"dateline/internal/wait"
 )
 
 // StormConfig says how many readers come at once, and where from.
@@ -94,7 +95,7 @@ type stormReader struct {
 
 // run comes after a moment and again until the reader is whole.
 func (s *stormReader) run(ctx context.Context, delay time.Duration) {
-	if !sleep(ctx, delay) {
+	if !wait.For(ctx, delay) {
 		return
 	}
 	came := time.Now()
@@ -109,7 +110,7 @@ func (s *stormReader) run(ctx context.Context, delay time.Duration) {
 			return
 		}
 		s.count(func(r *StormResult) { r.Failed++ })
-		if !sleep(ctx, min(retry, stormRetry)) {
+		if !wait.For(ctx, min(retry, stormRetry)) {
 			return
 		}
 	}
@@ -144,7 +145,7 @@ func (s *stormReader) catchUp(ctx context.Context) (retry time.Duration, err err
 	if err != nil {
 		return retry, err
 	}
-	forwardedFor(req, s.address)
+	forwardedFor(req.Header, s.address)
 	res, err := s.http.Do(req)
 	if err != nil {
 		return retry, err

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"context"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
@@ -119,18 +118,6 @@ func smallBuffers(bytes int) *net.Dialer {
 		}
 		return failed
 	}}
-}
-
-// sleep waits and reports whether ctx still runs.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // upTo is a random time below d.

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"dateline/internal/wait"
 )
 
 // Tracker knows which writes were acknowledged and when each healthy reader saw
@@ -185,7 +187,7 @@ func (t *Tracker) Await(ctx context.Context, after time.Time, blogs ...string) (
 		if recovered, all := t.recovered(after, blogs); all {
 			return recovered, nil
 		}
-		if !sleep(ctx, awaitStep) {
+		if !wait.For(ctx, awaitStep) {
 			return time.Time{}, ctx.Err()
 		}
 	}
@@ -196,7 +198,7 @@ func (t *Tracker) Await(ctx context.Context, after time.Time, blogs ...string) (
 // is old news for a reader who was away of its own will.
 func (t *Tracker) AwaitNewest(ctx context.Context, after time.Time, blogs ...string) error {
 	for !t.arrived(t.stamp(after), blogs) {
-		if !sleep(ctx, awaitStep) {
+		if !wait.For(ctx, awaitStep) {
 			return ctx.Err()
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"dateline/internal/wait"
 )
 
 const (
@@ -209,7 +211,7 @@ func (p *pipe) write(one piece, way Way) {
 		p.link.lost()
 	}
 	if took := way.sending(len(one.data)); took > 0 {
-		p.pause(took)
+		wait.For(p.link.ctx, took)
 	}
 }
 
@@ -222,11 +224,4 @@ func (p *pipe) finish(end error) {
 		return
 	}
 	_ = p.to.CloseWrite() // fails when the receiver is gone, which the other direction sees
-}
-
-func (p *pipe) pause(d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-p.link.ctx.Done():
-	}
 }

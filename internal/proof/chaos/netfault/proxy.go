@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"dateline/internal/wait"
 )
 
 // dialLimit is how long the target may take to accept.
@@ -159,7 +161,7 @@ func (p *Proxy) accept() {
 		p.hang.park(p.ctx)
 		client, err := p.listener.AcceptTCP()
 		if err != nil {
-			p.pause(time.Millisecond) // told to park, or out of files
+			wait.For(p.ctx, time.Millisecond) // told to park, or out of files
 			continue
 		}
 		p.admit(client)
@@ -208,11 +210,4 @@ func (p *Proxy) dial(ctx context.Context) (*net.TCPConn, error) {
 		return nil, err
 	}
 	return conn.(*net.TCPConn), nil
-}
-
-func (p *Proxy) pause(d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-p.ctx.Done():
-	}
 }

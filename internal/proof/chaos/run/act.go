@@ -14,6 +14,7 @@ import (
 	"dateline/internal/proof/chaos/check"
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // act is one part of a run: a bed of its own, clients, and what happens to them.
@@ -121,7 +122,7 @@ func (s *stage) rest(ctx context.Context, settle time.Duration) error {
 	lift, cancel := lifting(ctx)
 	defer cancel()
 	err := s.bed.CloseIdle(lift)
-	hold(ctx, settle)
+	wait.For(ctx, settle)
 	return err
 }
 

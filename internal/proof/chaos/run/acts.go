@@ -18,6 +18,7 @@ import (
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/netfault"
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // limits say when the mixed act is over: when all of them are reached.
@@ -109,7 +110,7 @@ func rolling(times int) act {
 // long they waited before.
 func storm(at, never, slow int) act {
 	return act{name: "storm", play: func(ctx context.Context, r *run, s *stage) error {
-		hold(ctx, 10*time.Second)
+		wait.For(ctx, 10*time.Second)
 		calm := s.tracker.Delays(time.Now().Add(-8*time.Second), time.Now())
 		s.figure("delivery from acknowledgement, calm", "%v", calm.Acked)
 		s.stormOf(ctx, r, at)
@@ -158,7 +159,7 @@ func asynchronous() act {
 		bed:  func(c *testbed.Config) { c.Synchronous = false },
 		play: func(ctx context.Context, r *run, s *stage) error {
 			r.say("fail-over to an asynchronous standby that lags")
-			hold(ctx, 2*time.Second)
+			wait.For(ctx, 2*time.Second)
 			fault := history.Fault{
 				Kind: "F8", Name: "asynchronous standby promoted with lag", Began: time.Now().UnixNano(),
 				Allows: history.Allows{Reset: []string{"epoch", "chain", "ahead"}, Lost: true, Down: true, Views: true, Stale: true, Unnoticed: onlyNumbers},
@@ -178,7 +179,7 @@ func asynchronous() act {
 // loseTail loses what replicates, lets publishers go on, and promotes the standby.
 func (s *stage) loseTail(ctx context.Context) error {
 	s.bed.Primary().Replication.Set(netfault.Conditions{Up: lost, Down: lost})
-	hold(ctx, 1500*time.Millisecond)
+	wait.For(ctx, 1500*time.Millisecond)
 	lift, cancel := lifting(ctx)
 	defer cancel()
 	return s.bed.Failover(lift)

@@ -4,8 +4,6 @@ package run
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,10 +11,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/browser"
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/load"
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // openPage is a tab and what it should show.
@@ -45,7 +45,7 @@ func browsed(lasts time.Duration, reopens bool) act {
 				return err
 			}
 			r.say("%d tabs open", len(s.pages))
-			hold(ctx, lasts/2)
+			wait.For(ctx, lasts/2)
 			s.play(ctx, []kind{streamsCut}, round{Faults: []planned{{Kind: streamsCut.id}}})
 			if err := s.correctPermalinks(ctx); err != nil {
 				return err
@@ -56,7 +56,7 @@ func browsed(lasts time.Duration, reopens bool) act {
 					return err
 				}
 			}
-			hold(ctx, lasts/2)
+			wait.For(ctx, lasts/2)
 			return nil
 		},
 		after: func(ctx context.Context, r *run, s *stage) error { return s.comparePages(ctx, reopens) },
@@ -141,24 +141,15 @@ func (s *stage) correctPermalinks(ctx context.Context) error {
 
 // correct changes a post of version 1, and writes down what it was told.
 func (s *stage) correct(ctx context.Context, w history.Write) error {
-	url := s.node(1).URL() + "/api/v1/blogs/" + w.Blog + "/posts/" + w.Post
-	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, url, strings.NewReader(fmt.Sprintf(`{"title":%q}`, w.Text)))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("If-Match", `"v1"`)
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
 	var told struct{ Seq, Version int64 }
-	if err := json.NewDecoder(resp.Body).Decode(&told); err != nil || resp.StatusCode != http.StatusOK {
-		return errors.Join(fmt.Errorf("correct a post: status %d", resp.StatusCode), err)
+	err := s.api(s.node(1).URL()).Do(ctx, apiclient.Request{
+		Method: http.MethodPatch, Path: "/api/v1/blogs/" + w.Blog + "/posts/" + w.Post, IfMatch: `"v1"`,
+		Body: apiclient.JSON(map[string]string{"title": w.Text}),
+	}, &told)
+	if err != nil {
+		return fmt.Errorf("correct a post: %w", err)
 	}
-	w.Seq, w.Version, w.Status, w.Ended = told.Seq, told.Version, resp.StatusCode, time.Now().UnixNano()
+	w.Seq, w.Version, w.Status, w.Ended = told.Seq, told.Version, http.StatusOK, time.Now().UnixNano()
 	s.writes.Add(w)
 	return nil
 }
@@ -191,7 +182,7 @@ func (s *stage) comparePages(ctx context.Context, reopened bool) error {
 			s.figure("pages in Chromium that show what the database has", "%d", len(s.pages))
 			return err
 		}
-		if hold(ctx, 500*time.Millisecond); ctx.Err() != nil {
+		if wait.For(ctx, 500*time.Millisecond); ctx.Err() != nil {
 			for _, w := range wrong {
 				s.wrong("G5: %s", w)
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // kind is a fault that can be injected into a stage at any time of its act.
@@ -138,22 +139,12 @@ func chosen(kinds []kind, only string) ([]kind, error) {
 // errNotHere is of a fault that the stage has no part for.
 var errNotHere = errors.New("not possible on this stage")
 
-// hold waits until a fault has lasted long enough or the act ends.
-func hold(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // lifting gives a context for undoing a fault: it outlives the act's.
 func lifting(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 60*time.Second)
 }
 
 func nothing(ctx context.Context, _ *stage, f planned) (string, error) {
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return "", nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // Sizes of the small disks, in KiB.
@@ -49,7 +50,7 @@ func fillTables(ctx context.Context, s *stage, f planned) (string, error) {
 	if err := p.FillData(); err != nil {
 		return "", err
 	}
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return "", p.FreeData()
 }
 
@@ -60,7 +61,7 @@ func fillLog(ctx context.Context, s *stage, f planned) (string, error) {
 	if err := p.FillWAL(lift); err != nil {
 		return "", errors.Join(err, p.FreeWAL())
 	}
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	if err := p.FreeWAL(); err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/wait"
 )
 
 // How many hostile readers come at once while others are served. The storm act
@@ -86,7 +87,7 @@ func sip(ctx context.Context, c net.Conn, rate int) {
 				return
 			}
 		}
-		hold(ctx, 100*time.Millisecond)
+		wait.For(ctx, 100*time.Millisecond)
 	}
 }
 
@@ -107,7 +108,7 @@ func ghostReaders(ctx context.Context, s *stage, f planned) (string, error) {
 		conns = append(conns, c)
 	}
 	link.Set(netfault.Conditions{Up: lost, Down: lost})
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return fmt.Sprintf("%d readers", len(conns)), nil
 }
 

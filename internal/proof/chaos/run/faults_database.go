@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"dateline/internal/wait"
 )
 
 func crashDatabase(ctx context.Context, s *stage, f planned) (string, error) {
 	p := s.bed.Primary()
 	err := p.Crash()
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	ctx, cancel := lifting(ctx)
 	defer cancel()
 	return "", errors.Join(err, p.Start(ctx))
@@ -35,7 +37,7 @@ func failOver(ctx context.Context, s *stage, f planned) (string, error) {
 	if err := s.bed.Failover(lift); err != nil {
 		return "", err
 	}
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return "", s.bed.Rejoin(lift)
 }
 
@@ -45,7 +47,7 @@ func freezeStandby(ctx context.Context, s *stage, f planned) (string, error) {
 		return "", errNotHere
 	}
 	err := standby.Freeze()
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return "", errors.Join(err, standby.Thaw())
 }
 

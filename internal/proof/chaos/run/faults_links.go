@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/wait"
 )
 
 // links are the ways from nodes to PostgreSQL; node 0 is all nodes.
@@ -30,7 +31,7 @@ func under(ctx context.Context, links []*netfault.Proxy, c netfault.Conditions, 
 	for _, l := range links {
 		l.Set(c)
 	}
-	hold(ctx, d)
+	wait.For(ctx, d)
 	for _, l := range links {
 		l.Clear()
 	}
@@ -50,7 +51,7 @@ func cutDatabase(ctx context.Context, s *stage, f planned) (string, error) {
 		l.Refuse(true)
 		l.Cut()
 	}
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	for _, l := range links {
 		l.Refuse(false)
 	}
@@ -74,7 +75,7 @@ func loseCommits(ctx context.Context, s *stage, f planned) (string, error) {
 	links := s.links(f.Target)
 	for ends := time.Now().Add(f.Hold); time.Now().Before(ends) && ctx.Err() == nil; {
 		under(ctx, links, netfault.LostAnswers, moment(random, 60))
-		hold(ctx, moment(random, 200))
+		wait.For(ctx, moment(random, 200))
 	}
 	return "", nil
 }
@@ -109,7 +110,7 @@ func halfOpenListener(ctx context.Context, s *stage, f planned) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	lift()
 	return "", nil
 }

@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"time"
+
+	"dateline/internal/wait"
 )
 
 // random gives what a fault decides by itself.
@@ -21,7 +23,7 @@ func killOften(ctx context.Context, s *stage, f planned) (string, error) {
 	ends := time.Now().Add(f.Hold)
 	kills := 0
 	for time.Now().Before(ends) && ctx.Err() == nil {
-		hold(ctx, time.Duration(random.Int64N(int64(300*time.Millisecond))))
+		wait.For(ctx, time.Duration(random.Int64N(int64(300*time.Millisecond))))
 		if err := s.killed(ctx, f.Target, func() {}); err != nil {
 			return "", err
 		}
@@ -31,7 +33,7 @@ func killOften(ctx context.Context, s *stage, f planned) (string, error) {
 }
 
 func killNode(ctx context.Context, s *stage, f planned) (string, error) {
-	return "", s.killed(ctx, f.Target, func() { hold(ctx, f.Hold) })
+	return "", s.killed(ctx, f.Target, func() { wait.For(ctx, f.Hold) })
 }
 
 // killed kills a node, does something, and starts it again.
@@ -55,7 +57,7 @@ func start(ctx context.Context, n node) error {
 		if err == nil || n.PID() != 0 || ctx.Err() != nil {
 			return err
 		}
-		hold(ctx, supervisorPause)
+		wait.For(ctx, supervisorPause)
 	}
 }
 
@@ -85,7 +87,7 @@ func renew(ctx context.Context, n node) error {
 func freezeNode(ctx context.Context, s *stage, f planned) (string, error) {
 	n := s.node(f.Target)
 	n.Freeze()
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	n.Thaw()
 	return "", nil
 }
@@ -104,7 +106,7 @@ func exhaustFiles(ctx context.Context, s *stage, f planned) (string, error) {
 		return "", err
 	}
 	conns := s.crowd(ctx, f.Target, 40)
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	err = lift()
 	for _, c := range conns {
 		c.Close()
@@ -151,7 +153,7 @@ func (s *stage) asVariant(ctx context.Context, f planned, binary string, env ...
 	}
 	n.Binary, n.Env = binary, env
 	err := start(lift, n)
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	n.Binary, n.Env = wasBinary, wasEnv
 	return errors.Join(err, n.Terminate(lift), start(lift, n))
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dateline/internal/wait"
 )
 
 // terminate ends the connections that a condition on pg_stat_activity names.
@@ -29,7 +31,7 @@ func terminateListeners(ctx context.Context, s *stage, f planned) (string, error
 		if time.Now().Add(time.Second).After(ends) {
 			break
 		}
-		hold(ctx, time.Second)
+		wait.For(ctx, time.Second)
 	}
 	return fmt.Sprintf("%d times", times), nil
 }
@@ -52,7 +54,7 @@ func (s *stage) altered(ctx context.Context, f planned, change, back string) err
 	if err := s.sql(ctx, change); err != nil {
 		return err
 	}
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	ctx, cancel := lifting(ctx)
 	defer cancel()
 	return s.sql(ctx, back)
@@ -86,7 +88,7 @@ func (s *stage) locked(ctx context.Context, f planned, statement string, args ..
 	if _, err := tx.Exec(ctx, statement, args...); err != nil {
 		return err
 	}
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return tx.Rollback(lift)
 }
 
@@ -112,7 +114,7 @@ func exhaustConnections(ctx context.Context, s *stage, f planned) (string, error
 	_, err := conns[0].Exec(ctx, `
 		SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE application_name LIKE 'dateline%' AND random() < 0.3`)
-	hold(ctx, f.Hold)
+	wait.For(ctx, f.Hold)
 	return fmt.Sprintf("%d connections", len(conns)), err
 }
 
@@ -129,7 +131,7 @@ func breakStatements(ctx context.Context, s *stage, f planned) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		hold(ctx, moment(random, 200))
+		wait.For(ctx, moment(random, 200))
 	}
 	return fmt.Sprintf("%d times", times), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // nearHorizon is how many events pruning leaves: fewer than are published while a
@@ -79,10 +80,10 @@ func (s *stage) pruneClosely(ctx context.Context, lasts time.Duration) (times in
 	}
 	for ; ctx.Err() == nil && err == nil; times++ {
 		if err = s.killed(ctx, s.last().Number, func() {}); err == nil {
-			hold(ctx, comeMoment)
+			wait.For(ctx, comeMoment)
 			err = s.pruneBetween(lift, conns[0], conns[1])
 		}
-		hold(ctx, awayMoment)
+		wait.For(ctx, awayMoment)
 	}
 	return times, err
 }
@@ -109,7 +110,7 @@ func (s *stage) pruneBetween(ctx context.Context, conn, lock *pgx.Conn) error {
 	if _, err := tx.Exec(ctx, `LOCK TABLE post_views IN ACCESS EXCLUSIVE MODE`); err != nil {
 		return errors.Join(err, tx.Rollback(ctx))
 	}
-	hold(ctx, readMoment)
+	wait.For(ctx, readMoment)
 	_, err = conn.Exec(ctx, `DELETE FROM events WHERE seq <= $2 AND blog_id = (SELECT id FROM blogs WHERE slug = $1)`, s.slugs[0], low)
 	return errors.Join(err, tx.Rollback(ctx))
 }

@@ -10,6 +10,7 @@ import (
 
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/wait"
 )
 
 // some is how many posts make a difference between what two know.
@@ -58,7 +59,7 @@ func leaveBehind(ctx context.Context, s *stage, _ planned) (string, error) {
 			n.Client.Cut()
 		}
 	}
-	hold(ctx, 3*time.Second)
+	wait.For(ctx, 3*time.Second)
 	return "", nil
 }
 
@@ -73,7 +74,7 @@ func hangReads(ctx context.Context, s *stage, _ planned) (string, error) {
 	for _, l := range s.links(s.last().Number) {
 		l.Hang(true)
 	}
-	hold(ctx, 5*time.Second)
+	wait.For(ctx, 5*time.Second)
 	return "", nil
 }
 
@@ -106,7 +107,7 @@ func stopUnderLock(ctx context.Context, s *stage, f planned) (string, error) {
 	go func() {
 		held <- s.locked(ctx, planned{Hold: viewsLocked}, `SELECT FROM post_views WHERE $1 <> '' FOR UPDATE`, "all")
 	}()
-	hold(ctx, 300*time.Millisecond)
+	wait.For(ctx, 300*time.Millisecond)
 	err := renew(ctx, s.node(f.Target))
 	return "", errors.Join(err, <-held)
 }
@@ -119,9 +120,9 @@ func pruneMost(ctx context.Context, s *stage, _ planned) (string, error) {
 // letIn brings the late readers, when the texts that were corrected and removed
 // so far may be told no more, and waits until they have come to the present.
 func letIn(ctx context.Context, _ *run, s *stage) error {
-	hold(ctx, redacted)
+	wait.For(ctx, redacted)
 	close(s.door)
-	hold(ctx, time.Second)
+	wait.For(ctx, time.Second)
 	s.recovered(ctx, time.Now().UnixNano())
 	return nil
 }
@@ -133,9 +134,9 @@ const redacted = 2500 * time.Millisecond
 // than it may work.
 func watchRevoked(ctx context.Context, _ *run, s *stage) error {
 	for ends := time.Now().Add(20 * time.Second); s.revocation().IsZero() && time.Now().Before(ends) && ctx.Err() == nil; {
-		hold(ctx, 50*time.Millisecond)
+		wait.For(ctx, 50*time.Millisecond)
 	}
-	hold(ctx, time.Until(s.revocation().Add(watchTime)))
+	wait.For(ctx, time.Until(s.revocation().Add(watchTime)))
 	return nil
 }
 
@@ -147,7 +148,7 @@ func loseUnconfirmed(ctx context.Context, _ *run, s *stage) error {
 	fault := history.Fault{Kind: "F10", Name: "waits for the standby cancelled, and it promoted", Began: time.Now().UnixNano(), Allows: allowsDBGone}
 	s.bed.Primary().Replication.Set(netfault.Conditions{Up: lost, Down: lost})
 	for range 12 {
-		hold(ctx, 500*time.Millisecond)
+		wait.For(ctx, 500*time.Millisecond)
 		err := s.sql(ctx, `
 			SELECT pg_cancel_backend(pid) FROM pg_stat_activity
 			WHERE wait_event = 'SyncRep' AND application_name LIKE 'dateline%'`)
@@ -170,7 +171,7 @@ const soon = 500 * time.Millisecond
 func endListeners(ctx context.Context, _ *run, s *stage) error {
 	now := time.Now().UnixNano()
 	s.tell(history.Fault{Kind: "F11", Name: "listeners' connections terminated", Began: now, Ended: now})
-	defer hold(ctx, soon)
+	defer wait.For(ctx, soon)
 	return s.terminate(ctx, ofListeners)
 }
 
@@ -230,6 +231,6 @@ func (s *stage) until(ctx context.Context, query string, args ...any) error {
 		if err := s.ask(ctx, &yes, query, args...); yes || err != nil {
 			return err
 		}
-		hold(ctx, 50*time.Millisecond)
+		wait.For(ctx, 50*time.Millisecond)
 	}
 }

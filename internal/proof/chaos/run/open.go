@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/load"
 	"dateline/internal/proof/chaos/testbed"
@@ -106,21 +106,12 @@ func (s *stage) attend(ctx context.Context) error {
 const draftSlug = "draft-of-chaos"
 
 func (s *stage) createBlog(ctx context.Context, slug, status string) error {
-	body := fmt.Sprintf(`{"slug":%q,"title":%q,"status":%q}`, slug, slug, status)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.node(1).URL()+"/api/v1/blogs", strings.NewReader(body))
+	err := s.api(s.node(1).URL()).Do(ctx, apiclient.Request{
+		Method: http.MethodPost, Path: "/api/v1/blogs", Key: "chaos-run-creates-" + slug,
+		Body: apiclient.JSON(map[string]string{"slug": slug, "title": slug, "status": status}),
+	}, nil)
 	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", "chaos-run-creates-"+slug)
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		return fmt.Errorf("create blog %s: status %d", slug, resp.StatusCode)
+		return fmt.Errorf("create blog %s: %w", slug, err)
 	}
 	return nil
 }

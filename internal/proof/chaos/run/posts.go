@@ -6,13 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/history"
 )
 
@@ -55,6 +55,11 @@ func sendLong(ctx context.Context, _ *run, s *stage) error {
 	return nil
 }
 
+// api sends requests with the run's token to a node or the balancer.
+func (s *stage) api(base string) *apiclient.Client {
+	return &apiclient.Client{URL: base, Token: s.token, HTTP: s.client}
+}
+
 // newWrite is a post that the act itself sends.
 func (s *stage) newWrite(what string, i int) history.Write {
 	w := history.Write{Op: history.Create, Blog: s.slugs[0], Attempts: 1, Began: time.Now().UnixNano()}
@@ -71,22 +76,11 @@ func (s *stage) post(ctx context.Context, number int, w history.Write, text stri
 
 // postTo does so at an address of a node.
 func (s *stage) postTo(ctx context.Context, base string, w history.Write, text string) error {
-	body := fmt.Sprintf(`{"title":%q,"body":%q}`, w.Text, text)
-	url := base + "/api/v1/blogs/" + w.Blog + "/posts"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", w.Key)
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusCreated {
+	got, err := s.api(base).Send(ctx, apiclient.Request{
+		Method: http.MethodPost, Path: "/api/v1/blogs/" + w.Blog + "/posts", Key: w.Key,
+		Body: apiclient.JSON(map[string]string{"title": w.Text, "body": text}),
+	})
+	if err != nil || got.Status != http.StatusCreated {
 		return nil
 	}
 	var told struct {
@@ -94,11 +88,11 @@ func (s *stage) postTo(ctx context.Context, base string, w history.Write, text s
 		Seq     int64
 		Version int64
 	}
-	if err := json.Unmarshal(answer, &told); err != nil {
+	if err := json.Unmarshal(got.Body, &told); err != nil {
 		return fmt.Errorf("answer to %q: %w", w.Text, err)
 	}
-	w.Post, w.Seq, w.Version, w.Status = told.ID, told.Seq, told.Version, resp.StatusCode
-	w.Replayed = resp.Header.Get("Idempotent-Replayed") == "true"
+	w.Post, w.Seq, w.Version, w.Status = told.ID, told.Seq, told.Version, got.Status
+	w.Replayed = got.Replayed()
 	w.Ended = time.Now().UnixNano()
 	s.writes.Add(w)
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // What becomes of the nodes while an older state of the database is put back.
@@ -66,12 +67,12 @@ func putBack(all []restoration) act {
 			for i := 0; i < len(all) && ctx.Err() == nil; i++ {
 				one := all[i]
 				r.say("put back: %s, %s", one.how, one.nodes)
-				hold(ctx, 2*time.Second)
+				wait.For(ctx, 2*time.Second)
 				if err := s.putBack(ctx, one); err != nil {
 					return fmt.Errorf("%s, %s: %w", one.how, one.nodes, err)
 				}
 			}
-			hold(ctx, 7*time.Second) // readers who need not notice are judged again from here
+			wait.For(ctx, 7*time.Second) // readers who need not notice are judged again from here
 			return nil
 		},
 	}
@@ -84,7 +85,7 @@ const noticing = 3 * time.Second
 // putBackOne is a step of the scenario of a broken server.
 func putBackOne(one restoration) step {
 	return func(ctx context.Context, _ *run, s *stage) error {
-		defer hold(ctx, noticing)
+		defer wait.For(ctx, noticing)
 		return s.putBack(ctx, one)
 	}
 }

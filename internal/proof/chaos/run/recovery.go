@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // trial is one kind of fault whose recovery is measured many times, alone.
@@ -56,7 +57,7 @@ func recovery(tries int) act {
 
 // try makes one fault and measures.
 func (s *stage) try(ctx context.Context, t trial, random *rand.Rand) error {
-	hold(ctx, seconds(0.3, 1).pick(random))
+	wait.For(ctx, seconds(0.3, 1).pick(random))
 	fault := history.Fault{Kind: t.kind, Name: t.name, Allows: t.allows, Began: time.Now().UnixNano()}
 	from, mend, err := t.fail(ctx, s, random)
 	if err != nil {
@@ -84,7 +85,7 @@ func (s *stage) measure(ctx context.Context, t trial, from time.Time) time.Durat
 	took := time.Unix(0, at).Sub(from)
 	if t.late > 0 {
 		until := from.Add(t.late)
-		hold(ctx, time.Until(until))
+		wait.For(ctx, time.Until(until))
 		took = s.tracker.WorstDelay(from, until)
 	}
 	return took

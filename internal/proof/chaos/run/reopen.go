@@ -6,10 +6,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // reopened ends blogs under their readers, corrects what was published on them,
@@ -26,7 +27,7 @@ func reopened(times int) act {
 			for i := range times {
 				slug := s.slugs[i%len(s.slugs)]
 				r.say("end, correct and reopen %s", slug)
-				hold(ctx, 2*time.Second)
+				wait.For(ctx, 2*time.Second)
 				if err := s.reopen(ctx, slug); err != nil {
 					return err
 				}
@@ -48,7 +49,7 @@ func (s *stage) reopen(ctx context.Context, slug string) error {
 	if err := s.changeBlog(lift, slug, "end"); err != nil {
 		return err
 	}
-	hold(ctx, 4*time.Second)
+	wait.For(ctx, 4*time.Second)
 	if err := s.changeBlog(lift, slug, "reopen"); err != nil {
 		return err
 	}
@@ -60,18 +61,9 @@ func (s *stage) reopen(ctx context.Context, slug string) error {
 
 // changeBlog ends or reopens a blog.
 func (s *stage) changeBlog(ctx context.Context, slug, what string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.node(1).URL()+"/api/v1/blogs/"+slug+"/"+what, strings.NewReader(""))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s blog %s: status %d", what, slug, resp.StatusCode)
+	path := "/api/v1/blogs/" + slug + "/" + what
+	if err := s.api(s.node(1).URL()).Do(ctx, apiclient.Request{Method: http.MethodPost, Path: path}, nil); err != nil {
+		return fmt.Errorf("%s blog %s: %w", what, slug, err)
 	}
 	return nil
 }

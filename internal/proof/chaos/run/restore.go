@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/wait"
 )
 
 // restored puts an older dump back under running nodes, and goes on: what was
@@ -15,7 +16,7 @@ import (
 // must be told.
 func restored() act {
 	return act{name: "restored", play: func(ctx context.Context, r *run, s *stage) error {
-		hold(ctx, 2*time.Second)
+		wait.For(ctx, 2*time.Second)
 		r.say("dump, 3 s of posts, restore")
 		fault := history.Fault{
 			Kind: "F34", Name: "older dump restored, then new posts take its numbers", Began: time.Now().UnixNano(),
@@ -25,7 +26,7 @@ func restored() act {
 		fault.Ended = time.Now().UnixNano()
 		fault.Recovered = s.recovered(ctx, fault.Ended)
 		s.tell(fault)
-		hold(ctx, 5*time.Second)
+		wait.For(ctx, 5*time.Second)
 		return err
 	}}
 }
@@ -39,6 +40,6 @@ func (s *stage) restore(ctx context.Context) error {
 	if err := s.bed.Dump(lift, file); err != nil {
 		return err
 	}
-	hold(ctx, 3*time.Second)
+	wait.For(ctx, 3*time.Second)
 	return s.bed.Restore(lift, file)
 }

@@ -11,6 +11,7 @@ import (
 	"dateline/internal/proof/chaos/broken"
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // step is something that happens in the scenario of a broken server.
@@ -46,13 +47,13 @@ var steps = map[string][]step{
 	broken.Flood:      {floodPages(10 * time.Second)},
 	broken.Reopen:     {endAndReopen},
 	broken.Locked:     {made(lockedViews)},
-	broken.Views:      {wait(4 * time.Second)},
-	broken.Samples:    {wait(3 * time.Second)},
+	broken.Views:      {idle(4 * time.Second)},
+	broken.Samples:    {idle(3 * time.Second)},
 }
 
-func wait(d time.Duration) step {
+func idle(d time.Duration) step {
 	return func(ctx context.Context, _ *run, _ *stage) error {
-		hold(ctx, d)
+		wait.For(ctx, d)
 		return nil
 	}
 }
@@ -127,7 +128,7 @@ const enough = 120
 // server may be too broken.
 func (s *stage) published(ctx context.Context, posts int) {
 	for ends := time.Now().Add(30 * time.Second); time.Now().Before(ends) && ctx.Err() == nil && s.created() < posts; {
-		hold(ctx, 50*time.Millisecond)
+		wait.For(ctx, 50*time.Millisecond)
 	}
 }
 

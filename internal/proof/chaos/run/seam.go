@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/eventsource"
+	"dateline/internal/wait"
 )
 
 // trySeam loads pages and opens their streams while others publish: what a page
@@ -26,7 +27,7 @@ func trySeam(ctx context.Context, s *stage, f planned) (string, error) {
 		if err := s.seam(ctx, random); errors.Is(err, errSeam) {
 			s.wrong("F41: %v", err)
 		}
-		hold(ctx, moment(random, 20))
+		wait.For(ctx, moment(random, 20))
 	}
 	return fmt.Sprintf("%d tries", tries), nil
 }
@@ -47,7 +48,7 @@ func (s *stage) seam(ctx context.Context, random *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	hold(ctx, moment(random, 30))
+	wait.For(ctx, moment(random, 30))
 	url := fmt.Sprintf("%s/api/v1/blogs/%s/stream?after=%d&epoch=%s", nodes[random.IntN(len(nodes))].URL(), slug, seq, epoch)
 	stream, err := (&eventsource.Client{URL: url, HTTP: s.client}).Open(ctx)
 	if err != nil {

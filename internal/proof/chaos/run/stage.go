@@ -23,6 +23,7 @@ import (
 	"dateline/internal/proof/chaos/load"
 	"dateline/internal/proof/chaos/netfault"
 	"dateline/internal/proof/chaos/testbed"
+	"dateline/internal/wait"
 )
 
 // node is one node of the bed.
@@ -79,7 +80,7 @@ func (s *stage) connect(ctx context.Context) (*pgx.Conn, error) {
 
 // inject makes one fault and writes it down.
 func (s *stage) inject(ctx context.Context, k kind, f planned) history.Fault {
-	hold(ctx, f.Delay)
+	wait.For(ctx, f.Delay)
 	record := history.Fault{Kind: k.id, Name: k.title(), Allows: k.allows, Began: time.Now().UnixNano()}
 	if k.takes&oneNode != 0 {
 		record.Target = "node " + strconv.Itoa(f.Target)
@@ -95,7 +96,7 @@ func (s *stage) inject(ctx context.Context, k kind, f planned) history.Fault {
 // play injects the faults of a round together and waits until readers have
 // recovered from all of them.
 func (s *stage) play(ctx context.Context, kinds []kind, r round) {
-	hold(ctx, r.Pause)
+	wait.For(ctx, r.Pause)
 	if ctx.Err() != nil {
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"dateline/internal/proof/program"
+	"dateline/internal/wait"
 )
 
 // front is nginx before the nodes.
@@ -140,8 +141,8 @@ func (f *front) reload(ctx context.Context) error {
 		if len(now) > 0 && !slices.ContainsFunc(now, func(pid int) bool { return slices.Contains(before, pid) }) {
 			return nil
 		}
-		if err := pause(ctx); err != nil {
-			return fmt.Errorf("nginx does not load its configuration: %w: %s", err, f.tail())
+		if !wait.For(ctx, pollEvery) {
+			return fmt.Errorf("nginx does not load its configuration: %w: %s", ctx.Err(), f.tail())
 		}
 	}
 }
@@ -200,7 +201,7 @@ func (f *front) waitUp(ctx context.Context, port int) error {
 		if !f.proc.running() {
 			return fmt.Errorf("nginx does not run: %w (%s)", f.proc.ending(), f.tail())
 		}
-		if pause(ctx) != nil {
+		if !wait.For(ctx, pollEvery) {
 			return fmt.Errorf("nginx does not answer: %w: %s", err, f.tail())
 		}
 	}

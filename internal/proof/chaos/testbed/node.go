@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,8 +16,10 @@ import (
 	"syscall"
 	"time"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/localpg"
 	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/wait"
 )
 
 // Node is one process of the product at a time. Its addresses stay the same over
@@ -205,7 +206,7 @@ func (n *Node) WaitReady(ctx context.Context) error {
 		if !proc.running() {
 			return fmt.Errorf("node %d does not run: %w (%s)", n.Number, proc.ending(), tail(n.Log()))
 		}
-		if pause(ctx) != nil {
+		if !wait.For(ctx, pollEvery) {
 			return fmt.Errorf("node %d is not ready: %w (%s)", n.Number, err, tail(n.Log()))
 		}
 	}
@@ -274,25 +275,16 @@ func parseMetrics(page string) (map[string]float64, error) {
 const getLimit = 5 * time.Second
 
 // client keeps no connections: what it asks may be frozen or gone the next moment.
-var client = &http.Client{Timeout: getLimit, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = &apiclient.Client{HTTP: &http.Client{Timeout: getLimit, Transport: &http.Transport{DisableKeepAlives: true}}}
 
 // get is the body of an answer of status 200.
 func get(ctx context.Context, url string) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	a, err := client.Send(ctx, apiclient.Request{Method: http.MethodGet, Path: url})
 	if err != nil {
 		return "", err
 	}
-	answer, err := client.Do(r)
-	if err != nil {
-		return "", err
+	if a.Status != http.StatusOK {
+		return "", fmt.Errorf("%s: %d: %s", url, a.Status, a.Body)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return "", err
-	}
-	if answer.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s: %s", url, answer.Status, body)
-	}
-	return string(body), nil
+	return string(a.Body), nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"dateline/internal/localpg"
 	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/wait"
 )
 
 // The roles of a cluster: one for the harness, one as an operator makes it for
@@ -212,7 +213,7 @@ func (s *Server) WaitUp(ctx context.Context) error {
 		if !proc.running() {
 			return fmt.Errorf("server %s does not run: %w (%s)", s.Name, proc.ending(), s.tail())
 		}
-		if pause(ctx) != nil {
+		if !wait.For(ctx, pollEvery) {
 			return fmt.Errorf("server %s takes no connections: %w (%s)", s.Name, err, s.tail())
 		}
 	}
@@ -316,19 +317,9 @@ func (s *Server) await(ctx context.Context, question string) error {
 		if err == nil && yes {
 			return nil
 		}
-		if pause(ctx) != nil {
+		if !wait.For(ctx, pollEvery) {
 			return fmt.Errorf("server %s: %s is not so: %w (%s)", s.Name, question, errors.Join(ctx.Err(), err), s.tail())
 		}
-	}
-}
-
-// pause waits a moment, or tells that ctx has ended.
-func pause(ctx context.Context) error {
-	select {
-	case <-time.After(pollEvery):
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

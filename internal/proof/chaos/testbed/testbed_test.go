@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -20,8 +19,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"dateline/internal/apiclient"
 	"dateline/internal/proof/chaos/testbed"
 	"dateline/internal/proof/program"
+	"dateline/internal/wait"
 )
 
 func TestMain(m *testing.M) {
@@ -106,22 +107,15 @@ func openDir(t *testing.T) string {
 
 func (s *setting) ask(method, url, key, body string) (status int, answer string) {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+s.token)
+	r := apiclient.Request{Method: method, Path: url}
 	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", key)
+		r.Body, r.Key = []byte(body), key
 	}
-	got, err := s.http.Do(r)
+	got, err := (&apiclient.Client{Token: s.token, HTTP: s.http}).Send(s.ctx, r)
 	if err != nil {
 		return 0, err.Error()
 	}
-	defer got.Body.Close()
-	text, _ := io.ReadAll(got.Body)
-	return got.StatusCode, string(text)
+	return got.Status, string(got.Body)
 }
 
 func (s *setting) publish(title, key string) (status int, answer string) {
@@ -142,7 +136,7 @@ func (s *setting) insist(title, key string) {
 		if s.ctx.Err() != nil {
 			s.t.Fatal(status, answer)
 		}
-		time.Sleep(50 * time.Millisecond)
+		wait.For(s.ctx, 50*time.Millisecond)
 	}
 }
 
