@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dateline/internal/apiclient"
+	"dateline/internal/bench/scan"
 )
 
 // posters is how many connections publish at the same time, so that a paced
@@ -107,7 +108,7 @@ func (a *api) head(ctx context.Context) (int64, error) {
 
 func (a *api) publish(ctx context.Context) (answer, error) {
 	sent := now()
-	title := fmt.Sprint(marker, sent)
+	title := fmt.Sprint(scan.Marker, sent)
 	post := map[string]string{"title": title, "body": filler(a.payload - len(title)), "format": "text"}
 	err := a.do(ctx, http.MethodPost, "/blogs/"+a.slug+"/posts", post, nil)
 	return answer{sent, now()}, err

@@ -1,4 +1,4 @@
-package bench
+package floor
 
 import (
 	"bufio"
@@ -15,29 +15,30 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"dateline/internal/bench/scan"
 )
 
 const (
-	floorBytes    = 1 << 30 // of address space for all messages; memory is taken as it is used
-	floorMessages = 1 << 20
-	floorBacklog  = 4096
-	floorHead     = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n"
+	logBytes    = 1 << 30 // of address space for all messages; memory is taken as it is used
+	logMessages = 1 << 20
+	backlog     = 4096
+	head        = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 
-// Floor is the least a server can do, to compare with: one loop per core that for
-// each message walks all its sockets with one system call each, and shares the
-// bytes, in chunks as they come. It has no limits, no heartbeat, no blogs and no database. Messages come on
-// in, a line with the size before each; the address of the port is written to out.
-// It returns when in or ctx ends.
-func Floor(ctx context.Context, in io.Reader, out io.Writer) error {
-	f := &floor{log: make([]byte, floorBytes), ends: make([]int64, floorMessages+1)}
+// Run serves: one loop per core that for each message walks all its sockets with
+// one system call each, and shares the bytes, in chunks as they come. Messages
+// come on in, a line with the size before each; the address of the port is
+// written to out. It returns when in or ctx ends.
+func Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	f := &floor{log: make([]byte, logBytes), ends: make([]int64, logMessages+1)}
 	defer f.stop()
 	address := "127.0.0.1:0"
 	cores := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(cores + 1) // loops keep their processors while they walk; messages come in meanwhile
 	defer runtime.GOMAXPROCS(cores)
 	for range cores {
-		l, err := newFloorLoop(f, address)
+		l, err := newLoop(f, address)
 		if err != nil {
 			return fmt.Errorf("floor: %w", err)
 		}
@@ -55,14 +56,14 @@ func Floor(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 }
 
-// floor is what its loops share: the log only grows, and count says how far it
+// floor is what the loops share: the log only grows, and count says how far it
 // may be read.
 type floor struct {
 	log     []byte
 	ends    []int64 // of the messages; ends[0] is 0
 	count   atomic.Int64
 	halted  atomic.Bool
-	loops   []*floorLoop
+	loops   []*loop
 	running sync.WaitGroup
 }
 
@@ -98,7 +99,7 @@ func (f *floor) listen(in *bufio.Reader) error {
 		}
 		n := f.count.Load()
 		size, err := strconv.Atoi(line[:len(line)-1])
-		if err != nil || n == floorMessages || size < 0 || f.ends[n]+int64(size) > floorBytes {
+		if err != nil || n == logMessages || size < 0 || f.ends[n]+int64(size) > logBytes {
 			return fmt.Errorf("floor: no room for message %d of %q bytes", n, line)
 		}
 		f.ends[n+1] = f.ends[n] + int64(size)
@@ -110,28 +111,28 @@ func (f *floor) listen(in *bufio.Reader) error {
 	}
 }
 
-// floorLoop owns a part of the sockets.
-type floorLoop struct {
+// loop owns a part of the sockets.
+type loop struct {
 	floor                 *floor
 	epoll, bell, listener int
 	address               string
 	conns                 map[int32]int // by file, where in list
-	list                  []floorConn
+	list                  []conn
 	done                  int64 // messages that were walked
 	wake                  []unix.EpollEvent
 	scratch               []byte
 }
 
-// floorConn is a reader of the floor.
-type floorConn struct {
+// conn is the connection of a reader.
+type conn struct {
 	fd      int32
 	ready   bool // its request was answered
 	blocked bool // its socket is full
 	at      int64
 }
 
-func newFloorLoop(f *floor, address string) (*floorLoop, error) {
-	l := &floorLoop{floor: f, conns: map[int32]int{}, wake: make([]unix.EpollEvent, 512), scratch: make([]byte, 64<<10)}
+func newLoop(f *floor, address string) (*loop, error) {
+	l := &loop{floor: f, conns: map[int32]int{}, wake: make([]unix.EpollEvent, 512), scratch: make([]byte, 64<<10)}
 	var err error
 	if l.listener, l.address, err = listenShared(address); err != nil {
 		return nil, err
@@ -165,7 +166,7 @@ func listenShared(address string) (fd int, bound string, err error) {
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: number, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		return 0, "", err
 	}
-	if err := unix.Listen(fd, floorBacklog); err != nil {
+	if err := unix.Listen(fd, backlog); err != nil {
 		return 0, "", err
 	}
 	name, err := unix.Getsockname(fd)
@@ -175,11 +176,11 @@ func listenShared(address string) (fd int, bound string, err error) {
 	return fd, fmt.Sprintf("%s:%d", host, name.(*unix.SockaddrInet4).Port), nil
 }
 
-func (l *floorLoop) watch(op, fd int, events uint32) error {
+func (l *loop) watch(op, fd int, events uint32) error {
 	return unix.EpollCtl(l.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
-func (l *floorLoop) close() {
+func (l *loop) close() {
 	for _, c := range l.list {
 		unix.Close(int(c.fd))
 	}
@@ -188,7 +189,7 @@ func (l *floorLoop) close() {
 	unix.Close(l.bell)
 }
 
-func (l *floorLoop) run() {
+func (l *loop) run() {
 	for !l.floor.halted.Load() {
 		n, err := unix.EpollWait(l.epoll, l.wake, -1)
 		if err != nil && err != unix.EINTR {
@@ -201,7 +202,7 @@ func (l *floorLoop) run() {
 	}
 }
 
-func (l *floorLoop) handle(ev unix.EpollEvent) {
+func (l *loop) handle(ev unix.EpollEvent) {
 	switch int(ev.Fd) {
 	case l.bell:
 		var count [8]byte
@@ -225,7 +226,7 @@ func (l *floorLoop) handle(ev unix.EpollEvent) {
 	}
 }
 
-func (l *floorLoop) accept() {
+func (l *loop) accept() {
 	for {
 		fd, _, err := unix.Accept4(l.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		if err != nil {
@@ -237,13 +238,13 @@ func (l *floorLoop) accept() {
 			continue
 		}
 		l.conns[int32(fd)] = len(l.list)
-		l.list = append(l.list, floorConn{fd: int32(fd)})
+		l.list = append(l.list, conn{fd: int32(fd)})
 	}
 }
 
 // answer reads a request, which our readers send in one piece, and answers with
 // the head and all that the reader is behind.
-func (l *floorLoop) answer(i int) {
+func (l *loop) answer(i int) {
 	c := &l.list[i]
 	n, err := unix.Read(int(c.fd), l.scratch)
 	if err != nil || !bytes.HasSuffix(l.scratch[:n], []byte("\r\n\r\n")) {
@@ -253,19 +254,19 @@ func (l *floorLoop) answer(i int) {
 	known := l.floor.count.Load()
 	after := known
 	if _, rest, given := bytes.Cut(l.scratch[:n], []byte("?after=")); given {
-		after = min(max(0, digits(rest)), known)
+		after = min(max(0, scan.Digits(rest)), known)
 	}
 	greeting := fmt.Appendf(nil, "retry: 1000\n\nevent: hello\nid: %d\ndata: {}\n\n", after)
-	b := append(append(l.scratch[:0], floorHead...), inChunk(greeting)...)
-	head := len(b)
+	b := append(append(l.scratch[:0], head...), Chunk(greeting)...)
+	begin := len(b)
 	b = append(b, l.floor.log[l.floor.ends[after]:l.floor.ends[known]]...)
 	l.scratch = b[:cap(b)]
 	sent, errno := transmit(c.fd, b)
-	if errno != 0 || sent < head {
+	if errno != 0 || sent < begin {
 		l.drop(i)
 		return
 	}
-	c.ready, c.at = true, l.floor.ends[after]+int64(sent-head)
+	c.ready, c.at = true, l.floor.ends[after]+int64(sent-begin)
 	if sent < len(b) {
 		l.block(c)
 		return
@@ -274,7 +275,7 @@ func (l *floorLoop) answer(i int) {
 }
 
 // walk sends each new message to every socket that takes it.
-func (l *floorLoop) walk() {
+func (l *loop) walk() {
 	for count := l.floor.count.Load(); l.done < count; count = l.floor.count.Load() {
 		l.done++
 		end := l.floor.ends[l.done]
@@ -287,7 +288,7 @@ func (l *floorLoop) walk() {
 }
 
 // send writes a reader's bytes up to end, as far as its socket takes them.
-func (l *floorLoop) send(i int, end int64) {
+func (l *loop) send(i int, end int64) {
 	c := &l.list[i]
 	if c.at >= end {
 		return
@@ -302,12 +303,12 @@ func (l *floorLoop) send(i int, end int64) {
 	}
 }
 
-func (l *floorLoop) block(c *floorConn) {
+func (l *loop) block(c *conn) {
 	c.blocked = true
 	_ = l.watch(unix.EPOLL_CTL_MOD, int(c.fd), unix.EPOLLOUT|unix.EPOLLRDHUP) // of a socket that is in the set
 }
 
-func (l *floorLoop) drop(i int) {
+func (l *loop) drop(i int) {
 	fd, last := l.list[i].fd, len(l.list)-1
 	delete(l.conns, fd)
 	if i != last {

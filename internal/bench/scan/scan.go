@@ -1,4 +1,6 @@
-package bench
+// Package scan reads streams of server-sent events for very many readers at once:
+// without allocations, and of each event only what a reader compares.
+package scan
 
 import (
 	"bytes"
@@ -8,54 +10,56 @@ import (
 	"strconv"
 )
 
-// marker begins the moment at which a post was sent, in its title: decimal
+// Marker begins the moment at which a post was sent, in its title: decimal
 // nanoseconds of the machine's monotonic clock follow.
-const marker = "mono-ns-"
+const Marker = "mono-ns-"
 
 // maxHead bounds the head of an answer, in bytes.
 const maxHead = 16 << 10
 
-// kind is what an event of the stream means to a reader.
-type kind uint8
+// Kind is what an event of the stream means to a reader.
+type Kind uint8
 
+// Kinds of events.
 const (
-	logged kind = iota // it has a number in the blog's log
-	hello
-	reset
-	other
+	Logged Kind = iota // it has a number in the blog's log
+	Hello
+	Reset
+	Other
 )
 
-// event is what a reader needs of one server-sent event.
-type event struct {
-	kind  kind
-	id    int64 // -1 without an id line of digits
-	stamp int64 // ns of the monotonic clock, 0 without a marker
+// Event is what a reader needs of one server-sent event.
+type Event struct {
+	Kind  Kind
+	ID    int64 // -1 without an id line of Digits
+	Stamp int64 // ns of the monotonic clock, 0 without a Marker
 }
 
-// scanner reads one answer as it arrives: its head, its framing, and of its
+// Scanner reads one answer as it arrives: its head, its framing, and of its
 // lines just what a reader compares. It keeps no bytes: what is not a whole line
 // yet is given back and comes again before the next bytes.
-type scanner struct {
-	status  int   // of the answer, 0 until its head is there
-	retry   int   // ms, as last told; -1 before
-	greeted bool  // there was an event
+type Scanner struct {
+	Status  int   // of the answer, 0 until its head is there
+	Retry   int   // ms, as last told; -1 before
+	Greeted bool  // there was an event
 	left    int64 // bytes of the answer, if its head told; else -1
 	chunked bool
 	chunk   chunk
 
-	now  event // that is being read
+	now  Event // that is being read
 	data bool  // it has a data line
 }
 
-func newScanner() scanner { return scanner{retry: -1, left: -1, now: event{id: -1}} }
+// New makes a scanner that waits for the head of an answer.
+func New() Scanner { return Scanner{Retry: -1, left: -1, now: Event{ID: -1}} }
 
 var errAnswer = errors.New("not an answer of a stream")
 
-// feed reads data, whose first kept bytes were given back by the call before,
+// Feed reads data, whose first kept bytes were given back by the call before,
 // and appends the events that it completes. It gives back what is not complete.
-func (s *scanner) feed(data []byte, kept int, events []event) (rest []byte, _ []event, err error) {
-	if s.status == 0 {
-		if data, err = s.head(data); err != nil || s.status == 0 {
+func (s *Scanner) Feed(data []byte, kept int, events []Event) (rest []byte, _ []Event, err error) {
+	if s.Status == 0 {
+		if data, err = s.head(data); err != nil || s.Status == 0 {
 			return data, events, err
 		}
 		kept = 0
@@ -76,15 +80,15 @@ func (s *scanner) feed(data []byte, kept int, events []event) (rest []byte, _ []
 		}
 		if s.line(bytes.TrimSuffix(data[:end], []byte("\r"))) {
 			events = append(events, s.now)
-			s.greeted = true
-			s.now, s.data = event{id: -1}, false
+			s.Greeted = true
+			s.now, s.data = Event{ID: -1}, false
 		}
 		data = data[end+1:]
 	}
 }
 
 // head reads the head of the answer once it is whole, and returns what follows.
-func (s *scanner) head(data []byte) (body []byte, err error) {
+func (s *Scanner) head(data []byte) (body []byte, err error) {
 	head, body, whole := bytes.Cut(data, []byte("\r\n\r\n"))
 	if !whole {
 		if len(data) > maxHead {
@@ -95,43 +99,43 @@ func (s *scanner) head(data []byte) (body []byte, err error) {
 	if len(head) < len("HTTP/1.1 200") || !bytes.HasPrefix(head, []byte("HTTP/1.1 ")) {
 		return nil, fmt.Errorf("%w: it begins with %.40q", errAnswer, head)
 	}
-	if s.status, err = strconv.Atoi(string(head[9:12])); err != nil {
+	if s.Status, err = strconv.Atoi(string(head[9:12])); err != nil {
 		return nil, fmt.Errorf("%w: status %.40q", errAnswer, head)
 	}
 	head = bytes.ToLower(head)
 	s.chunked = bytes.Contains(head, []byte("transfer-encoding: chunked"))
 	if _, length, told := bytes.Cut(head, []byte("\r\ncontent-length:")); told {
-		s.left = digits(bytes.TrimLeft(length, " "))
+		s.left = Digits(bytes.TrimLeft(length, " "))
 	}
 	return body, nil
 }
 
-// over is whether the answer has ended, though the connection may stay.
-func (s *scanner) over() bool {
+// Over is whether the answer has ended, though the connection may stay.
+func (s *Scanner) Over() bool {
 	return s.chunked && s.chunk.part == inTrailer || !s.chunked && s.left == 0
 }
 
 // line reads one line of the stream and reports whether it ends an event that
 // has data (WHATWG HTML, section 9.2.6; a lone CR as a line's end is not known).
-func (s *scanner) line(line []byte) (complete bool) {
+func (s *Scanner) line(line []byte) (complete bool) {
 	if len(line) == 0 {
 		if !s.data {
-			s.now = event{id: -1}
+			s.now = Event{ID: -1}
 		}
 		return s.data
 	}
 	switch name, value := field(line); name {
 	case 'd':
 		s.data = true
-		if at := bytes.Index(value, []byte(marker)); at >= 0 && s.now.stamp == 0 {
-			s.now.stamp = max(0, digits(value[at+len(marker):]))
+		if at := bytes.Index(value, []byte(Marker)); at >= 0 && s.now.Stamp == 0 {
+			s.now.Stamp = max(0, Digits(value[at+len(Marker):]))
 		}
 	case 'i':
-		s.now.id = digits(value)
+		s.now.ID = Digits(value)
 	case 'e':
-		s.now.kind = kindOf(value)
+		s.now.Kind = kindOf(value)
 	case 'r':
-		s.retry = int(digits(value))
+		s.Retry = int(Digits(value))
 	}
 	return false
 }
@@ -146,20 +150,20 @@ func field(line []byte) (name byte, value []byte) {
 	return 0, nil
 }
 
-func kindOf(name []byte) kind {
+func kindOf(name []byte) Kind {
 	switch string(name) {
 	case "hello":
-		return hello
+		return Hello
 	case "reset":
-		return reset
+		return Reset
 	case "views", "ping", "end", "bye":
-		return other
+		return Other
 	}
-	return logged
+	return Logged
 }
 
-// digits reads the number that b begins with; -1 if there is none.
-func digits(b []byte) int64 {
+// Digits reads the number that b begins with; -1 if there is none.
+func Digits(b []byte) int64 {
 	n := int64(-1)
 	for _, c := range b {
 		if c < '0' || c > '9' || n > math.MaxInt64/10-1 {
