@@ -16,15 +16,15 @@ RACEFLAGS = $(RACE) $(if $(RACE),-gcflags=golang.org/x/crypto/argon2=-race=false
 # Packages that compute for long (password hashes, pictures, hostile Markdown) and
 # share little: the race detector makes them ten times slower and finds nothing.
 # Of the whole program's tests, those with many at a time run under it all the same.
-PLAIN := /(internal/(auth|markup|media|demo|chaos/testbed)|cmd/dateline)$$
+PLAIN := /(internal/(auth|markup|media|demo|proof/(chaos/testbed|e2e))|cmd/dateline)$$
 RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
 # Those that take both cores for long: twelve tabs, an attack, other people's clients.
 # One after the other, by `make test-long`.
 LONG := ^TestE2E_(TabsShareConnections|PagesAreLikeFreshOnes|Attack|RemovalUnderFlood|OtherPeoplesClients)$$
 # These, raced like the others, keep the program's lane about as long as theirs.
-BESIDE := /internal/(chaos/(load|netfault)|eventsource)$$
+BESIDE := /internal/proof/(chaos/(load|netfault)|eventsource)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
-HARNESS := /cmd/chaos$$
+HARNESS := /internal/proof/chaos/run$$
 # PKG and RUN narrow the tests: make test-go PKG=./internal/postgres RUN=Publish
 PKG ?= ./...
 RUN ?= .
@@ -36,7 +36,7 @@ RACE_PROGRAM = $(and $(RACE),$(WHOLE))
 TESTFLAGS ?= -p 1 -timeout 20m -vet=off
 
 # A test database cluster for the command that follows.
-TESTPG := go run $(RACE) ./internal/pgtest/testpg --
+TESTPG := go run $(RACE) ./internal/proof/pgtest/testpg --
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 ADMIN_SOURCES := $(shell find admin web/follow.js -type f -not -path 'admin/node_modules/*' -not -path 'admin/dist/*' -not -name '*.go' 2>/dev/null | tr ' ' '?')
@@ -70,14 +70,14 @@ test-harness: test-program test-packages
 	  [ -z "$$harness" ] || go test -timeout 15m -run '$(RUN)' $$harness
 
 test-long: .cache/admin ## the tests that keep the whole machine busy, one after the other
-	$(TESTPG) go test $(TESTFLAGS) -count 1 -parallel 1 -run '$(LONG)' ./cmd/dateline
+	$(TESTPG) go test $(TESTFLAGS) -count 1 -parallel 1 -run '$(LONG)' ./internal/proof/e2e
 
 # Two lanes, a package at a time in each: about as long as each other.
 test-program: .cache/admin
 	go vet $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \
 	  [ -z "$$plain" ] || $(TESTPG) go test $(TESTFLAGS) -parallel 4 -run '$(RUN)' $(if $(WHOLE),-skip '$(LONG)$(if $(RACE_PROGRAM),|$(RACED))') $$plain
-	@[ -z '$(RACE_PROGRAM)' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./cmd/dateline
+	@[ -z '$(RACE_PROGRAM)' ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RACED)' ./internal/proof/e2e
 	@beside=$$(go list $(PKG) | grep -E '$(BESIDE)' || true); \
 	  [ -z "$$beside" ] || $(TESTPG) go test $(RACEFLAGS) $(TESTFLAGS) -run '$(RUN)' $$beside
 
@@ -123,14 +123,14 @@ fuzz: .cache/admin ## look for inputs that break a promise: make fuzz FUZZ=Body 
 # leaves out or says wrongly does not compile.
 browsers: tools .cache/admin ## share connections among the tabs of Firefox and WebKitGTK, too
 	@.ci/deps browsers
-	$(TESTPG) go test -tags browsers -timeout 8m -parallel 1 -run 'TestE2E_TabsShareConnectionsIn' ./cmd/dateline
+	$(TESTPG) go test -tags browsers -timeout 8m -parallel 1 -run 'TestE2E_TabsShareConnectionsIn' ./internal/proof/e2e
 
 clients: tools ## generate clients in Go and TypeScript from the OpenAPI document, and compile them
-	@mkdir -p .cache/clients internal/clients/go/api
-	go run ./internal/clients/document 3.0 > .cache/clients/openapi-3.0.json
-	go run ./internal/clients/document 3.1 > .cache/clients/openapi-3.1.json
-	cd internal/clients/go && go tool oapi-codegen -generate types,client -package api -o api/api.go ../../../.cache/clients/openapi-3.0.json && go vet ./...
-	cd internal/clients/ts && npm ci --ignore-scripts --no-audit --no-fund && npm run generate && npm run check
+	@mkdir -p .cache/clients internal/proof/clients/go/api
+	go run ./internal/proof/clients/document 3.0 > .cache/clients/openapi-3.0.json
+	go run ./internal/proof/clients/document 3.1 > .cache/clients/openapi-3.1.json
+	cd internal/proof/clients/go && go tool oapi-codegen -generate types,client -package api -o api/api.go ../../../../.cache/clients/openapi-3.0.json && go vet ./...
+	cd internal/proof/clients/ts && npm ci --ignore-scripts --no-audit --no-fund && npm run generate && npm run check
 
 bench: .cache/admin ## measure
 	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)
@@ -145,7 +145,7 @@ chaos-seeds: test-deps .cache/admin ## play again all runs of chaos that were vi
 	done
 
 clean: ## remove what was built; the data stays
-	rm -rf bin .cache admin/node_modules internal/clients/ts/node_modules internal/clients/go/api
+	rm -rf bin .cache admin/node_modules internal/proof/clients/ts/node_modules internal/proof/clients/go/api
 	find admin/dist -mindepth 1 -not -name .gitkeep -delete
 
 # What the other targets need on the machine.

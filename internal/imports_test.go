@@ -18,34 +18,20 @@ import (
 // of its tests; ARCHITECTURE.md tells why. Arrows point one way: what is listed
 // here never imports back.
 var mayImport = map[string][]string{
-	"internal/liveblog":      {},
-	"internal/markup":        {"internal/liveblog"},
-	"internal/postgres":      {"internal/liveblog", "migrations"},
-	"internal/stream":        {"internal/liveblog"},
-	"internal/views":         {"internal/liveblog"},
-	"internal/auth":          {"internal/liveblog"},
-	"internal/media":         {"internal/liveblog"},
-	"internal/localpg":       {},
-	"internal/pgtest":        {"internal/localpg", "internal/postgres", "migrations"},
-	"internal/pgtest/testpg": {"internal/pgtest"},
-	"internal/browsertest":   {},
-	"internal/demo":          {"internal/liveblog"},
-	"internal/eventsource":   {},
-	"internal/bench":         {},
-
-	"internal/eventsource/conformance": {},
-
-	"internal/chaos/history":  {},
-	"internal/chaos/check":    {"internal/chaos/history"},
-	"internal/chaos/netfault": {},
-	"internal/chaos/load":     {"internal/chaos/history", "internal/eventsource"},
-	"internal/chaos/testbed":  {"internal/chaos/netfault", "internal/chaos/broken", "internal/localpg"},
-	"internal/chaos/broken":   {},
-	"internal/chaos/browser":  {},
-	"cmd/chaos": {
-		"internal/chaos/history", "internal/chaos/check", "internal/chaos/netfault", "internal/chaos/load", "internal/chaos/testbed",
-		"internal/chaos/broken", "internal/chaos/browser", "internal/eventsource", "internal/localpg",
-	},
+	"internal/liveblog":    {},
+	"internal/markup":      {"internal/liveblog"},
+	"internal/postgres":    {"internal/liveblog", "migrations"},
+	"internal/stream":      {"internal/liveblog"},
+	"internal/views":       {"internal/liveblog"},
+	"internal/auth":        {"internal/liveblog"},
+	"internal/media":       {"internal/liveblog"},
+	"internal/localpg":     {},
+	"internal/demo":        {"internal/apiclient", "internal/wait"},
+	"internal/bench":       {"internal/apiclient", "internal/bench/floor", "internal/bench/scan", "internal/wait"},
+	"internal/bench/floor": {"internal/bench/scan"},
+	"internal/bench/scan":  {},
+	"internal/apiclient":   {"internal/wait"},
+	"internal/wait":        {},
 
 	"migrations": {},
 	"web":        {},
@@ -53,15 +39,35 @@ var mayImport = map[string][]string{
 	"internal/server": {
 		"internal/liveblog", "internal/markup", "internal/stream", "internal/views", "internal/auth", "internal/media", "web", "admin",
 	},
-	"internal/clients/document": {"internal/server"},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
-		"internal/server", "internal/localpg", "internal/demo", "internal/bench", "migrations", "web", "admin",
+		"internal/server", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "migrations", "web", "admin",
 	},
-}
 
-// testsOnly are packages that no program may contain, but testpg.
-var testsOnly = []string{"internal/pgtest", "internal/browsertest", "internal/eventsource", "internal/eventsource/conformance", "internal/chaos/testbed"}
+	// What proves the product and ships in no binary.
+	"internal/proof/browsertest":             {},
+	"internal/proof/clients/document":        {"internal/server"},
+	"internal/proof/eventsource":             {"internal/wait"},
+	"internal/proof/eventsource/conformance": {},
+	"internal/proof/pgtest":                  {"internal/localpg", "internal/postgres", "migrations"},
+	"internal/proof/pgtest/testpg":           {"internal/proof/pgtest"},
+	"internal/proof/program":                 {},
+	"internal/proof/e2e":                     {},
+
+	"internal/proof/chaos/broken":   {"internal/proof/program"},
+	"internal/proof/chaos/browser":  {},
+	"internal/proof/chaos/check":    {"internal/proof/chaos/history"},
+	"internal/proof/chaos/history":  {},
+	"internal/proof/chaos/load":     {"internal/apiclient", "internal/wait", "internal/proof/chaos/history", "internal/proof/eventsource"},
+	"internal/proof/chaos/netfault": {"internal/wait"},
+	"internal/proof/chaos/testbed":  {"internal/apiclient", "internal/wait", "internal/proof/chaos/netfault", "internal/proof/program", "internal/localpg"},
+	"internal/proof/chaos/run": {
+		"internal/proof/chaos/history", "internal/proof/chaos/check", "internal/proof/chaos/netfault", "internal/proof/chaos/load", "internal/proof/chaos/testbed",
+		"internal/proof/chaos/broken", "internal/proof/chaos/browser", "internal/proof/eventsource", "internal/proof/program", "internal/localpg",
+		"internal/apiclient", "internal/wait",
+	},
+	"cmd/chaos": {"internal/proof/chaos/run"},
+}
 
 // floors are the oldest versions without a known hole, or that we rely on.
 var floors = map[string]string{
@@ -153,9 +159,8 @@ func reaches(from, to string) bool {
 func TestImports_ProgramHasNoTestPackage(t *testing.T) {
 	t.Parallel()
 	for _, p := range goList(t, "-deps", "./cmd/dateline") {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		if slices.Contains(testsOnly, name) || p.ImportPath == "testing" {
-			t.Errorf("the program contains %s", name)
+		if strings.HasPrefix(p.ImportPath, module+"internal/proof/") || p.ImportPath == "testing" {
+			t.Errorf("the program contains %s", p.ImportPath)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dateline/internal/bench"
+	"dateline/internal/bench/floor"
 	"dateline/internal/liveblog"
 )
 
@@ -156,7 +157,7 @@ func (benchCrew) Run(ctx context.Context, term console) error {
 
 // Run is called by kong.
 func (benchFloor) Run(ctx context.Context, term console) error {
-	return bench.Floor(ctx, term.in, term.out)
+	return floor.Run(ctx, term.in, term.out)
 }
 
 // benchToken makes a token for the run.

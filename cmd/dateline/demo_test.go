@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"dateline/internal/demo"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // fetch reads a page or an answer of the API as anybody may.

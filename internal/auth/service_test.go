@@ -12,8 +12,8 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/google/uuid"
 	"golang.org/x/crypto/argon2"

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"dateline/internal/bench/scan"
 )
 
 const (
@@ -51,7 +53,7 @@ type crew struct {
 	messages []message
 
 	buffer []byte
-	found  []event
+	found  []scan.Event
 	wake   []unix.EpollEvent
 	sipped int64 // ns of the clock when slow readers read last
 	looked int64 // and when all readers were last compared with the head

@@ -16,6 +16,3 @@ func Run(context.Context, Config) (*Report, error) { return nil, errSystem }
 
 // Crew plays no readers here.
 func Crew(context.Context, io.Reader, io.Writer) error { return errSystem }
-
-// Floor serves nobody here.
-func Floor(context.Context, io.Reader, io.Writer) error { return errSystem }

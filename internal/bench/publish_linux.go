@@ -3,13 +3,15 @@ package bench
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"dateline/internal/apiclient"
+	"dateline/internal/bench/scan"
 )
 
 // posters is how many connections publish at the same time, so that a paced
@@ -73,16 +75,14 @@ func hand(ctx context.Context, due chan<- int, n int, interval time.Duration) {
 
 // api publishes posts to a blog of Dateline.
 type api struct {
-	url, token, slug string
-	payload          int
-	http             *http.Client
+	client  apiclient.Client
+	slug    string
+	payload int
 }
 
 func newAPI(url, token string, payload int) *api {
-	return &api{
-		url: strings.TrimSuffix(url, "/") + "/api/v1", token: token, payload: payload,
-		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: posters}},
-	}
+	http := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: posters}}
+	return &api{client: apiclient.Client{URL: strings.TrimSuffix(url, "/") + "/api/v1", Token: token, HTTP: http}, payload: payload}
 }
 
 func (a *api) lanes() int { return posters }
@@ -108,7 +108,7 @@ func (a *api) head(ctx context.Context) (int64, error) {
 
 func (a *api) publish(ctx context.Context) (answer, error) {
 	sent := now()
-	title := fmt.Sprint(marker, sent)
+	title := fmt.Sprint(scan.Marker, sent)
 	post := map[string]string{"title": title, "body": filler(a.payload - len(title)), "format": "text"}
 	err := a.do(ctx, http.MethodPost, "/blogs/"+a.slug+"/posts", post, nil)
 	return answer{sent, now()}, err
@@ -122,37 +122,14 @@ func filler(size int) string {
 
 // do sends one request. Errors never hold the token.
 func (a *api) do(ctx context.Context, method, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
+	r := apiclient.Request{Method: method, Path: path}
+	if in != nil {
+		r.Body = apiclient.JSON(in)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, a.url+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	if in == nil {
-		req.Body, req.ContentLength = http.NoBody, 0
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if a.token != "" {
-		req.Header.Set("Authorization", "Bearer "+a.token)
-	}
-	res, err := a.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
+	if err := a.client.Do(ctx, r, out); err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if res.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("%s %s: %s: %.300s", method, path, res.Status, text)
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
+	return nil
 }
 
 // frameSize publishes a post and returns how many bytes its event has on the
@@ -167,12 +144,12 @@ func (a *api) frameSize(ctx context.Context) (int, error) {
 	if _, err := a.publish(ctx); err != nil {
 		return 0, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/blogs/%s/stream?after=%d", a.url, a.slug, before), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/blogs/%s/stream?after=%d", a.client.URL, a.slug, before), nil)
 	if err != nil {
 		return 0, err
 	}
 	req.Header.Set("Accept-Encoding", "identity")
-	res, err := a.http.Do(req)
+	res, err := a.client.HTTP.Do(req)
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"dateline/internal/bench/scan"
 )
 
 // state is where a reader's connection is.
@@ -40,12 +42,12 @@ type reader struct {
 	source netip.Addr // the zero address leaves it to the system
 	sip    int        // bytes a second; -1 is nothing, 0 all that comes
 	book   ledger
-	scan   scanner
+	scan   scan.Scanner
 	carry  []byte // the rest of the last read
 }
 
 func newReader(o order, number int) reader {
-	r := reader{node: uint16(number % len(o.Nodes)), sip: o.Sip, guest: o.Guest || o.Sip != 0, book: ledger{last: o.After}, scan: newScanner()}
+	r := reader{node: uint16(number % len(o.Nodes)), sip: o.Sip, guest: o.Guest || o.Sip != 0, book: ledger{last: o.After}, scan: scan.New()}
 	if o.Sources > 0 {
 		n := 1 + (number/len(o.Nodes))%o.Sources
 		r.source = netip.AddrFrom4([4]byte{127, 0, byte(n >> 8), byte(n)})
@@ -62,9 +64,9 @@ func (c *crew) connect(i int32) {
 		return
 	}
 	r.fd, r.state, r.carry = int32(fd), connecting, r.carry[:0]
-	retry := r.scan.retry
-	r.scan = newScanner()
-	r.scan.retry = retry
+	retry := r.scan.Retry
+	r.scan = scan.New()
+	r.scan.Retry = retry
 	c.opening++
 	switch err := unix.Connect(fd, sockaddr(netip.MustParseAddrPort(c.plan.Nodes[r.node]))); err {
 	case nil:
@@ -168,17 +170,17 @@ func (c *crew) read(i int32, space []byte) {
 		return
 	}
 	c.tally.Bytes += uint64(n)
-	rest, events, err := r.scan.feed(space[:kept+int(n)], kept, c.found[:0])
+	rest, events, err := r.scan.Feed(space[:kept+int(n)], kept, c.found[:0])
 	c.found = events[:0]
 	if r.keep(rest); err != nil || len(rest) > room/2 {
 		c.lost(i)
 		return
 	}
-	if r.state == asked && r.scan.status != 0 {
+	if r.state == asked && r.scan.Status != 0 {
 		c.opened(i)
 	}
 	c.take(r, events, now())
-	if r.scan.over() {
+	if r.scan.Over() {
 		c.lost(i)
 	}
 }
@@ -194,7 +196,7 @@ func (r *reader) keep(rest []byte) {
 // opened notes the head of an answer.
 func (c *crew) opened(i int32) {
 	r := &c.readers[i]
-	if r.scan.status != 200 {
+	if r.scan.Status != 200 {
 		c.turnedAway(i)
 		return
 	}
@@ -206,19 +208,19 @@ func (c *crew) opened(i int32) {
 }
 
 // take enters what came at a time into the reader's book and the crew's.
-func (c *crew) take(r *reader, events []event, at int64) {
+func (c *crew) take(r *reader, events []scan.Event, at int64) {
 	if r.sip != 0 {
 		return
 	}
 	for _, e := range events {
 		switch {
-		case e.kind == reset:
+		case e.Kind == scan.Reset:
 			c.tally.Resets++
-			r.book.last = max(e.id, 0)
-		case e.kind == hello && r.book.last < 0:
-			r.book.last = e.id
-		case e.kind == logged && e.id >= 0:
-			r.book.enter(e.id, &c.tally)
+			r.book.last = max(e.ID, 0)
+		case e.Kind == scan.Hello && r.book.last < 0:
+			r.book.last = e.ID
+		case e.Kind == scan.Logged && e.ID >= 0:
+			r.book.enter(e.ID, &c.tally)
 			c.clock(r, e, at)
 		}
 	}
@@ -229,12 +231,12 @@ func (c *crew) take(r *reader, events []event, at int64) {
 }
 
 // clock notes when an event arrived.
-func (c *crew) clock(r *reader, e event, at int64) {
-	if e.stamp > 0 {
-		c.latency.Add(at - e.stamp)
+func (c *crew) clock(r *reader, e scan.Event, at int64) {
+	if e.Stamp > 0 {
+		c.latency.Add(at - e.Stamp)
 	}
-	if n := e.id - c.base - 1; n >= 0 && n < int64(c.expect) {
-		c.messages[int(r.node)*c.expect+int(n)].seen(at, e.stamp)
+	if n := e.ID - c.base - 1; n >= 0 && n < int64(c.expect) {
+		c.messages[int(r.node)*c.expect+int(n)].seen(at, e.Stamp)
 	}
 }
 
@@ -242,7 +244,7 @@ func (c *crew) clock(r *reader, e event, at int64) {
 func (c *crew) lost(i int32) {
 	r := &c.readers[i]
 	switch {
-	case r.state != open || !r.scan.greeted:
+	case r.state != open || !r.scan.Greeted:
 		c.turnedAway(i)
 		return
 	case r.sip != 0:
@@ -266,8 +268,8 @@ func (c *crew) away(i int32) {
 	r := &c.readers[i]
 	c.hangUp(r)
 	wait := int64(comeBack)
-	if r.scan.retry >= 0 {
-		wait = int64(r.scan.retry) * 1e6
+	if r.scan.Retry >= 0 {
+		wait = int64(r.scan.Retry) * 1e6
 	}
 	c.waiting = append(c.waiting, appointment{now() + wait, i})
 }

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"dateline/internal/wait"
 )
 
 const (
@@ -195,7 +197,7 @@ func (r *run) idle(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{RSS: float64(with) / (1 << 20), Memory: float64(with-before) / 1024 / float64(r.Readers)}
-	_, err = r.window(result, 0, 0, func() ([]answer, error) { return nil, sleep(ctx, min(idleTime, r.Settle)) })
+	_, err = r.window(result, 0, 0, watching(ctx, min(idleTime, r.Settle)))
 	return result, err
 }
 
@@ -227,14 +229,11 @@ func (r *run) warm() error {
 	return nil
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// watching is a scenario that publishes nothing for a time.
+func watching(ctx context.Context, d time.Duration) func() ([]answer, error) {
+	return func() ([]answer, error) {
+		wait.For(ctx, d)
+		return nil, ctx.Err()
 	}
 }
 
@@ -242,7 +241,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (r *run) steady(ctx context.Context) (*Result, error) {
 	if r.NoPublish {
 		result := &Result{}
-		_, err := r.window(result, 0, 0, func() ([]answer, error) { return nil, sleep(ctx, r.Duration) })
+		_, err := r.window(result, 0, 0, watching(ctx, r.Duration))
 		return result, err
 	}
 	n := max(1, int(r.Rate*r.Duration.Seconds()))
@@ -371,8 +370,8 @@ func (r *run) storm(ctx context.Context) (*Result, error) {
 	if _, err := publishAll(ctx, r, r.Behind, 0); err != nil {
 		return nil, err
 	}
-	if err := sleep(ctx, min(calm, r.Settle)); err != nil {
-		return nil, err
+	if !wait.For(ctx, min(calm, r.Settle)) {
+		return nil, ctx.Err()
 	}
 	asked, err := sumOfMetric(ctx, r.metrics, statements)
 	if err != nil {
@@ -417,8 +416,8 @@ func (r *run) churn(ctx context.Context) (*Result, error) {
 	if _, err := r.crews.same(order{Do: doDrop}); err != nil {
 		return nil, err
 	}
-	if err := sleep(ctx, r.Settle); err != nil {
-		return nil, err
+	if !wait.For(ctx, r.Settle) {
+		return nil, ctx.Err()
 	}
 	after, err := r.usage(ctx)
 	return &Result{Before: r.before, After: after}, err

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"dateline/internal/bench/floor"
 )
 
 // TestMain lets the test binary be the processes that Run starts.
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 	case RoleCrew:
 		exitOn(Crew(ctx, os.Stdin, os.Stdout))
 	case RoleFloor:
-		exitOn(Floor(ctx, os.Stdin, os.Stdout))
+		exitOn(floor.Run(ctx, os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
 }

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"dateline/internal/bench/floor"
+	"dateline/internal/bench/scan"
 )
 
 // system is a server under load.
@@ -66,7 +69,7 @@ func (b *bare) publish(context.Context) (answer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	sent := now()
-	text := inChunk(floorFrame(b.count+1, sent, b.frame))
+	text := floor.Chunk(floorFrame(b.count+1, sent, b.frame))
 	if _, err := fmt.Fprintf(b.child.in, "%d\n%s", len(text), text); err != nil {
 		return answer{}, fmt.Errorf("floor: %w", err)
 	}
@@ -76,14 +79,12 @@ func (b *bare) publish(context.Context) (answer, error) {
 
 // floorFrame is an event of size bytes, or the least that holds what it must.
 func floorFrame(id, stamp int64, size int) []byte {
-	head := fmt.Sprintf("event: post\nid: %d\ndata: {\"title\":\"%s%d\",\"html\":\"", id, marker, stamp)
+	head := fmt.Sprintf("event: post\nid: %d\ndata: {\"title\":\"%s%d\",\"html\":\"", id, scan.Marker, stamp)
 	const tail = "\"}\n\n"
 	return []byte(head + strings.Repeat("x", max(0, size-len(head)-len(tail))) + tail)
 }
 
 // inChunk makes a chunk of a piece (RFC 9112, section 7.1), as servers send it.
-func inChunk(piece []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(piece), piece) }
-
 // kernel is the release of this machine's kernel.
 func kernel() string {
 	var name unix.Utsname

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,12 +11,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"dateline/internal/apiclient"
 )
 
 // usage is what the servers' processes hold at this moment. Connections for
 // publishing that nobody needs now are not counted.
 func (r *run) usage(ctx context.Context) (*Usage, error) {
-	r.api.http.CloseIdleConnections()
+	r.api.client.HTTP.CloseIdleConnections()
 	memory, err := sumOver(r.pids, memoryOf)
 	if err != nil {
 		return nil, err
@@ -38,7 +41,7 @@ func filesOf(pid int) (int64, error) {
 }
 
 // scraper keeps no connections: they would be counted.
-var scraper = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var scraper = &apiclient.Client{HTTP: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 
 // sumOfMetric adds a metric over all its labels and the pages of all nodes.
 func sumOfMetric(ctx context.Context, pages []string, name string) (sum int64, err error) {
@@ -53,19 +56,14 @@ func sumOfMetric(ctx context.Context, pages []string, name string) (sum int64, e
 }
 
 func metric(ctx context.Context, page, name string) (int64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	a, err := scraper.Send(ctx, apiclient.Request{Method: http.MethodGet, Path: page})
 	if err != nil {
 		return 0, err
 	}
-	res, err := scraper.Do(req)
-	if err != nil {
-		return 0, err
+	if a.Status != http.StatusOK {
+		return 0, fmt.Errorf("the answer is %d", a.Status)
 	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("the answer is %s", res.Status)
-	}
-	return metricIn(res.Body, name)
+	return metricIn(bytes.NewReader(a.Body), name)
 }
 
 // metricIn finds a metric in Prometheus' text, and adds it over its labels.

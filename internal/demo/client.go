@@ -3,39 +3,26 @@ package demo
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"image/png"
-	"io"
-	mathrand "math/rand/v2"
 	"mime/multipart"
 	"net/http"
 	"strings"
 	"time"
+
+	"dateline/internal/apiclient"
 )
 
-// Client speaks to the API with an API token. Everything it does can be
+// Client makes the script's changes with an API token. Everything it does can be
 // repeated safely, and is repeated when the server is busy or away.
-type Client struct {
-	url   string
-	token string
-	http  *http.Client
-}
+type Client struct{ api apiclient.Client }
 
-// Limits of a request: how often it is tried, how long one try may take, and
-// the first and longest pause between tries.
-const (
-	tries      = 8
-	tryTimeout = 30 * time.Second
-	firstPause = 100 * time.Millisecond
-	maxPause   = 5 * time.Second
-)
+// tryTimeout bounds one attempt of a request.
+const tryTimeout = 30 * time.Second
 
 // NewClient makes a Client for the server at url, "http://127.0.0.1:8080".
 func NewClient(url, token string) *Client {
-	return &Client{url: strings.TrimSuffix(url, "/"), token: token, http: &http.Client{Timeout: tryTimeout}}
+	return &Client{apiclient.Client{URL: strings.TrimSuffix(url, "/"), Token: token, HTTP: &http.Client{Timeout: tryTimeout}}}
 }
 
 // Blog is what the API takes for a blog. Fields that are empty are not sent.
@@ -56,26 +43,6 @@ type Post struct {
 	KeyEvent   bool     `json:"key_event,omitempty"`
 	Pinned     bool     `json:"pinned,omitempty"`
 	ExternalID string   `json:"external_id,omitempty"`
-}
-
-// APIError is an answer that says no.
-type APIError struct {
-	Status int    `json:"status"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-	Errors []struct {
-		Location string `json:"location"`
-		Message  string `json:"message"`
-	} `json:"errors"`
-}
-
-// Error tells status, code and detail.
-func (e *APIError) Error() string {
-	text := fmt.Sprintf("the server answered %d %s: %s", e.Status, e.Code, e.Detail)
-	for _, f := range e.Errors {
-		text += fmt.Sprintf("; %s %s", f.Location, f.Message)
-	}
-	return text
 }
 
 // CreateBlog makes a live blog.
@@ -112,7 +79,7 @@ func (c *Client) UpdatePost(ctx context.Context, slug, id string, p Post) error 
 // try may have done it.
 func (c *Client) DeletePost(ctx context.Context, slug, id string) error {
 	err := c.json(ctx, http.MethodDelete, "/blogs/"+slug+"/posts/"+id, nil, nil)
-	var e *APIError
+	var e *apiclient.Error
 	if errors.As(err, &e) && e.Status == http.StatusGone {
 		return nil
 	}
@@ -150,96 +117,22 @@ func (c *Client) Upload(ctx context.Context, i Image) (markdown string, err erro
 	var uploaded struct {
 		Markdown string `json:"markdown"`
 	}
-	err = c.do(ctx, http.MethodPost, "/media", form.FormDataContentType(), body.Bytes(), &uploaded)
+	r := apiclient.Request{Method: http.MethodPost, Path: root + "/media", Type: form.FormDataContentType(), Body: body.Bytes()}
+	err = c.api.Retry(ctx, r, &uploaded)
 	return uploaded.Markdown, err
 }
 
+const root = "/api/v1"
+
+// json sends a request with a JSON body, unless in is nil. A program that is the
+// only writer may overwrite whatever version there is.
 func (c *Client) json(ctx context.Context, method, path string, in, out any) error {
-	if in == nil {
-		return c.do(ctx, method, path, "", nil, out)
+	r := apiclient.Request{Method: method, Path: root + path}
+	if in != nil {
+		r.Body = apiclient.JSON(in)
 	}
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
+	if method == http.MethodPatch || method == http.MethodDelete {
+		r.IfMatch = "*"
 	}
-	return c.do(ctx, method, path, "application/json", body, out)
-}
-
-// do repeats a request, always with the same key, until it has an answer that
-// waiting would not change.
-func (c *Client) do(ctx context.Context, method, path, contentType string, body []byte, out any) error {
-	key, pause := rand.Text(), firstPause
-	for try := 1; ; try++ {
-		retry, err := c.try(ctx, method, path, contentType, key, body, out)
-		if !retry || try == tries {
-			return err
-		}
-		if stopped := wait(ctx, pause/2+mathrand.N(pause)); stopped != nil {
-			return errors.Join(stopped, err)
-		}
-		pause = min(2*pause, maxPause)
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (c *Client) try(ctx context.Context, method, path, contentType, key string, body []byte, out any) (retry bool, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.url+"/api/v1"+path, bytes.NewReader(body))
-	if err != nil {
-		return false, err
-	}
-	c.sign(req, contentType, key)
-	res, err := c.http.Do(req)
-	if err != nil {
-		return ctx.Err() == nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
-		return ctx.Err() == nil, fmt.Errorf("read answer: %w", err)
-	}
-	if res.StatusCode >= http.StatusBadRequest {
-		return refused(res.StatusCode, answer)
-	}
-	if out == nil {
-		return false, nil
-	}
-	return false, json.Unmarshal(answer, out)
-}
-
-// sign sets the headers. A program that is the only writer may overwrite
-// whatever version there is.
-func (c *Client) sign(req *http.Request, contentType, key string) {
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	switch req.Method {
-	case http.MethodPost:
-		req.Header.Set("Idempotency-Key", key)
-	case http.MethodPatch, http.MethodDelete:
-		req.Header.Set("If-Match", "*")
-	}
-}
-
-func refused(status int, answer []byte) (retry bool, err error) {
-	e := &APIError{Status: status}
-	if json.Unmarshal(answer, e) != nil {
-		e.Detail = http.StatusText(status)
-	}
-	e.Status = status
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true, e
-	}
-	return false, e
+	return c.api.Retry(ctx, r, out)
 }

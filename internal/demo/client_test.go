@@ -35,7 +35,6 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case f.status != 0:
 		w.WriteHeader(f.status)
-		fmt.Fprint(w, `{"code":"slug_taken","detail":"there is one already","errors":[{"location":"body.slug","message":"is taken"}]}`)
 	default:
 		f.posts++
 		_ = json.NewEncoder(w).Encode(map[string]string{"id": fmt.Sprintf("post-%d", f.posts), "markdown": "![x](media:y)"})
@@ -63,19 +62,6 @@ func TestClient_RepeatsWithTheSameKey(t *testing.T) {
 		if want := (seen{http.MethodPost, "/api/v1/blogs/cup/posts", f.seen[0].key, "", "Bearer dl_x"}); s != want {
 			t.Errorf("got %+v, want %+v", s, want)
 		}
-	}
-}
-
-func TestClient_DoesNotRepeatRefusals(t *testing.T) {
-	t.Parallel()
-	f := &fakeAPI{status: http.StatusConflict}
-	err := newFake(t, f).CreateBlog(t.Context(), "cup", Blog{Title: "x"})
-	var e *APIError
-	if !errors.As(err, &e) || e.Status != http.StatusConflict || e.Code != "slug_taken" || len(f.seen) != 1 {
-		t.Errorf("got %v after %d requests", err, len(f.seen))
-	}
-	if want := "the server answered 409 slug_taken: there is one already; body.slug is taken"; err.Error() != want {
-		t.Errorf("got %q", err)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"image"
 	"strings"
 	"time"
+
+	"dateline/internal/wait"
 )
 
 // Action is what a step does.
@@ -81,14 +83,10 @@ func (p *Player) wait(ctx context.Context, begin time.Time, at time.Duration) er
 		return ctx.Err()
 	}
 	due := begin.Add(time.Duration(float64(at) / p.Speed))
-	timer := time.NewTimer(time.Until(due))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !wait.For(ctx, time.Until(due)) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 func (p *Player) do(ctx context.Context, s Step) error {

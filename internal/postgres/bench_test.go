@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // BenchmarkPublish is what one post of 300 bytes costs from the call to the

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 	"dateline/migrations"
 
 	"github.com/google/uuid"

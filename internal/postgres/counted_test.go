@@ -3,7 +3,7 @@ package postgres_test
 import (
 	"testing"
 
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // Capacity planners and the benchmark rely on these counts.

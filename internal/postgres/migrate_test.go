@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3/lock"

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 func TestPosts_Pages(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"

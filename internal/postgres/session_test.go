@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/jackc/pgx/v5"
 )

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/google/uuid"
 )

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/google/uuid"
 )

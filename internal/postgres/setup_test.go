@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 func TestSetup_OneOfManyClaimsWins(t *testing.T) {

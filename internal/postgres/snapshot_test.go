@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/jackc/pgx/v5"
 )

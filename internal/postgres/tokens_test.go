@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 func TestTokens_Life(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 )
 
 // A transaction that can't get the blog's row gives up in time and says so.

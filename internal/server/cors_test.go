@@ -9,8 +9,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"dateline/internal/browsertest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/browsertest"
 	"dateline/internal/server"
 )
 

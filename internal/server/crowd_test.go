@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/eventsource"
 	"dateline/internal/liveblog"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/eventsource"
 	"dateline/internal/server"
 	"dateline/internal/stream"
 	"dateline/internal/views"

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/browsertest"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/browsertest"
 	"dateline/web"
 )
 

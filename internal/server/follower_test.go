@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/browsertest"
-	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/browsertest"
+	"dateline/internal/proof/eventsource/conformance"
 )
 
 // TestFollowers leads our client, in each of its pages, through all that a stream

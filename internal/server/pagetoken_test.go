@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/eventsource"
+	"dateline/internal/proof/eventsource"
 	"dateline/internal/stream"
 
 	"github.com/google/uuid"

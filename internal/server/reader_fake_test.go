@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/browsertest"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/browsertest"
 )
 
 // scripted is the product's pages with a stream that does what a test says.

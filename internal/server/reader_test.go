@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/browsertest"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/browsertest"
 )
 
 const (

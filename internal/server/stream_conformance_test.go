@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/browsertest"
-	"dateline/internal/eventsource"
-	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/browsertest"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/eventsource/conformance"
 	"dateline/internal/stream"
 
 	"github.com/google/uuid"

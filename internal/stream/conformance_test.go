@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/eventsource"
-	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/eventsource/conformance"
 
 	"github.com/google/uuid"
 )

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/eventsource"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/eventsource"
 
 	"github.com/google/uuid"
 	"go.uber.org/goleak"

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/eventsource/conformance"
 
 	"github.com/google/uuid"
 )

@@ -11,9 +11,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"dateline/internal/eventsource"
-	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/eventsource"
+	"dateline/internal/proof/eventsource/conformance"
 )
 
 // Readers are counted by what they can't change at will: all addresses of one

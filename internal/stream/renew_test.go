@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"dateline/internal/eventsource/conformance"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/eventsource/conformance"
 
 	"github.com/google/uuid"
 )

@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"dateline/internal/eventsource"
 	"dateline/internal/liveblog"
+	"dateline/internal/proof/eventsource"
 
 	"github.com/google/uuid"
 )

@@ -1,6 +1,0 @@
-//go:build unix && !linux
-
-package main
-
-// limitFiles can't be had on this system.
-func limitFiles(int, uint64) (lift func() error, err error) { return nil, errNotHere }
