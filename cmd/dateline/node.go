@@ -41,7 +41,7 @@ type node struct {
 	db       *database
 	registry *prometheus.Registry
 	hub      *stream.Hub
-	bell     *postgres.Bell
+	notifier *postgres.Notifier
 	listener *postgres.Listener
 	batcher  *views.Batcher
 	handler  http.Handler
@@ -64,12 +64,12 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 		Streams: streams, PerBlog: c.StreamsPerBlog, PerAddress: c.StreamsPerAddress, PerSecond: streamsPerSecond,
 	})
 	n.hub.Compress = c.Compress
-	n.bell = postgres.NewBell(db.DB)
+	n.notifier = postgres.NewNotifier(db.DB)
 	n.listener = postgres.NewListener(db.DB, n.hub)
 	n.batcher = views.New(db, n.hub, uuid.New())
 	db.OnWrite(func(blogID uuid.UUID, seq int64) {
 		n.hub.Wake(blogID, seq)
-		n.bell.Ring(blogID, seq)
+		n.notifier.Notify(blogID, seq)
 	})
 	watch(n.registry, n.hub, n.listener, db)
 	if err := n.route(ctx, c, renderer); err != nil {
@@ -164,7 +164,7 @@ func (n *node) ready(ctx context.Context) error {
 func (n *node) serve(ctx context.Context, c *Config, main *gate) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){n.hub.Run, n.bell.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
+	for _, run := range []func(context.Context){n.hub.Run, n.notifier.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
 		parts.Go(func() { run(background) })
 	}
 	parts.Go(func() { giveBackMemory(background, n.hub.Streams) })

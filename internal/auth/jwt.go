@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// AccessTTL is how long an access token is good for.
+// AccessTTL is how long an access token is valid.
 const AccessTTL = 5 * time.Minute
 
 const (
@@ -21,19 +21,19 @@ const (
 	typeAccess = "access"
 )
 
-// compact is the only form taken (RFC 7515, section 3.1). Go's base64 decoder
-// would skip line ends, so that one token had many spellings.
+// compact is the only accepted form (RFC 7515, section 3.1). Go's base64 decoder skips
+// line ends, which would give one token many spellings.
 var compact = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
-// AccessTokens signs and verifies the JWTs of signed-in users (RFC 7519, and
-// RFC 8725 for what to refuse).
+// AccessTokens signs and verifies the JWTs of signed-in users (RFC 7519; RFC 8725 says
+// what to reject).
 type AccessTokens struct {
 	keys   *Keys
 	now    func() time.Time
 	parser *jwt.Parser
 }
 
-// Claims are what a verified access token says.
+// Claims are the claims of a verified access token.
 type Claims struct {
 	UserID    uuid.UUID
 	SessionID uuid.UUID
@@ -46,7 +46,7 @@ type accessClaims struct {
 	Session string `json:"sid"`
 }
 
-// NewAccessTokens uses now as its clock.
+// NewAccessTokens returns the tokens of a set of keys. now is their clock.
 func NewAccessTokens(keys *Keys, now func() time.Time) *AccessTokens {
 	return &AccessTokens{keys: keys, now: now, parser: jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -60,7 +60,7 @@ func NewAccessTokens(keys *Keys, now func() time.Time) *AccessTokens {
 	)}
 }
 
-// Sign issues a token for a session, good for AccessTTL.
+// Sign issues a token for a session. It is valid for AccessTTL.
 func (t *AccessTokens) Sign(c Claims) (string, error) {
 	now := t.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, accessClaims{
@@ -78,8 +78,8 @@ func (t *AccessTokens) Sign(c Claims) (string, error) {
 	return signed, nil
 }
 
-// Verify returns what the token says, or ErrUnauthorized. Whether the session
-// still stands only the database knows.
+// Verify returns the claims of a token, or ErrUnauthorized. It does not know whether the
+// session was revoked.
 func (t *AccessTokens) Verify(token string) (Claims, error) {
 	if len(token) > maxJWT || !compact.MatchString(token) {
 		return Claims{}, errBadCredential
@@ -96,9 +96,10 @@ func (t *AccessTokens) Verify(token string) (Claims, error) {
 	return Claims{UserID: user, SessionID: session}, nil
 }
 
-// key finds the key that the header names, in our own table and nowhere else. A
-// header that says more than ours do asks for what we would not do ("crit" of RFC
-// 7515, section 4.1.11, a key of its own), though the library passes over it.
+// key returns the key whose id the header has. It rejects headers with parameters that
+// Sign does not set: such a header asks for processing that does not happen here
+// ("crit" of RFC 7515, section 4.1.11, or a key in the header), and the library
+// ignores them.
 func (t *AccessTokens) key(token *jwt.Token) (any, error) {
 	kid, _ := token.Header["kid"].(string)
 	key, known := t.keys.access[kid]
@@ -108,11 +109,11 @@ func (t *AccessTokens) key(token *jwt.Token) (any, error) {
 	return key, nil
 }
 
-// errBadCredential says the same of every credential that is not good.
+// errBadCredential is the one error for every credential that is not valid.
 var errBadCredential = liveblog.Errorf(liveblog.ErrUnauthorized, "bad_credential", "the credential is not valid, or no longer")
 
-// canonicalUUID takes the form of 36 characters in lower case only, so that
-// one id has one spelling.
+// canonicalUUID parses a UUID in the form of 36 characters in lower case only, so that an
+// id has one spelling.
 func canonicalUUID(s string) (uuid.UUID, bool) {
 	id, err := uuid.Parse(s)
 	return id, err == nil && id.String() == s

@@ -9,28 +9,28 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// KeyLength is the length of every stored secret, and the least of the
-// operator's, in bytes.
+// KeyLength is the length of every stored secret and the minimum length of the
+// operator's secret, in bytes.
 const KeyLength = 32
 
-// RefreshKeyID names the key of refresh tokens and device cookies. It is never
-// replaced: that would sign everybody out.
+// RefreshKeyID is the id of the key of refresh tokens, device cookies and view tokens. It
+// is never replaced: that would end all sessions.
 const RefreshKeyID = "refresh"
 
-// accessKeyID is what a key of access tokens is called, in the table and in
-// the header of a JWT.
+// accessKeyID matches the id of a key of access tokens, in the table and in the header of
+// a JWT.
 var accessKeyID = regexp.MustCompile(`^access-[1-9][0-9]{0,5}$`)
 
 // Keys are the effective keys of a node.
 type Keys struct {
 	access map[string][]byte // every key that verifies
 	newest string            // the key that signs
-	root   []byte            // of refresh tokens and device cookies
+	root   []byte            // other keys are derived from it, see purpose
 }
 
-// NewKeys derives the effective keys from the stored ones, oldest first, and
-// the operator's secret, which may be empty. With a secret, a copy of the
-// database is not enough to forge a token. A short secret is refused.
+// NewKeys derives the effective keys from the stored ones, the oldest first, and from the
+// operator's secret, which may be empty. With a secret, a copy of the database is not
+// enough to forge a token. A secret shorter than KeyLength is an error.
 func NewKeys(stored []liveblog.SigningKey, secret []byte) (*Keys, error) {
 	if len(secret) > 0 && len(secret) < KeyLength {
 		return nil, fmt.Errorf("the secret key must have at least %d bytes", KeyLength)
@@ -58,7 +58,7 @@ func (k *Keys) add(id string, key []byte) {
 	}
 }
 
-// purpose derives a key for one use from the permanent one.
+// purpose derives the key of one use from the permanent one.
 func (k *Keys) purpose(name string) []byte { return mac(k.root, []byte(name)) }
 
 func mac(key, message []byte) []byte {

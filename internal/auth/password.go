@@ -14,8 +14,7 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// What a new hash costs: the least that OWASP's password storage cheat sheet
-// accepts for Argon2id.
+// Costs of a new hash: the minimum for Argon2id in OWASP's Password Storage Cheat Sheet.
 const (
 	argonMemory = 19 << 10 // KiB
 	argonTime   = 2
@@ -24,64 +23,64 @@ const (
 	argonSalt   = 16 // bytes
 )
 
-// maxWaiting is how many may wait for a core in each line.
+// maxWaiting is how many callers may wait in each queue.
 const maxWaiting = 16
 
-// Line is where a caller waits for a core. Each has its own places, so that a
-// flood of strangers can't turn away those we know.
-type Line int
+// Queue is where a caller waits for a core. Queues are separate, so that a flood of
+// attempts by unknown devices does not reject users of known ones.
+type Queue int
 
-// The lines: for browsers we never saw, and for all others.
+// The queues: for devices that never signed in, and for all others.
 const (
-	Strangers Line = iota
-	Known
+	UnknownDevices Queue = iota
+	KnownDevices
 )
 
-// argon is what a stored hash says of itself.
+// argon holds the parts of a stored hash.
 type argon struct {
 	memory, time uint32
 	lanes        uint8
 	salt, key    []byte
 }
 
-// Passwords hashes and checks passwords, in each line on at most half of the cores
-// at a time: each takes a core and 19 MiB for some hundredths of a second, and
-// strangers who guess must not slow down those who publish or sign in.
+// Passwords hashes and verifies passwords. Each takes a core and 19 MiB for some tens of
+// milliseconds, so each queue uses at most half of the cores at a time: guesses must
+// not slow down publishers and users who sign in.
 type Passwords struct {
-	cores [2]chan struct{}
-	lines [2]chan struct{} // those at work and those who wait
-	dummy string           // the hash of a password nobody has
+	cores  [2]chan struct{} // by Queue; filled by callers that hash
+	queues [2]chan struct{} // by Queue; filled by callers that hash or wait
+	dummy  string           // the hash of a random password, for accounts that do not exist
 }
 
-// NewPasswords makes ready to hash.
+// NewPasswords sets the limits by GOMAXPROCS.
 func NewPasswords() *Passwords {
 	half := max(1, runtime.GOMAXPROCS(0)/2)
 	p := &Passwords{dummy: hash(rand.Text())}
-	for line := range p.lines {
-		p.cores[line] = make(chan struct{}, half)
-		p.lines[line] = make(chan struct{}, half+maxWaiting)
+	for queue := range p.queues {
+		p.cores[queue] = make(chan struct{}, half)
+		p.queues[queue] = make(chan struct{}, half+maxWaiting)
 	}
 	return p
 }
 
-// Hash returns the Argon2id hash of a password, in PHC string format. It gives
-// ErrTooMany when too many wait already.
+// Hash returns the Argon2id hash of a password, in PHC string format. It is ErrTooMany if
+// the queue is full.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
-	if err := p.enter(ctx, Known); err != nil {
+	if err := p.enter(ctx, KnownDevices); err != nil {
 		return "", err
 	}
-	defer p.leave(Known)
+	defer p.leave(KnownDevices)
 	return hash(password), nil
 }
 
-// Verify reports whether the password is the one of the stored hash. An empty
-// stored hash, for an account that does not exist, fits nothing and takes as long.
-// It gives ErrTooMany when the line is full.
-func (p *Passwords) Verify(ctx context.Context, line Line, stored, password string) (bool, error) {
-	if err := p.enter(ctx, line); err != nil {
+// Verify reports whether the password is that of the stored hash. An empty stored hash,
+// of an account that does not exist, takes as long and is never right. It is
+// ErrTooMany if the queue is full.
+func (p *Passwords) Verify(ctx context.Context, queue Queue, stored, password string) (bool, error) {
+	if err := p.enter(ctx, queue); err != nil {
 		return false, err
 	}
-	defer p.leave(line)
+	defer p.leave(queue)
 	known := stored != ""
 	if !known {
 		stored = p.dummy
@@ -93,37 +92,38 @@ func (p *Passwords) Verify(ctx context.Context, line Line, stored, password stri
 	return subtle.ConstantTimeCompare(a.derive(password), a.key) == 1 && known, nil
 }
 
-// NeedsRehash reports whether a stored hash was made with other costs than
-// today's.
+// NeedsRehash reports whether a stored hash has other costs than those of a new one.
 func NeedsRehash(stored string) bool {
 	a, err := parseHash(stored)
 	return err != nil || a.memory != argonMemory || a.time != argonTime || a.lanes != argonLanes
 }
 
-// errBusy is a line that is full.
+// errBusy is the error of a full queue.
 var errBusy = liveblog.Errorf(liveblog.ErrTooMany, "busy", "too many people sign in at the moment")
 
-// full reports whether a caller who came now would be turned away.
-func (p *Passwords) full(line Line) bool { return len(p.lines[line]) == cap(p.lines[line]) }
+// full reports whether enter would reject a call now.
+func (p *Passwords) full(queue Queue) bool { return len(p.queues[queue]) == cap(p.queues[queue]) }
 
-func (p *Passwords) enter(ctx context.Context, line Line) error {
+// enter waits for a core. It is ErrTooMany if the queue is full, and ErrUnavailable if
+// ctx ends first.
+func (p *Passwords) enter(ctx context.Context, queue Queue) error {
 	select {
-	case p.lines[line] <- struct{}{}:
+	case p.queues[queue] <- struct{}{}:
 	default:
 		return errBusy
 	}
 	select {
-	case p.cores[line] <- struct{}{}:
+	case p.cores[queue] <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		<-p.lines[line]
-		return fmt.Errorf("%w: password: %w", liveblog.ErrUnavailable, ctx.Err())
+		<-p.queues[queue]
+		return fmt.Errorf("%w: wait for a core to hash a password: %w", liveblog.ErrUnavailable, ctx.Err())
 	}
 }
 
-func (p *Passwords) leave(line Line) {
-	<-p.cores[line]
-	<-p.lines[line]
+func (p *Passwords) leave(queue Queue) {
+	<-p.cores[queue]
+	<-p.queues[queue]
 }
 
 func hash(password string) string {
@@ -145,7 +145,7 @@ func (a argon) String() string {
 		a.memory, a.time, a.lanes, phc64.EncodeToString(a.salt), phc64.EncodeToString(a.key))
 }
 
-// parseHash reads a PHC string back. Its text holds no part of the hash in errors.
+// parseHash parses a hash in PHC string format. Its errors hold no part of the hash.
 func parseHash(s string) (a argon, err error) {
 	parts := strings.Split(s, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {

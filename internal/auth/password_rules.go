@@ -8,10 +8,10 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// What a new password must have besides its length.
+// Rules of a new password besides its length.
 const (
 	minDistinct  = 5 // different characters
-	minLocalPart = 4 // shorter names are part of too many words
+	minLocalPart = 4 // shorter local parts of an address occur in too many words
 )
 
 //go:embed common_passwords.txt
@@ -19,8 +19,8 @@ var commonPasswords string
 
 var common = lines(commonPasswords)
 
-// CheckNewPassword reports, as ErrInvalid, why a password may not be chosen for
-// the account of email. Location is the field's name, such as "body.password".
+// CheckNewPassword is ErrInvalid if a password may not be chosen for the account of email.
+// location is the field of the error, such as "body.password".
 func CheckNewPassword(password, email, location string) error {
 	message := weakness(password, email)
 	if message == "" {
@@ -32,6 +32,7 @@ func CheckNewPassword(password, email, location string) error {
 	}
 }
 
+// weakness says which rule a password breaks; "" is none.
 func weakness(password, email string) string {
 	lower := strings.ToLower(password)
 	local, _, _ := strings.Cut(liveblog.NormalEmail(email), "@")

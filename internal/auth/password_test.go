@@ -21,7 +21,7 @@ func TestPasswords_EveryByteCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for password, want := range map[string]bool{long + "a": true, long + "b": false, long: false, long[:72]: false, "": false} {
-		got, err := p.Verify(t.Context(), Known, stored, password)
+		got, err := p.Verify(t.Context(), KnownDevices, stored, password)
 		if err != nil || got != want {
 			t.Errorf("password of %d bytes: %v, %v, want %v", len(password), got, err, want)
 		}
@@ -44,7 +44,7 @@ func TestPasswords_ReadsCostsFromTheHash(t *testing.T) {
 	t.Parallel()
 	old := argon{memory: 8 << 10, time: 1, lanes: 2, salt: []byte("0123456789abcdef")}
 	old.key = argon2.IDKey([]byte("an old password"), old.salt, old.time, old.memory, old.lanes, argonKey)
-	right, err := NewPasswords().Verify(t.Context(), Known, old.String(), "an old password")
+	right, err := NewPasswords().Verify(t.Context(), KnownDevices, old.String(), "an old password")
 	if !right || err != nil {
 		t.Errorf("got %v, %v for a hash of other costs", right, err)
 	}
@@ -57,7 +57,7 @@ func TestPasswords_UnknownUserFitsNothing(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords()
 	for _, password := range []string{"", "x", p.dummy} {
-		if right, err := p.Verify(t.Context(), Strangers, "", password); right || err != nil {
+		if right, err := p.Verify(t.Context(), UnknownDevices, "", password); right || err != nil {
 			t.Errorf("password %q: %v, %v", password, right, err)
 		}
 	}
@@ -72,46 +72,46 @@ func TestPasswords_RefusesBrokenHashes(t *testing.T) {
 		strings.Replace(good, "m=19456", "m=99999999", 1), strings.Replace(good, "t=2", "t=0", 1),
 		strings.Replace(good, "p=1", "p=0", 1), good[:len(good)-40], good + "$x", strings.Replace(good, "argon2id", "argon2i", 1),
 	} {
-		if right, err := p.Verify(t.Context(), Known, stored, "x"); right || err == nil {
+		if right, err := p.Verify(t.Context(), KnownDevices, stored, "x"); right || err == nil {
 			t.Errorf("%s: %v, %v", stored, right, err)
 		}
 	}
 }
 
-func TestPasswords_FloodOfStrangersLeavesRoomForUsers(t *testing.T) {
+func TestPasswords_FloodOfUnknownDevicesLeavesRoomForUsers(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords()
-	for range cap(p.lines[Strangers]) {
-		p.lines[Strangers] <- struct{}{}
+	for range cap(p.queues[UnknownDevices]) {
+		p.queues[UnknownDevices] <- struct{}{}
 	}
-	for range cap(p.cores[Strangers]) {
-		p.cores[Strangers] <- struct{}{}
+	for range cap(p.cores[UnknownDevices]) {
+		p.cores[UnknownDevices] <- struct{}{}
 	}
-	if _, err := p.Verify(t.Context(), Strangers, "", "x"); !errors.Is(err, liveblog.ErrTooMany) {
-		t.Errorf("a stranger in a full line got %v", err)
+	if _, err := p.Verify(t.Context(), UnknownDevices, "", "x"); !errors.Is(err, liveblog.ErrTooMany) {
+		t.Errorf("an unknown device got, from a full queue, %v", err)
 	}
-	if _, err := p.Verify(t.Context(), Known, "", "x"); err != nil {
+	if _, err := p.Verify(t.Context(), KnownDevices, "", "x"); err != nil {
 		t.Errorf("a known device got %v", err)
 	}
 	withoutStore := &Service{passwords: p}
-	if _, err := withoutStore.try(t.Context(), stranger("x", ""), &liveblog.User{}, "x"); !errors.Is(err, liveblog.ErrTooMany) {
-		t.Errorf("a stranger whose guess is not even counted got %v", err)
+	if _, err := withoutStore.try(t.Context(), unknownDevice("x", ""), &liveblog.User{}, "x"); !errors.Is(err, liveblog.ErrTooMany) {
+		t.Errorf("an attempt that is not even counted got %v", err)
 	}
 }
 
 func TestPasswords_GivesUpWithTheRequest(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords()
-	for range cap(p.cores[Known]) {
-		p.cores[Known] <- struct{}{}
+	for range cap(p.cores[KnownDevices]) {
+		p.cores[KnownDevices] <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Hash(ctx, "x"); !errors.Is(err, liveblog.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
-	if len(p.lines[Known]) != 0 {
-		t.Error("the place in the line was not given back")
+	if len(p.queues[KnownDevices]) != 0 {
+		t.Error("the place in the queue was not released")
 	}
 }
 

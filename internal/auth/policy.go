@@ -1,5 +1,6 @@
-// Package auth decides who somebody is and what they may do: passwords, JWT
-// access tokens, refresh sessions, API tokens and the policy table.
+// Package auth authenticates principals and decides what they may do: passwords, JWT
+// access tokens, refresh sessions, API tokens and the policy table. It starts no
+// goroutines.
 package auth
 
 import (
@@ -11,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Action is what a request wants to do. Every route names exactly one.
+// Action is what a request asks to do. Every route has exactly one.
 type Action string
 
 // The actions of the product.
@@ -29,9 +30,9 @@ const (
 	OwnAccount      Action = "account.own" // one's own password and session
 )
 
-// rule is a line of the policy table. Role is the least role a user needs, on
-// the blog where there is one. Scope is what a token needs; without one, no
-// token may do it, whatever its scopes.
+// rule is a row of the policy table. role is the least role that a user needs, on the
+// blog if there is one. scope is what a token needs; without a scope, no token is
+// allowed.
 type rule struct {
 	role  liveblog.Role
 	scope liveblog.Scope
@@ -50,8 +51,8 @@ var policy = map[Action]rule{
 	OwnAccount:      {role: liveblog.RoleViewer},
 }
 
-// Permissions lists, in order, what p may do: on every blog, or where blogID is
-// set on that one, as its member.
+// Permissions lists in their order the actions that p may do: on every blog, or, if blogID
+// is set, on that one with the role of a member.
 func Permissions(p *liveblog.Principal, blogID *uuid.UUID, member liveblog.Role) []Action {
 	allowed := []Action{}
 	for _, a := range slices.Sorted(maps.Keys(policy)) {
@@ -62,9 +63,9 @@ func Permissions(p *liveblog.Principal, blogID *uuid.UUID, member liveblog.Role)
 	return allowed
 }
 
-// Allow returns nil when p may do a, ErrUnauthorized when signing in might
-// help, and ErrForbidden otherwise. An action outside the table is forbidden.
-// For an action on a blog, blogID is set and member is the user's role on it.
+// Allow returns nil if p may do a, ErrUnauthorized if p is anonymous, and otherwise
+// ErrForbidden. An action that is not in the policy table is forbidden. For an action on
+// a blog, blogID is set and member is the user's role on it.
 func Allow(p *liveblog.Principal, a Action, blogID *uuid.UUID, member liveblog.Role) error {
 	if a == ReadPublic {
 		return nil
@@ -82,9 +83,9 @@ func Allow(p *liveblog.Principal, a Action, blogID *uuid.UUID, member liveblog.R
 	return liveblog.Errorf(liveblog.ErrForbidden, "not_allowed", "you may not do this: %s", a)
 }
 
-// AllowMedia reports whether p, who may upload pictures, may also see and change
-// the texts of m: who uploaded it, and who edits its blog, as its member or on all.
-// A token that is bound to a blog is kept to that blog's pictures.
+// AllowMedia reports whether p, who may upload pictures, may also read and change the
+// texts of m: its uploader may, and editors of its blog or of all blogs. A token that is
+// bound to a blog may for that blog's pictures only.
 func AllowMedia(p *liveblog.Principal, m *liveblog.Media, member liveblog.Role) bool {
 	if p.User == nil {
 		return p.BlogID == nil || m.BlogID != nil && *m.BlogID == *p.BlogID
@@ -93,8 +94,9 @@ func AllowMedia(p *liveblog.Principal, m *liveblog.Media, member liveblog.Role) 
 	return own || p.Role.AtLeast(liveblog.RoleEditor) || member.AtLeast(liveblog.RoleEditor)
 }
 
-// tokenAllows keeps a token that is bound to one blog away from all others and
-// from what concerns no blog, but for a picture that it uploads: that is its blog's.
+// tokenAllows reports whether a token may do a. A token that is bound to a blog may act on
+// that blog only. It may upload a picture without naming a blog, since the picture then
+// belongs to its own.
 func tokenAllows(p *liveblog.Principal, r rule, a Action, blogID *uuid.UUID) bool {
 	if r.scope == "" || !p.Has(r.scope) {
 		return false

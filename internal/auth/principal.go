@@ -8,13 +8,13 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// touchEvery is how exact the time of a token's last use is.
+// touchEvery is the precision of a token's time of last use.
 const touchEvery = time.Minute
 
-// Principal finds who a credential belongs to: an API token or an access token.
-// It asks the database each time, once, so that what is revoked or disabled on
-// one node is so on all. The error is ErrUnauthorized for any credential that
-// is not good, and ErrUnavailable when that can't be known now.
+// Principal returns the principal of a credential: an API token or an access token. It
+// queries the database each time, once, so that a revocation on one node takes effect
+// on all. It is ErrUnauthorized if the credential is not valid, and ErrUnavailable if
+// that cannot be known now.
 func (s *Service) Principal(ctx context.Context, credential string) (*liveblog.Principal, error) {
 	if isToken(credential) {
 		return s.program(ctx, credential)
@@ -29,7 +29,7 @@ func (s *Service) person(ctx context.Context, credential string) (*liveblog.Prin
 	}
 	user, err := s.store.SessionUser(ctx, claims.SessionID, claims.UserID)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, credentialError(err)
 	}
 	return &liveblog.Principal{User: user, SessionID: claims.SessionID, Role: user.Role}, nil
 }
@@ -41,19 +41,16 @@ func (s *Service) program(ctx context.Context, credential string) (*liveblog.Pri
 	}
 	token, err := s.store.Token(ctx, id)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, credentialError(err)
 	}
 	if !usable(token, secret) {
 		return nil, errBadCredential
 	}
-	return tokenPrincipal(token), s.touch(ctx, token)
+	p := &liveblog.Principal{TokenID: token.ID, TokenName: token.Name, Scopes: token.Scopes, BlogID: token.BlogID}
+	return p, s.touch(ctx, token)
 }
 
-func tokenPrincipal(t *liveblog.Token) *liveblog.Principal {
-	return &liveblog.Principal{TokenID: t.ID, TokenName: t.Name, Scopes: t.Scopes, BlogID: t.BlogID}
-}
-
-// touch writes at most once a minute for each token.
+// touch records the use of a token, at most once per touchEvery.
 func (s *Service) touch(ctx context.Context, t *liveblog.Token) error {
 	if t.LastUsedAt != nil && s.now().Sub(*t.LastUsedAt) < touchEvery {
 		return nil
@@ -61,8 +58,9 @@ func (s *Service) touch(ctx context.Context, t *liveblog.Token) error {
 	return s.store.TouchToken(ctx, t.ID)
 }
 
-// refusal turns "there is none" into "not valid", and keeps other trouble.
-func refusal(err error) error {
+// credentialError replaces ErrNotFound by errBadCredential and returns other errors as
+// they are.
+func credentialError(err error) error {
 	if errors.Is(err, liveblog.ErrNotFound) {
 		return errBadCredential
 	}

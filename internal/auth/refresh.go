@@ -14,14 +14,14 @@ const maxRefreshToken = 256 // bytes
 
 var url64 = base64.RawURLEncoding.Strict()
 
-// RefreshTokens signs and verifies "<session id>.<generation>.<mac>". The mac
-// is deterministic: whoever asks twice for the successor of one token, as two
-// tabs of a browser do, gets the same one.
+// RefreshTokens signs and verifies refresh tokens, "<session id>.<generation>.<mac>". The
+// MAC is deterministic: two tabs that ask for the successor of one token get the same
+// one.
 type RefreshTokens struct {
 	key []byte
 }
 
-// NewRefreshTokens derives its key from the permanent one.
+// NewRefreshTokens derives the key of refresh tokens from the permanent one.
 func NewRefreshTokens(keys *Keys) *RefreshTokens {
 	return &RefreshTokens{key: keys.purpose("refresh token")}
 }
@@ -32,8 +32,8 @@ func (r *RefreshTokens) Sign(session uuid.UUID, generation int64) string {
 	return body + "." + url64.EncodeToString(mac(r.key, []byte(body)))
 }
 
-// Verify returns what an authentic token names, or ErrUnauthorized. Whether it
-// is the current one only the database knows.
+// Verify returns the session and generation of an authentic token, or ErrUnauthorized. It
+// does not know whether the generation is the current one.
 func (r *RefreshTokens) Verify(token string) (session uuid.UUID, generation int64, err error) {
 	parts := strings.Split(token, ".")
 	if len(token) > maxRefreshToken || len(parts) != 3 {

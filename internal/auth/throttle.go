@@ -13,99 +13,98 @@ import (
 	"github.com/google/uuid"
 )
 
-// How wrong passwords slow down who gives them. Nobody is shut out: the wait ends
-// within a minute, for whoever comes then. A browser that signed in before waits
-// for its own mistakes alone, so strangers who guess at an account, or share a
-// network with it, do not slow down its owner.
+// Limits of failed attempts. They delay and never lock out: every delay ends within a
+// minute. A browser that signed in before is delayed by its own failures only, so
+// others who guess at an account, or share a network with its owner, do not delay the
+// owner.
 //
-// One who guesses at an account from one network waits longer than others do for
-// that account, which leaves them room. docs/operations.md has the sums.
+// Attempts from one network at one account are delayed longer than all attempts at that
+// account, which leaves room for the attempts of other networks. docs/operations.md has
+// the calculation.
 var (
-	guesserPatience = liveblog.Patience{Free: 10, Longest: 60 * time.Second} // strange browsers of one network, at one account
-	accountPatience = liveblog.Patience{Free: 10, Longest: 40 * time.Second} // all strange browsers together
-	networkPatience = liveblog.Patience{Free: 50, Longest: 10 * time.Second} // at all accounts: an office may share an address
-	ownPatience     = liveblog.Patience{Free: 10, Longest: 40 * time.Second} // a known device, or a user who gives the current password
+	networkAccountLimit = liveblog.AttemptLimit{Free: 10, Longest: 60 * time.Second} // unknown devices of one network at one account
+	accountLimit        = liveblog.AttemptLimit{Free: 10, Longest: 40 * time.Second} // all unknown devices at one account
+	networkLimit        = liveblog.AttemptLimit{Free: 50, Longest: 10 * time.Second} // one network at all accounts; an office may share an address
+	ownLimit            = liveblog.AttemptLimit{Free: 10, Longest: 40 * time.Second} // a known device, or a signed-in user
 )
 
-// budget is what is counted under a key. The key is made of what the server
-// knows, never of what a request says of itself.
-type budget struct {
-	key      string
-	patience liveblog.Patience
+// counter is a count of attempts in the store and its limit. The key consists of facts
+// that the server knows, never of what a request says about itself.
+type counter struct {
+	key   string
+	limit liveblog.AttemptLimit
 }
 
-// guesser is one who gives a password: where he waits, and what he may spend.
-type guesser struct {
-	line    Line
-	budgets []budget
+// attempt is a check of a password on behalf of a client: the queue in which it waits
+// for a core, and the counters that it increases if it fails.
+type attempt struct {
+	queue    Queue
+	counters []counter
 }
 
-// stranger is a browser we don't know. The narrowest budget comes first: who has
-// to wait there uses up none of the others. The account is named by a digest of its
-// address whether or not it exists, so both behave the same.
-func stranger(email, address string) guesser {
+// unknownDevice is an attempt by a browser without a valid device cookie. The counter
+// with the longest delay comes first: an attempt that it rejects does not increase the
+// others. The keys hold a digest of the account's address whether or not the account
+// exists, so that both behave the same.
+func unknownDevice(email, address string) attempt {
 	account, from := digest(email), network(address)
-	return guesser{Strangers, []budget{
-		{"guesser:" + account + "@" + from, guesserPatience},
-		{"account:" + account, accountPatience},
-		{"address:" + from, networkPatience},
+	return attempt{UnknownDevices, []counter{
+		{"guesser:" + account + "@" + from, networkAccountLimit},
+		{"account:" + account, accountLimit},
+		{"address:" + from, networkLimit},
 	}}
 }
 
-func knownDevice(id string) guesser {
-	return guesser{Known, []budget{{"device:" + id, ownPatience}}}
+func knownDevice(id string) attempt {
+	return attempt{KnownDevices, []counter{{"device:" + id, ownLimit}}}
 }
 
-func signedIn(user uuid.UUID) guesser {
-	return guesser{Known, []budget{{"user:" + user.String(), ownPatience}}}
+func signedIn(user uuid.UUID) attempt {
+	return attempt{KnownDevices, []counter{{"user:" + user.String(), ownLimit}}}
 }
 
-// try checks a password when the guesser's budgets allow it. Only what was wrong stays
-// counted, not what was right or could not be checked. A flood that fills the
-// line costs the database no writes.
-func (s *Service) try(ctx context.Context, g guesser, user *liveblog.User, password string) (bool, error) {
-	if s.passwords.full(g.line) {
+// try reports whether the password is that of a user who may sign in. It is ErrTooMany
+// if a counter of the attempt rejects it. Only a wrong password stays counted, not a
+// right one or one that could not be checked. A flood that fills the queue causes no
+// writes to the database.
+func (s *Service) try(ctx context.Context, a attempt, user *liveblog.User, password string) (bool, error) {
+	if s.passwords.full(a.queue) {
 		return false, errBusy
 	}
-	if err := s.spend(ctx, g.budgets); err != nil {
+	if err := s.count(ctx, a.counters); err != nil {
 		return false, err
 	}
-	right, err := s.right(ctx, g.line, user, password)
-	if err == nil && !right {
-		return false, nil
-	}
-	return right, errors.Join(err, s.refund(ctx, g.budgets))
-}
-
-// right reports whether the password is that of a user who may sign in.
-func (s *Service) right(ctx context.Context, line Line, user *liveblog.User, password string) (bool, error) {
 	if len(password) > liveblog.MaxPassword {
 		return false, nil
 	}
-	fits, err := s.passwords.Verify(ctx, line, user.PasswordHash, password)
-	return fits && user.DisabledAt == nil, err
+	right, err := s.passwords.Verify(ctx, a.queue, user.PasswordHash, password)
+	right = right && user.DisabledAt == nil
+	if err == nil && !right {
+		return false, nil
+	}
+	return right, errors.Join(err, s.refund(ctx, a.counters))
 }
 
-// spend counts an attempt before it is made, so that many at once can't pass
-// together. It stops at the first budget for which it is too early, with
-// ErrTooMany: an attempt that is not made counts for nobody.
-func (s *Service) spend(ctx context.Context, budgets []budget) error {
-	for i, b := range budgets {
-		wait, err := s.store.CountAttempt(ctx, b.key, b.patience)
+// count counts an attempt before it is made, so that concurrent ones cannot exceed the
+// limit together. It is ErrTooMany for the first counter that rejects the attempt:
+// then no counter stays increased.
+func (s *Service) count(ctx context.Context, counters []counter) error {
+	for i, c := range counters {
+		wait, err := s.store.CountAttempt(ctx, c.key, c.limit)
 		if err != nil {
 			return err
 		}
 		if wait > 0 {
-			return errors.Join(tooMany(wait), s.refund(ctx, budgets[:i]))
+			return errors.Join(tooMany(wait), s.refund(ctx, counters[:i]))
 		}
 	}
 	return nil
 }
 
-// refund takes back what spend counted.
-func (s *Service) refund(ctx context.Context, budgets []budget) error {
-	for _, b := range budgets {
-		if err := s.store.RefundAttempt(ctx, b.key); err != nil {
+// refund takes back what count counted.
+func (s *Service) refund(ctx context.Context, counters []counter) error {
+	for _, c := range counters {
+		if err := s.store.RefundAttempt(ctx, c.key); err != nil {
 			return err
 		}
 	}
@@ -119,8 +118,8 @@ func tooMany(wait time.Duration) error {
 	}
 }
 
-// network is the part of an address that one client can hardly change: the
-// first 24 bits of IPv4, the first 64 of IPv6.
+// network returns the part of an address that a client can hardly change: the first 24
+// bits of IPv4, the first 64 of IPv6.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
@@ -138,6 +137,7 @@ func network(address string) string {
 	return prefix.String()
 }
 
+// digest names an account by its address, without revealing it to a reader of the table.
 func digest(email string) string {
 	sum := sha256.Sum256([]byte(liveblog.NormalEmail(email)))
 	return hex.EncodeToString(sum[:16])

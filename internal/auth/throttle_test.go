@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-func TestThrottle_StrangersDoNotLockTheOwnerOut(t *testing.T) {
+func TestThrottle_UnknownDevicesDoNotDelayTheOwner(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	owner := b.mustLogin(t)
@@ -21,8 +21,8 @@ func TestThrottle_StrangersDoNotLockTheOwnerOut(t *testing.T) {
 		_, err = b.login(t, "", fmt.Sprintf("198.51.%d.7", i), "wrong password")
 	}
 	wantKind(t, "guesses from everywhere", err, liveblog.ErrTooMany)
-	var p *liveblog.Problem
-	if !errors.As(err, &p) || p.RetryAfter <= 0 || p.RetryAfter > time.Minute {
+	p, ok := errors.AsType[*liveblog.Problem](err)
+	if !ok || p.RetryAfter <= 0 || p.RetryAfter > time.Minute {
 		t.Errorf("no word of how long to wait: %+v", p)
 	}
 	_, err = b.login(t, "", "203.0.113.1", password)
@@ -38,7 +38,7 @@ func TestThrottle_StrangersDoNotLockTheOwnerOut(t *testing.T) {
 	}
 }
 
-func TestThrottle_DeviceHasItsOwnBudget(t *testing.T) {
+func TestThrottle_DeviceHasItsOwnCounter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	device := b.mustLogin(t).Device
@@ -52,7 +52,7 @@ func TestThrottle_DeviceHasItsOwnBudget(t *testing.T) {
 	}
 }
 
-func TestThrottle_ForgedDeviceIsAStranger(t *testing.T) {
+func TestThrottle_ForgedDeviceIsUnknown(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var err error
@@ -86,8 +86,8 @@ func TestThrottle_NetworkIsSlowedDownNotLockedOut(t *testing.T) {
 	b.exec(t, `INSERT INTO login_failures (key, failures) VALUES ('address:192.0.2.0/24', 100000)
 		ON CONFLICT (key) DO UPDATE SET failures = 100000, tried_at = clock_timestamp()`)
 	_, err := b.login(t, "", "192.0.2.1", password)
-	var p *liveblog.Problem
-	if !errors.As(err, &p) || p.RetryAfter > 10*time.Second {
+	p, ok := errors.AsType[*liveblog.Problem](err)
+	if !ok || p.RetryAfter > 10*time.Second {
 		t.Errorf("a new device has to wait: %v", err)
 	}
 	if _, err := b.login(t, known, "192.0.2.1", password); err != nil {
@@ -112,7 +112,7 @@ func TestThrottle_OneNetworkLeavesRoom(t *testing.T) {
 	b.exec(t, `UPDATE login_failures SET tried_at = tried_at - interval '40 seconds'`)
 	for range 20 {
 		_, err := b.login(t, "", "198.51.100.7", "wrong password")
-		wantKind(t, "the guesser", err, liveblog.ErrTooMany)
+		wantKind(t, "the network that guesses", err, liveblog.ErrTooMany)
 	}
 	if _, err := b.login(t, "", "203.0.113.1", password); err != nil {
 		t.Errorf("another network meanwhile: %v", err)

@@ -11,16 +11,16 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// MaxTokenLife is the longest an API token can be good for.
+// MaxTokenLife is the longest time that an API token can be valid.
 const MaxTokenLife = 365 * 24 * time.Hour
 
 const tokenPrefix = "dl_"
 
-// tokenPattern: 10 characters of id, a secret of 256 bits or more.
+// tokenPattern matches a token: an id of 10 characters, a secret of at least 215 bits.
 var tokenPattern = regexp.MustCompile(`^dl_([A-Z2-7]{10})_([A-Z2-7]{43,64})$`)
 
-// NewToken fills t with an id, the hash of a fresh secret and its end of life,
-// and returns what the client sends: "dl_<id>_<secret>". Nothing else has the secret.
+// NewToken sets the id, the hash of a new secret and the end of life of t. It returns the
+// token as clients send it: "dl_<id>_<secret>". The secret is not stored.
 func NewToken(t *liveblog.Token, now time.Time, life time.Duration) string {
 	secret := rand.Text() + rand.Text()
 	sum := sha256.Sum256([]byte(secret))
@@ -39,10 +39,10 @@ func parseToken(s string) (id, secret string, ok bool) {
 	return m[1], m[2], true
 }
 
-// isToken reports whether a credential claims to be an API token.
+// isToken reports whether a credential has the prefix of an API token.
 func isToken(credential string) bool { return strings.HasPrefix(credential, tokenPrefix) }
 
-// usable reports whether the secret is that of a token which is still good.
+// usable reports whether the secret is that of t, and t is neither revoked nor expired.
 func usable(t *liveblog.Token, secret string) bool {
 	sum := sha256.Sum256([]byte(secret))
 	same := subtle.ConstantTimeCompare(sum[:], t.Hash) == 1

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// ViewTokenTTL is how long a page may report views with the token that it got.
+	// ViewTokenTTL is how long a page may report views with a token.
 	ViewTokenTTL = 24 * time.Hour
-	// clockSkew is how far the clock of the node that made a token may be ahead: only
-	// nodes can make one, so much does no harm.
+	// clockSkew is how far the clock of the node that issued a token may be ahead. It is
+	// generous, since only nodes can issue tokens.
 	clockSkew = time.Hour
 
 	viewTokenBody = 4 + 8 // bytes: seconds since 1970, a random id
@@ -24,16 +24,17 @@ const (
 	viewTokenText = 38    // characters
 )
 
-// ViewTokens signs and verifies the token by which a page shows that it followed
-// a blog, and which tells its reports of views from those of other pages. It names
-// nobody, and nothing of it is stored. Every reader gets one: to make or to check
-// it takes a microsecond and no question to the database.
+// ViewTokens signs and verifies view tokens. A page shows by one that it followed a blog,
+// and its reports of views are told apart from those of other pages. A token identifies
+// no person and is not stored. Every reader receives one: to issue or to verify it takes
+// a microsecond and no query.
 type ViewTokens struct {
 	now  func() time.Time
 	macs sync.Pool // of hash.Hash, under the key
 }
 
-// NewViewTokens derives its key from the permanent one, which all nodes share.
+// NewViewTokens derives the key of view tokens from the permanent one, which all nodes
+// share. now is their clock.
 func NewViewTokens(keys *Keys, now func() time.Time) *ViewTokens {
 	key := keys.purpose("view token")
 	return &ViewTokens{now: now, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
@@ -42,14 +43,14 @@ func NewViewTokens(keys *Keys, now func() time.Time) *ViewTokens {
 // Issue returns a new token for a page of the blog.
 func (v *ViewTokens) Issue(blogID uuid.UUID) string {
 	b := make([]byte, 0, viewTokenBody+sha256.Size)
-	b = binary.BigEndian.AppendUint32(b, uint32(v.now().Unix())) // good until 2106
-	b = binary.BigEndian.AppendUint64(b, rand.Uint64())          // tells pages apart; the MAC is what can't be guessed
+	b = binary.BigEndian.AppendUint32(b, uint32(v.now().Unix())) // fits until 2106
+	b = binary.BigEndian.AppendUint64(b, rand.Uint64())          // need not be secret: the MAC cannot be guessed
 	return url64.EncodeToString(v.sign(b, blogID)[:viewTokenBody+viewTokenMAC])
 }
 
 // Valid reports whether a token was issued for this blog within the last day.
 func (v *ViewTokens) Valid(token string, blogID uuid.UUID) bool {
-	if len(token) != viewTokenText { // line ends, which the decoder passes over, would make many of one
+	if len(token) != viewTokenText { // the decoder skips line ends: one token would have many spellings
 		return false
 	}
 	b, err := url64.DecodeString(token)

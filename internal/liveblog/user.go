@@ -73,10 +73,10 @@ func validEmail(s string) bool {
 	return err == nil && a.Address == s && len(s) <= MaxEmail
 }
 
-// Patience says how wrong passwords slow down who gives them: Free ones may come
-// at once, then the next attempt has to wait, twice as long after each one more,
-// and Longest at most.
-type Patience struct {
+// AttemptLimit says how failed sign-in attempts delay the next one. After Free attempts
+// the next one is accepted two seconds later, and each further failure doubles the
+// delay, up to Longest.
+type AttemptLimit struct {
 	Free    int
 	Longest time.Duration
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// audit notes who does what, in the transaction that does it. The detail is
-// stored as JSON; nil is none.
+// audit records an action of an actor on an object, in the transaction of the action.
+// detail is stored as JSON; nil means none.
 func audit(ctx context.Context, tx pgx.Tx, a liveblog.Actor, action, object string, detail any) error {
 	batch := &pgx.Batch{}
 	queueAudit(batch, a, action, object, detail)
@@ -20,7 +20,7 @@ func audit(ctx context.Context, tx pgx.Tx, a liveblog.Actor, action, object stri
 	return nil
 }
 
-// queueAudit is audit as one of several statements.
+// queueAudit is audit as a statement of a batch.
 func queueAudit(batch *pgx.Batch, a liveblog.Actor, action, object string, detail any) {
 	if detail == nil {
 		detail = struct{}{}

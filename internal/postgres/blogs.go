@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// querier is what a pool and a transaction have in common.
+// querier runs queries on a pool or in a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
@@ -25,7 +25,8 @@ func scanBlog(row pgx.CollectableRow) (*liveblog.Blog, error) {
 	return pgx.RowToAddrOfStructByPos[liveblog.Blog](row)
 }
 
-// blogWhere finds exactly one blog; condition is a literal of this package.
+// blogWhere returns the only blog that fulfils condition, which is a literal of this
+// package, or ErrNotFound.
 func blogWhere(ctx context.Context, q querier, condition string, args ...any) (*liveblog.Blog, error) {
 	rows, err := q.Query(ctx, `SELECT `+blogColumns+` FROM blogs WHERE `+condition, args...)
 	if err != nil {
@@ -35,23 +36,23 @@ func blogWhere(ctx context.Context, q querier, condition string, args ...any) (*
 	return blog, readErr(err, "blog")
 }
 
-// Blog finds a blog by its slug, or ErrNotFound.
+// Blog returns the blog with a slug, or ErrNotFound.
 func (db *DB) Blog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	blog, err := blogWhere(ctx, &db.pool, `slug = $1`, slug)
+	blog, err := blogWhere(ctx, &db.readPool, `slug = $1`, slug)
 	if errors.Is(err, liveblog.ErrNotFound) {
 		return nil, liveblog.Errorf(liveblog.ErrNotFound, "blog_not_found", "there is no blog %q", slug)
 	}
 	return blog, err
 }
 
-// Blogs lists blogs, the last changed first.
+// Blogs lists blogs, the newest first.
 func (db *DB) Blogs(ctx context.Context, q liveblog.BlogQuery) ([]liveblog.Blog, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	sql, args := listBlogs(q)
-	rows, err := db.pool.Query(ctx, sql, args...)
+	rows, err := db.readPool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, readErr(err, "blogs")
 	}
@@ -78,8 +79,8 @@ func listBlogs(q liveblog.BlogQuery) (sql string, args []any) {
 	return `SELECT ` + blogColumns + ` FROM blogs` + c.sql.String() + ` ORDER BY created_at DESC, id DESC` + atMost(q.Limit), c.args
 }
 
-// CreateBlog stores a blog and gives it its id. A slug that is taken is
-// ErrConflict. The second result tells that the key was used before.
+// CreateBlog stores a blog and gives it its id. A slug that is taken is ErrConflict.
+// replayed reports that the key was used before: then blog is what that request created.
 func (db *DB) CreateBlog(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, b liveblog.Blog) (blog *liveblog.Blog, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		blog, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Blog, error) { return createBlog(ctx, tx, a, b) })
@@ -102,85 +103,90 @@ func createBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b liveblog.Blo
 		return nil, liveblog.Errorf(liveblog.ErrConflict, "slug_taken", "there is a blog %q already", b.Slug)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create blog: %w", err)
+		return nil, fmt.Errorf("create blog %q: %w", b.Slug, err)
 	}
 	return blog, audit(ctx, tx, a, "blog.create", blog.ID.String(), map[string]any{"slug": b.Slug})
 }
 
-// EditBlog changes a blog's texts and status, and tells its readers. version
-// is the one the editor saw; 0 is any.
-func (db *DB) EditBlog(ctx context.Context, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (blog *liveblog.Blog, err error) {
-	var seq int64
-	err = db.tx(ctx, func(tx pgx.Tx) error {
-		blog, seq, err = editBlog(ctx, tx, a, id, version, patch)
-		return err
-	})
+// blogChange is the result of a transaction that changes a blog.
+type blogChange struct {
+	blog *liveblog.Blog
+	seq  int64 // of its event; 0 if nothing changed
+}
+
+// changeBlog runs f in a transaction. After the commit it reports the event of f.
+func (db *DB) changeBlog(ctx context.Context, id uuid.UUID, f func(tx pgx.Tx) (blogChange, error)) (*liveblog.Blog, error) {
+	c, err := inTx(ctx, db, f)
 	if err != nil {
 		return nil, err
 	}
-	db.wrote(id, seq)
-	return blog, nil
+	db.notifyCommitted(id, c.seq)
+	return c.blog, nil
 }
 
-func editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (*liveblog.Blog, int64, error) {
+// EditBlog changes a blog and appends its event, if its version is the one given; 0
+// means any. A stale version is a liveblog.StaleError. A patch that changes nothing
+// stores nothing.
+func (db *DB) EditBlog(ctx context.Context, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (*liveblog.Blog, error) {
+	return db.changeBlog(ctx, id, func(tx pgx.Tx) (blogChange, error) { return editBlog(ctx, tx, a, id, version, patch) })
+}
+
+func editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (blogChange, error) {
 	blog, err := blogWhere(ctx, tx, `id = $1 FOR NO KEY UPDATE`, id)
 	if err != nil {
-		return nil, 0, err
+		return blogChange{}, err
 	}
 	if version != 0 && version != blog.Version {
-		return nil, 0, liveblog.VersionError(blog)
+		return blogChange{}, liveblog.VersionError(blog)
 	}
 	before := blog.Status
 	if !patch.Apply(blog) {
-		return blog, 0, nil
+		return blogChange{blog: blog}, nil
 	}
 	if err := before.To(blog.Status); err != nil {
-		return nil, 0, err
+		return blogChange{}, err
 	}
 	if err := blog.Validate(); err != nil {
-		return nil, 0, err
+		return blogChange{}, err
 	}
 	return storeBlog(ctx, tx, a, blog)
 }
 
-func storeBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b *liveblog.Blog) (*liveblog.Blog, int64, error) {
+// storeBlog writes a changed blog, its event and the audit row.
+func storeBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b *liveblog.Blog) (blogChange, error) {
 	_, err := tx.Exec(ctx, `
 		UPDATE blogs SET title = $2, summary = $3, summary_html = $4, language = $5, unlisted = $6, status = $7,
 			started_at = CASE WHEN $7 = 'live' THEN coalesce(started_at, now()) ELSE started_at END,
 			ended_at = CASE WHEN $7 = 'ended' THEN coalesce(ended_at, now()) END
 		WHERE id = $1`, b.ID, b.Title, b.Summary, b.SummaryHTML, b.Language, b.Unlisted, b.Status)
 	if err != nil {
-		return nil, 0, fmt.Errorf("edit blog: %w", err)
+		return blogChange{}, fmt.Errorf("edit blog %s: %w", b.ID, err)
 	}
 	seq, err := announceBlog(ctx, tx, b.ID)
 	if err != nil {
-		return nil, 0, err
+		return blogChange{}, err
 	}
 	if err := audit(ctx, tx, a, "blog.edit", b.ID.String(), map[string]any{"status": b.Status}); err != nil {
-		return nil, 0, err
+		return blogChange{}, err
 	}
 	blog, err := blogWhere(ctx, tx, `id = $1`, b.ID)
-	return blog, seq, err
+	return blogChange{blog, seq}, err
 }
 
-// Pin puts a published post of the blog at its top, or none.
-func (db *DB) Pin(ctx context.Context, a liveblog.Actor, blogID uuid.UUID, postID *uuid.UUID) (blog *liveblog.Blog, err error) {
-	var seq int64
-	err = db.tx(ctx, func(tx pgx.Tx) error {
-		if seq, err = pin(ctx, tx, a, blogID, postID); err != nil {
-			return err
+// Pin puts a published post at the top of the blog; nil removes the pin. A post that
+// does not exist is ErrNotFound, one that is not published ErrConflict.
+func (db *DB) Pin(ctx context.Context, a liveblog.Actor, blogID uuid.UUID, postID *uuid.UUID) (*liveblog.Blog, error) {
+	return db.changeBlog(ctx, blogID, func(tx pgx.Tx) (c blogChange, err error) {
+		if c.seq, err = pin(ctx, tx, a, blogID, postID); err != nil {
+			return c, err
 		}
-		blog, err = blogWhere(ctx, tx, `id = $1`, blogID)
-		return err
+		c.blog, err = blogWhere(ctx, tx, `id = $1`, blogID)
+		return c, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	db.wrote(blogID, seq)
-	return blog, nil
 }
 
-// pin returns the event's seq, or 0 when nothing changed.
+// pin moves the pin of a blog to a post, or away from all. It returns the number of the
+// event, or 0 if the pin was there already.
 func pin(ctx context.Context, tx pgx.Tx, a liveblog.Actor, blogID uuid.UUID, postID *uuid.UUID) (int64, error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE blogs SET pinned_post_id = $2
@@ -188,10 +194,10 @@ func pin(ctx context.Context, tx pgx.Tx, a liveblog.Actor, blogID uuid.UUID, pos
 		  AND ($2 IS NULL OR EXISTS (SELECT FROM posts WHERE id = $2 AND blog_id = $1 AND status = 'published'))`,
 		blogID, postID)
 	if err != nil {
-		return 0, fmt.Errorf("pin: %w", err)
+		return 0, fmt.Errorf("pin in blog %s: %w", blogID, err)
 	}
 	if tag.RowsAffected() == 0 {
-		return 0, pinnable(ctx, tx, blogID, postID)
+		return 0, checkPinnable(ctx, tx, blogID, postID)
 	}
 	seq, err := announceBlog(ctx, tx, blogID)
 	if err != nil {
@@ -200,8 +206,9 @@ func pin(ctx context.Context, tx pgx.Tx, a liveblog.Actor, blogID uuid.UUID, pos
 	return seq, audit(ctx, tx, a, "blog.pin", blogID.String(), map[string]any{"post": postID})
 }
 
-// pinnable tells "already so" from "no such post".
-func pinnable(ctx context.Context, tx pgx.Tx, blogID uuid.UUID, postID *uuid.UUID) error {
+// checkPinnable is called when a pin changed nothing. It returns nil if the pin was
+// there already, and otherwise why the post cannot be pinned.
+func checkPinnable(ctx context.Context, tx pgx.Tx, blogID uuid.UUID, postID *uuid.UUID) error {
 	if postID == nil {
 		return nil
 	}

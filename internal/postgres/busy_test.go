@@ -43,7 +43,7 @@ func TestReads_EndWhenNoConnectionIsFree(t *testing.T) {
 		"sign-in":     func(ctx context.Context) error { _, err := db.UserByEmail(ctx, "x"); return err },
 		"user":        func(ctx context.Context) error { _, err := db.User(ctx, id); return err },
 		"users":       func(ctx context.Context) error { _, err := db.Users(ctx); return err },
-		"attempt":     func(ctx context.Context) error { _, err := db.CountAttempt(ctx, "x", liveblog.Patience{}); return err },
+		"attempt":     func(ctx context.Context) error { _, err := db.CountAttempt(ctx, "x", liveblog.AttemptLimit{}); return err },
 		"refund":      func(ctx context.Context) error { return db.RefundAttempt(ctx, "x") },
 		"role":        func(ctx context.Context) error { _, err := db.MemberRole(ctx, id, id); return err },
 		"members":     func(ctx context.Context) error { _, err := db.Members(ctx, id); return err },

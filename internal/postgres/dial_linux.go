@@ -6,11 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userTimeout bounds how long sent data may stay unacknowledged, in milliseconds.
+// userTimeout bounds how long sent data may remain unacknowledged, in milliseconds.
 const userTimeout = 15_000
 
-// setUserTimeout makes the kernel give up on a peer that went silent while we
-// were sending, where keep-alive does not probe (tcp(7), TCP_USER_TIMEOUT).
+// setUserTimeout makes the kernel close a connection whose peer does not acknowledge
+// data within userTimeout. Keep-alive does not probe while data is unacknowledged
+// (tcp(7), TCP_USER_TIMEOUT).
 func setUserTimeout(network, _ string, raw syscall.RawConn) error {
 	if network == "unix" {
 		return nil

@@ -4,5 +4,5 @@ package postgres
 
 import "syscall"
 
-// setUserTimeout has nothing to set here; keep-alive notices a silent peer later.
+// setUserTimeout does nothing on this system: keep-alive detects a silent peer later.
 func setUserTimeout(string, string, syscall.RawConn) error { return nil }

@@ -11,40 +11,41 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// NewEpoch makes every reader of a blog start again; nil means all blogs. It
-// returns how many blogs it concerned.
-func (db *DB) NewEpoch(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID) (n int64, err error) {
-	err = db.tx(ctx, func(tx pgx.Tx) error {
-		if n, err = newEpochs(ctx, tx, blogID); err != nil {
-			return err
+// NewEpoch gives a blog a new epoch, so that all its readers start again; nil means all
+// blogs. It returns the number of blogs.
+func (db *DB) NewEpoch(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID) (int64, error) {
+	return inTx(ctx, db, func(tx pgx.Tx) (int64, error) {
+		n, err := newEpochs(ctx, tx, blogID)
+		if err != nil {
+			return 0, err
 		}
-		return audit(ctx, tx, by, "blog.epoch", fmt.Sprint(blogID), nil)
+		return n, audit(ctx, tx, by, "blog.epoch", fmt.Sprint(blogID), nil)
 	})
-	return n, err
 }
 
-// RenewEpochs begins a new epoch for every blog when the log of one does not go on
-// from what a node has told of it: a backup was put back in a way that leaves the
-// identity as it was. A node that finds the epoch changed already only follows.
-func (db *DB) RenewEpochs(ctx context.Context, told liveblog.Head) error {
+// RenewEpochs gives every blog a new epoch if the log of a blog does not continue the
+// one whose head a node has sent to readers: a backup was put back in a way that
+// leaves the identity of the database as it was. If another node was faster and the
+// blog has a new epoch already, it changes nothing.
+func (db *DB) RenewEpochs(ctx context.Context, sent liveblog.Head) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT FROM cluster_identity FOR UPDATE`); err != nil {
 			return fmt.Errorf("lock identity: %w", err)
 		}
-		same, err := goesOnFrom(ctx, tx, told)
+		same, err := continues(ctx, tx, sent)
 		if err != nil || same {
 			return err
 		}
-		slog.WarnContext(ctx, "a log is not the one that was told, so a backup was put back; readers will start again", "blog", told.BlogID, "seq", told.LastSeq)
+		slog.WarnContext(ctx, "a log is not the one that was sent to readers, so a backup was put back; readers will start again", "blog", sent.BlogID, "seq", sent.LastSeq)
 		_, err = newEpochs(ctx, tx, nil)
 		return err
 	})
-	return readErr(err, "renew epochs")
+	return readErr(err, "renew epochs: blog %s after event %d", sent.BlogID, sent.LastSeq)
 }
 
-// goesOnFrom reports whether a blog's log holds what was told of it, as far as that
-// is still known, or has an epoch of its own already.
-func goesOnFrom(ctx context.Context, tx pgx.Tx, told liveblog.Head) (same bool, err error) {
+// continues reports whether the log of a blog continues the one with the head that was
+// sent, has a new epoch already, or is pruned so far that this cannot be known.
+func continues(ctx context.Context, tx pgx.Tx, sent liveblog.Head) (same bool, err error) {
 	err = tx.QueryRow(ctx, `
 		SELECT b.epoch <> $2 OR $3 < b.low_seq OR coalesce($4 = encode(CASE $3
 				WHEN b.last_seq THEN b.chain
@@ -52,7 +53,7 @@ func goesOnFrom(ctx context.Context, tx pgx.Tx, told liveblog.Head) (same bool, 
 				ELSE (SELECT e.chain FROM events e WHERE e.blog_id = b.id AND e.seq = $3)
 			END, 'hex'), false)
 		FROM blogs b WHERE b.id = $1
-		FOR NO KEY UPDATE`, told.BlogID, told.Epoch, told.LastSeq, told.Chain).Scan(&same)
+		FOR NO KEY UPDATE`, sent.BlogID, sent.Epoch, sent.LastSeq, sent.Chain).Scan(&same)
 	return same, err
 }
 

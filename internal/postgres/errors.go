@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
-// SQLSTATEs that mean something to us (PostgreSQL manual, appendix A).
+// SQLSTATEs that the store handles (PostgreSQL manual, appendix A).
 const (
 	uniqueViolation     = "23505"
 	serializationFailed = "40001"
@@ -30,11 +30,12 @@ const (
 	idleInTransaction   = "25P03"
 )
 
+// class returns the class of a SQLSTATE, its first two characters.
 func class(code string) string { return code[:2] }
 
+// state returns the SQLSTATE of an error that PostgreSQL reported, or "".
 func state(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""
@@ -42,16 +43,16 @@ func state(err error) string {
 
 // violates reports whether err is the violation of the named unique constraint.
 func violates(err error, constraint string) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == uniqueViolation && pg.ConstraintName == constraint
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == uniqueViolation && pg.ConstraintName == constraint
 }
 
-// dbError gives an error from the driver its kind. Errors that have one, and
-// those that point to a mistake of ours, pass unchanged.
+// dbError wraps an error of the driver with its kind. It returns errors that have
+// a kind, and those that point to a mistake in the program, as they are.
 func dbError(err error) error {
-	var p *liveblog.Problem
+	_, problem := errors.AsType[*liveblog.Problem](err)
 	switch code := state(err); {
-	case err == nil || errors.As(err, &p) || errors.Is(err, liveblog.ErrUnknownOutcome) || errors.Is(err, liveblog.ErrUnavailable):
+	case err == nil || problem || errors.Is(err, liveblog.ErrUnknownOutcome) || errors.Is(err, liveblog.ErrUnavailable):
 		return err
 	case code == diskFull:
 		return &liveblog.Problem{Err: fmt.Errorf("%w: %w", liveblog.ErrUnavailable, err), Code: "storage_full", Detail: "the database has no space left"}
@@ -64,25 +65,25 @@ func dbError(err error) error {
 	}
 }
 
-// readErr gives a failed read its kind and says what was read.
-func readErr(err error, what string) error {
-	switch {
-	case err == nil:
+// readErr wraps the error of a read with its kind and with what was read, in the
+// format of fmt.Sprintf. No rows are ErrNotFound; nil stays nil.
+func readErr(err error, format string, args ...any) error {
+	if err == nil {
 		return nil
-	case errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("%s: %w", what, liveblog.ErrNotFound)
-	default:
-		return fmt.Errorf("%s: %w", what, dbError(err))
 	}
+	what := fmt.Sprintf(format, args...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%s: %w", what, liveblog.ErrNotFound)
+	}
+	return fmt.Errorf("%s: %w", what, dbError(err))
 }
 
-// transient reports whether the database, not the request, is the trouble: it is
-// away, full, busy or in the wrong hands. Whatever it says to somebody who connects
-// is no answer to a request; nor is that a password, a role, a right, a table or the
-// database itself is missing, as while it is moved or restored.
+// transient reports whether the database is at fault, not the request: it is
+// unreachable, full, busy, or misconfigured. Every failure to connect is one. So are
+// a missing password, role, privilege, table or database: they are missing while a
+// database is moved or restored.
 func transient(err error) bool {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
 	code := state(err)
@@ -100,20 +101,22 @@ func transient(err error) bool {
 	return false
 }
 
+// lostConnection reports whether err came from the connection, not from PostgreSQL.
 func lostConnection(err error) bool {
-	var connect *pgconn.ConnectError
-	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) ||
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || errors.Is(err, io.EOF) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, puddle.ErrClosedPool) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		err != nil && pgconn.SafeToRetry(err)
 }
 
-// errAgain makes tx run once more: another transaction took what this one wanted.
+// errAgain makes inTx run the transaction again: a concurrent one inserted the row
+// that this one was about to insert.
 var errAgain = errors.New("lost a race")
 
-// retryable reports whether a transaction certainly changed nothing and may
-// succeed when run again. Waiting in vain for a lock or a connection is not.
+// retryable reports whether a transaction certainly changed nothing and may succeed
+// when it runs again. A timeout on a lock or on the pool is not retryable.
 func retryable(err error) bool {
 	if err == nil || errors.Is(err, liveblog.ErrUnknownOutcome) || errors.Is(err, liveblog.ErrUnavailable) {
 		return false

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// nextSeq takes the blog's next event number and locks the blog's row until the
-// transaction ends, so that numbers become visible in order and without gaps.
+// nextSeq takes the next event number of a blog. The row of the blog stays locked
+// until the transaction ends, so numbers become visible in order and without gaps.
 func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, status liveblog.BlogStatus, err error) {
 	err = tx.QueryRow(ctx, `
 		UPDATE blogs SET last_seq = last_seq + 1
@@ -24,8 +24,9 @@ func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, statu
 	return seq, status, err
 }
 
-// appendEvent writes the event that nextSeq took a number for, and goes on with
-// the chain in the blog's row, which is locked since. Nothing else writes events.
+// appendEvent queues the event that nextSeq took a number for, and its link of the
+// hash chain (liveblog.Chain), whose head is in the locked row of the blog. Nothing
+// else writes events.
 func appendEvent(batch *pgx.Batch, ev liveblog.Event) {
 	batch.Queue(`
 		WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at),
@@ -38,7 +39,8 @@ func appendEvent(batch *pgx.Batch, ev liveblog.Event) {
 		ev.BlogID, ev.Seq, ev.Type, ev.PostID, ev.Version)
 }
 
-// announceBlog counts a visible change of the blog itself and appends its event.
+// announceBlog increases the version of a blog that readers see changed, appends
+// its event, and returns the event's number.
 func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, error) {
 	seq, _, err := nextSeq(ctx, tx, blogID)
 	if err != nil {
@@ -50,38 +52,42 @@ func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, erro
 		WHERE id = $1
 		RETURNING version`, blogID).Scan(&version)
 	if err != nil {
-		return 0, fmt.Errorf("blog version: %w", err)
+		return 0, fmt.Errorf("increase version of blog %s: %w", blogID, err)
 	}
 	batch := &pgx.Batch{}
 	appendEvent(batch, liveblog.Event{BlogID: blogID, Seq: seq, Type: liveblog.EventBlog, Version: version})
-	return seq, tx.SendBatch(ctx, batch).Close()
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return 0, fmt.Errorf("append event %d of blog %s: %w", seq, blogID, err)
+	}
+	return seq, nil
 }
 
-// EventsAfter returns up to limit events of a blog with seq > after, in order,
-// each with the current content of what it is about: always one, if there are any,
-// and fewer than the limit where their texts are long. All of it is read in one
-// snapshot: what an event is about is there, whatever is pruned meanwhile.
+// EventsAfter returns the events of a blog with seq > after in their order, each with
+// the current content of its post or blog. There are at most limit of them, fewer
+// where their texts are long, and at least one if the log has one. Everything is
+// read in one snapshot, so the content of each event is there whatever is pruned
+// meanwhile.
 func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	r := logReading{posts: map[uuid.UUID]*liveblog.Post{}, head: liveblog.Head{BlogID: blogID}}
+	r := logPage{posts: map[uuid.UUID]*liveblog.Post{}, head: liveblog.Head{BlogID: blogID}}
 	batch := &pgx.Batch{}
 	batch.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`)
 	db.queueEvents(batch, &r, after, limit)
 	r.queuePosts(batch, after, limit)
 	r.queueBlog(batch, after, limit)
 	batch.Queue(`COMMIT`)
-	if err := db.logPool.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, readErr(err, "events")
+	if err := db.eventPool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, readErr(err, "events of blog %s after %d", blogID, after)
 	}
 	if err := r.join(); err != nil {
 		return nil, err
 	}
-	return r.events, db.settle(ctx, r.head)
+	return r.events, db.ensureConfirmed(ctx, r.head)
 }
 
-// logReading is a page of the log with all that it is about.
-type logReading struct {
+// logPage is a page of the log, with the content of its events.
+type logPage struct {
 	head   liveblog.Head // only its blog and LastSeq
 	events []liveblog.Event
 	posts  map[uuid.UUID]*liveblog.Post
@@ -89,9 +95,9 @@ type logReading struct {
 	pinned *liveblog.Post
 }
 
-// join gives each event what it is about. An event without its post is not told
-// at all: told as a removal it would take a post from readers that is published.
-func (r *logReading) join() error {
+// join attaches its content to each event. An event without content is an error: sent
+// as a removal, it would make clients remove a post that is published.
+func (r *logPage) join() error {
 	for i := range r.events {
 		ev := &r.events[i]
 		if ev.Type == liveblog.EventBlog {
@@ -106,13 +112,13 @@ func (r *logReading) join() error {
 	return nil
 }
 
-// pageBytes is how much text one reading of the log brings, in bytes: a little more
-// than what is sent of it at a time.
+// pageBytes bounds the text of a page of the log, in bytes. It is a little more than
+// what is sent at a time.
 const pageBytes = 512 << 10
 
-// pageOfLog are the first $3 events of blog $1 after $2, as far as their texts
-// together are no more than $4 bytes before the last one. The size of a text is
-// known without reading it.
+// pageOfLog selects the first $3 events of blog $1 after $2. It ends with the event
+// before which the texts add up to more than $4 bytes. PostgreSQL knows the size of
+// a text without reading it.
 const pageOfLog = `(
 	SELECT * FROM (
 		SELECT e.*, sum(octet_length(p.body) + octet_length(p.html) + octet_length(p.text))
@@ -125,7 +131,7 @@ const pageOfLog = `(
 		LEFT JOIN posts p ON p.id = e.post_id) e
 	WHERE coalesce(before, 0) <= $4)`
 
-func (db *DB) queueEvents(batch *pgx.Batch, into *logReading, after int64, limit int) {
+func (db *DB) queueEvents(batch *pgx.Batch, into *logPage, after int64, limit int) {
 	batch.Queue(`
 		SELECT b.slug, b.last_seq, e.seq, e.type, e.post_id, e.version, e.at, encode(e.chain, 'hex'), e.of
 		FROM `+pageOfLog+` e JOIN blogs b ON b.id = e.blog_id
@@ -134,8 +140,8 @@ func (db *DB) queueEvents(batch *pgx.Batch, into *logReading, after int64, limit
 			ev := liveblog.Event{BlogID: into.head.BlogID}
 			var table uint32
 			err := row.Scan(&ev.Slug, &into.head.LastSeq, &ev.Seq, &ev.Type, &ev.PostID, &ev.Version, &ev.At, &ev.Chain, &table)
-			if err == nil && !db.fence.metTable(table) {
-				err = errStranger
+			if err == nil && !db.guard.allowsTable(table) {
+				err = errWrongCluster
 			}
 			return ev, err
 		})
@@ -143,7 +149,7 @@ func (db *DB) queueEvents(batch *pgx.Batch, into *logReading, after int64, limit
 	})
 }
 
-func (r *logReading) queuePosts(batch *pgx.Batch, after int64, limit int) {
+func (r *logPage) queuePosts(batch *pgx.Batch, after int64, limit int) {
 	batch.Queue(`
 		SELECT `+postColumns+postTables+`
 		WHERE p.id IN (SELECT post_id FROM `+pageOfLog+` e)`, r.head.BlogID, after, limit, pageBytes).Query(func(rows pgx.Rows) error {
@@ -155,26 +161,26 @@ func (r *logReading) queuePosts(batch *pgx.Batch, after int64, limit int) {
 	})
 }
 
-// tellsOfBlog is true for a page of the log with an event about the blog itself.
-const tellsOfBlog = `
+// hasBlogEvent is true for a page of the log with an event about the blog itself.
+const hasBlogEvent = `
 	AND EXISTS (SELECT FROM (
 		SELECT type FROM events WHERE blog_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) page WHERE type = 'blog')`
 
 // queueBlog reads the blog and its pinned post if an event is about the blog.
-func (r *logReading) queueBlog(batch *pgx.Batch, after int64, limit int) {
-	batch.Queue(`SELECT `+blogColumns+` FROM blogs WHERE id = $1`+tellsOfBlog, r.head.BlogID, after, limit).
+func (r *logPage) queueBlog(batch *pgx.Batch, after int64, limit int) {
+	batch.Queue(`SELECT `+blogColumns+` FROM blogs WHERE id = $1`+hasBlogEvent, r.head.BlogID, after, limit).
 		Query(func(rows pgx.Rows) (err error) {
 			r.blog, err = oneOrNone(rows, scanBlog)
 			return err
 		})
-	batch.Queue(`SELECT `+postColumns+postTables+` WHERE b.id = $1 AND p.id = b.pinned_post_id`+tellsOfBlog, r.head.BlogID, after, limit).
+	batch.Queue(`SELECT `+postColumns+postTables+` WHERE b.id = $1 AND p.id = b.pinned_post_id`+hasBlogEvent, r.head.BlogID, after, limit).
 		Query(func(rows pgx.Rows) (err error) {
 			r.pinned, err = oneOrNone(rows, scanPost)
 			return err
 		})
 }
 
-// oneOrNone gives the only row, or nil.
+// oneOrNone returns the only row, or nil if there is none.
 func oneOrNone[T any](rows pgx.Rows, scan func(pgx.CollectableRow) (*T, error)) (*T, error) {
 	one, err := pgx.CollectExactlyOneRow(rows, scan)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -183,32 +189,32 @@ func oneOrNone[T any](rows pgx.Rows, scan func(pgx.CollectableRow) (*T, error)) 
 	return one, err
 }
 
-// Heads tells how far the logs of these blogs go. With synchronous replication
-// it fails while the standby has not confirmed as much.
+// Heads returns where the logs of these blogs end. With synchronous replication it is
+// ErrUnavailable while the standby has not confirmed them that far.
 func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.logPool.Query(ctx, `
+	rows, err := db.eventPool.Query(ctx, `
 		SELECT id, epoch, last_seq, low_seq, status, encode(chain, 'hex'), 'events'::regclass::oid
 		FROM blogs WHERE id = ANY($1)`, blogIDs)
 	if err != nil {
-		return nil, readErr(err, "heads")
+		return nil, readErr(err, "heads of %d blogs", len(blogIDs))
 	}
 	heads, err := pgx.CollectRows(rows, db.scanHead)
 	if err != nil {
-		return nil, readErr(err, "heads")
+		return nil, readErr(err, "heads of %d blogs", len(blogIDs))
 	}
 	for _, h := range heads {
-		db.settled.enter(h.BlogID, h.Epoch)
+		db.replication.enterEpoch(h.BlogID, h.Epoch)
 	}
-	return heads, db.settle(ctx, heads...)
+	return heads, db.ensureConfirmed(ctx, heads...)
 }
 
 func (db *DB) scanHead(row pgx.CollectableRow) (h liveblog.Head, err error) {
 	var table uint32
 	err = row.Scan(&h.BlogID, &h.Epoch, &h.LastSeq, &h.LowSeq, &h.Status, &h.Chain, &table)
-	if err == nil && !db.fence.metTable(table) {
-		err = errStranger
+	if err == nil && !db.guard.allowsTable(table) {
+		err = errWrongCluster
 	}
 	return h, err
 }

@@ -21,13 +21,13 @@ func PretendTimeline(t testing.TB, db *DB, timeline string) {
 		t.Fatal(err)
 	}
 	is.Timeline = timeline
-	db.fence.adopted(is)
+	db.guard.adopt(is)
 }
 
 // Trace makes the pools for reads and for the log tell a tracer what they send.
 func Trace(t testing.TB, db *DB, tracer pgx.QueryTracer) {
 	t.Helper()
-	for _, pool := range []*counted{&db.pool, &db.who, &db.logPool} {
+	for _, pool := range []*countingPool{&db.readPool, &db.authPool, &db.eventPool} {
 		config := pool.Config()
 		config.ConnConfig.Tracer = tracer
 		traced, err := pgxpool.NewWithConfig(t.Context(), config)
@@ -41,5 +41,5 @@ func Trace(t testing.TB, db *DB, tracer pgx.QueryTracer) {
 
 // ReadPools are the pools for reads.
 func ReadPools(db *DB) []*pgxpool.Pool {
-	return []*pgxpool.Pool{db.anonymousPool, db.pool.Pool, db.who.Pool}
+	return []*pgxpool.Pool{db.anonymousPool, db.readPool.Pool, db.authPool.Pool}
 }

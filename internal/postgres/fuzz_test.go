@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Every node hears what a node rang, in notifications that PostgreSQL takes, and
-// nothing of what others say on the channel but whole and true pairs.
+// Nodes receive each pair that a node sent, in payloads that PostgreSQL accepts. Of
+// what other sessions write to the channel, they take complete valid pairs only.
 func FuzzPayload(f *testing.F) {
 	id := "0190a000-0000-7000-8000-000000000000"
 	for _, text := range []string{"", id + ":7", id + ":7 " + id + ":8", id + ":-1", id + ":0", id + ":9223372036854775808", id, ":", "{" + id + "}:7", "urn:uuid:" + id + ":7", strings.ToUpper(id) + ":7",
@@ -19,33 +19,33 @@ func FuzzPayload(f *testing.F) {
 	}
 	f.Add("x", uint8(255), int64(1)<<62)
 	f.Fuzz(func(t *testing.T, text string, blogs uint8, seq int64) {
-		checkHeard(t, text)
-		rung := map[uuid.UUID]int64{}
-		b := NewBell(nil)
+		checkParsed(t, text)
+		sent := map[uuid.UUID]int64{}
+		n := NewNotifier(nil)
 		for i := range int(blogs) {
 			blog := uuid.NewSHA1(uuid.Nil, []byte(text+strconv.Itoa(i)))
-			rung[blog] = max(1, seq>>(i%8))
-			b.Ring(blog, rung[blog])
-			b.Ring(blog, rung[blog]-1)
+			sent[blog] = max(1, seq>>(i%8))
+			n.Notify(blog, sent[blog])
+			n.Notify(blog, sent[blog]-1)
 		}
-		heard := map[uuid.UUID]int64{}
-		for _, payload := range b.take() {
+		received := map[uuid.UUID]int64{}
+		for _, payload := range n.drain() {
 			if len(payload) >= 8000 {
 				t.Errorf("a notification of %d bytes", len(payload))
 			}
-			parsePayload(payload, func(blog uuid.UUID, seq int64) { heard[blog] = seq })
+			parsePayload(payload, func(blog uuid.UUID, seq int64) { received[blog] = seq })
 		}
-		if !maps.Equal(rung, heard) {
-			t.Errorf("rang %v, heard %v", rung, heard)
+		if !maps.Equal(sent, received) {
+			t.Errorf("sent %v, received %v", sent, received)
 		}
 	})
 }
 
-func checkHeard(t *testing.T, text string) {
+func checkParsed(t *testing.T, text string) {
 	t.Helper()
 	parsePayload(text, func(blog uuid.UUID, seq int64) {
-		if said := strings.ToLower(text); seq < 1 || !strings.Contains(said, blog.String()+":") || !strings.Contains(text, strconv.FormatInt(seq, 10)) {
-			t.Errorf("%q is heard as %s:%d", text, blog, seq)
+		if lower := strings.ToLower(text); seq < 1 || !strings.Contains(lower, blog.String()+":") || !strings.Contains(text, strconv.FormatInt(seq, 10)) {
+			t.Errorf("%q is read as %s:%d", text, blog, seq)
 		}
 	})
 }

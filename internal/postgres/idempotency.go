@@ -13,15 +13,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// idempotencyLife is how long an Idempotency-Key is remembered.
+// idempotencyLife is how long an Idempotency-Key is kept.
 const idempotencyLife = 24 * time.Hour
 
-// once runs f, unless the actor's request with this key was done before: then
-// it returns what that one did. The result is stored in the same transaction, so
-// a key is used exactly when its work is committed. Without a key f just runs.
+// once runs f and stores its result under the actor's key, in the same transaction: a
+// key is used if and only if its work is committed. If the key was used before, once
+// returns the stored result and does not run f. The same key with another request is
+// ErrIdempotencyUsed. Without a key, f always runs.
 //
-// Two requests with one key that run at once both do the work, the second fails
-// on the key's uniqueness, is rolled back whole, and tx runs it again.
+// Two concurrent requests with one key both run f. The second one violates the
+// uniqueness of the key and is rolled back; inTx runs it again, and it finds the
+// result of the first.
 func once[T any](ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.IdempotencyKey, f func() (T, error)) (result T, replayed bool, err error) {
 	if key.Key == "" {
 		result, err = f()
@@ -36,6 +38,7 @@ func once[T any](ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.
 	return result, false, remember(ctx, tx, a, key, result)
 }
 
+// replay reads the result that is stored under a key, and reports whether there is one.
 func replay(ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.IdempotencyKey, result any) (bool, error) {
 	var hash, stored []byte
 	err := tx.QueryRow(ctx, `
@@ -45,7 +48,7 @@ func replay(ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.Idemp
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("idempotency key: %w", err)
+		return false, fmt.Errorf("read idempotency key %q: %w", key.Key, err)
 	}
 	if !bytes.Equal(hash, key.Hash[:]) {
 		return false, liveblog.Errorf(liveblog.ErrIdempotencyUsed, "idempotency_key_reused",
@@ -54,6 +57,7 @@ func replay(ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.Idemp
 	return true, json.Unmarshal(stored, result)
 }
 
+// remember stores a result under a key.
 func remember(ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.IdempotencyKey, result any) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO idempotency_keys (principal, key, request_hash, result)
@@ -61,10 +65,13 @@ func remember(ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.Ide
 	if violates(err, "idempotency_keys_pkey") {
 		return errAgain
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("store idempotency key %q: %w", key.Key, err)
+	}
+	return nil
 }
 
-// ForgetIdempotencyKeys deletes the keys that are past their life.
+// ForgetIdempotencyKeys deletes the keys that are older than idempotencyLife.
 func (db *DB) ForgetIdempotencyKeys(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM idempotency_keys WHERE (principal, key) IN (

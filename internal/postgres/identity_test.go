@@ -93,7 +93,7 @@ func TestListener_AdoptsAnotherHistory(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
-	h := &hall{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
+	h := &recordingSink{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
 	startListener(t, db, h)
 	within(t, h.heads, "heads at the start")
 	mustExec(t, db, `CREATE TABLE restored (LIKE events INCLUDING ALL)`)

@@ -10,23 +10,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// firstKeys are the keys every installation has: one for access tokens and the
-// permanent one for refresh tokens.
+// firstKeys are the ids of the keys that every installation has: one for access tokens
+// and the permanent one for refresh tokens.
 var firstKeys = []string{"access-1", "refresh"}
 
 const keyBytes = 32
 
-// SigningKeys returns the keys that all nodes share, oldest first. The first
-// node to ask creates them.
-func (db *DB) SigningKeys(ctx context.Context, a liveblog.Actor) (keys []liveblog.SigningKey, err error) {
-	err = db.tx(ctx, func(tx pgx.Tx) error {
+// SigningKeys returns the keys that all nodes share, the oldest first. The first call
+// in a database creates them.
+func (db *DB) SigningKeys(ctx context.Context, a liveblog.Actor) ([]liveblog.SigningKey, error) {
+	keys, err := inTx(ctx, db, func(tx pgx.Tx) ([]liveblog.SigningKey, error) {
 		for _, id := range firstKeys {
 			if err := ensureKey(ctx, tx, a, id); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		keys, err = signingKeys(ctx, tx)
-		return err
+		rows, err := tx.Query(ctx, `
+			SELECT kid, secret, created_at FROM signing_keys
+			WHERE retired_at IS NULL
+			ORDER BY created_at, length(kid), kid`)
+		if err != nil {
+			return nil, err
+		}
+		return pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.SigningKey])
 	})
 	if err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
@@ -34,8 +40,8 @@ func (db *DB) SigningKeys(ctx context.Context, a liveblog.Actor) (keys []liveblo
 	return keys, nil
 }
 
-// ensureKey leaves an existing key alone; a node that creates the same key at
-// the same time makes this one wait and then do nothing.
+// ensureKey creates a key unless it exists. While another node creates the same one,
+// the INSERT waits for its commit and then does nothing.
 func ensureKey(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id string) error {
 	secret := make([]byte, keyBytes)
 	_, _ = rand.Read(secret) // never fails (crypto/rand)
@@ -46,15 +52,4 @@ func ensureKey(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id string) erro
 		return err
 	}
 	return audit(ctx, tx, a, "key.create", id, nil)
-}
-
-func signingKeys(ctx context.Context, tx pgx.Tx) ([]liveblog.SigningKey, error) {
-	rows, err := tx.Query(ctx, `
-		SELECT kid, secret, created_at FROM signing_keys
-		WHERE retired_at IS NULL
-		ORDER BY created_at, length(kid), kid`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[liveblog.SigningKey])
 }

@@ -18,53 +18,55 @@ import (
 )
 
 const (
-	// quiet is how long the listener waits for a notification before it asks
-	// the server for a sign of life; a dead peer is not noticed otherwise.
-	quiet          = time.Second
-	answerTimeout  = 2 * time.Second
+	// notifyIdle is how long the listener waits for a notification before it sends
+	// a query as a heartbeat. Nothing else would reveal a dead peer.
+	notifyIdle     = time.Second
+	answerTimeout  = 2 * time.Second // of the heartbeat
 	pollInterval   = time.Second
 	minBackoff     = 50 * time.Millisecond
 	maxBackoff     = time.Second
 	selfTestPrefix = "self-test:"
 )
 
-// Audience is who wants to know of new events: the hub of the node.
-type Audience interface {
-	// Wake says that a blog's log may go to seq now.
+// EventSink receives what the listener finds out about logs. It is the hub of the
+// node.
+type EventSink interface {
+	// Wake reports that a blog's log may reach seq now.
 	Wake(blogID uuid.UUID, seq int64)
-	// Watched lists the blogs that have readers.
+	// Watched returns the blogs that have readers.
 	Watched() []uuid.UUID
-	// Heads tells where the logs of watched blogs truly end; the head of one that
-	// is not there any more is empty.
+	// Heads reports where the logs of watched blogs end. A blog that does not exist
+	// any more has a head with nothing but its id.
 	Heads([]liveblog.Head)
 }
 
-// Listener hears the bells of other nodes on a connection of its own, and looks
-// at the log by itself at least once a second: a notification only makes it look
-// sooner. It listens first and reads the heads afterwards, so that no event can
-// fall between (PostgreSQL manual, LISTEN).
+// Listener receives notifications of other nodes on a connection of its own, and
+// polls the heads of logs once a second: rows are the truth, and a notification only
+// makes the node look sooner. On each connection it sends LISTEN first and reads
+// the heads afterwards, so that no event can fall between (PostgreSQL manual,
+// LISTEN).
 type Listener struct {
 	db        *DB
-	audience  Audience
+	sink      EventSink
 	listening atomic.Bool
-	polled    atomic.Int64 // when a poll last succeeded, in Unix nanoseconds
+	polled    atomic.Int64 // time of the last successful poll, in Unix nanoseconds
 }
 
-// NewListener makes the listener of a node.
-func NewListener(db *DB, audience Audience) *Listener {
-	return &Listener{db: db, audience: audience}
+// NewListener returns the listener of a node. Run and Poll make it work.
+func NewListener(db *DB, sink EventSink) *Listener {
+	return &Listener{db: db, sink: sink}
 }
 
-// Healthy reports whether new events of other nodes reach this one.
+// Healthy reports whether new events of other nodes reach this one, by either way.
 func (l *Listener) Healthy() bool {
 	return l.listening.Load() || time.Since(time.Unix(0, l.polled.Load())) < 3*pollInterval
 }
 
-// Listening reports whether the notifications' connection is up.
+// Listening reports whether the connection for notifications works.
 func (l *Listener) Listening() bool { return l.listening.Load() }
 
-// Run listens until ctx ends, and connects again after any failure, with a pause
-// that grows to a second.
+// Run listens until ctx ends. After a failure it connects again, after a random
+// pause whose limit grows to maxBackoff.
 func (l *Listener) Run(ctx context.Context) {
 	backoff := minBackoff
 	for ctx.Err() == nil {
@@ -75,7 +77,7 @@ func (l *Listener) Run(ctx context.Context) {
 			return
 		}
 		slog.WarnContext(ctx, "listener lost its connection", "error", err)
-		if time.Since(began) > quiet {
+		if time.Since(began) > notifyIdle {
 			backoff = minBackoff
 		}
 		sleep(ctx, rand.N(backoff))
@@ -83,8 +85,8 @@ func (l *Listener) Run(ctx context.Context) {
 	}
 }
 
-// Poll asks for the heads of watched blogs once a second until ctx ends. It is
-// what delivery rests on; the bell makes it fast.
+// Poll reads the heads of watched blogs once a second until ctx ends. Delivery rests
+// on it; notifications make delivery fast.
 func (l *Listener) Poll(ctx context.Context) {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
@@ -100,24 +102,24 @@ func (l *Listener) Poll(ctx context.Context) {
 	}
 }
 
-// look reads the heads of the watched blogs and hands them over.
+// look reads the heads of the watched blogs and reports them to the sink.
 func (l *Listener) look(ctx context.Context) error {
-	watched := l.audience.Watched()
+	watched := l.sink.Watched()
 	if len(watched) == 0 {
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		return l.db.logPool.Ping(ctx)
+		return l.db.eventPool.Ping(ctx)
 	}
 	heads, err := l.db.Heads(ctx, watched)
 	if err != nil {
 		return err
 	}
-	l.audience.Heads(withMissing(heads, watched))
+	l.sink.Heads(withMissing(heads, watched))
 	return nil
 }
 
-// withMissing adds an empty head for each blog that is not there any more: the
-// database is a backup from before it.
+// withMissing adds an empty head for each watched blog that does not exist any more:
+// the database is a backup from before its creation.
 func withMissing(heads []liveblog.Head, watched []uuid.UUID) []liveblog.Head {
 	if len(heads) == len(watched) {
 		return heads
@@ -130,7 +132,7 @@ func withMissing(heads []liveblog.Head, watched []uuid.UUID) []liveblog.Head {
 	return heads
 }
 
-// session is the life of one connection.
+// session opens a connection, prepares it, and follows notifications until it fails.
 func (l *Listener) session(ctx context.Context) error {
 	conn, err := l.connect(ctx)
 	if err != nil {
@@ -140,7 +142,7 @@ func (l *Listener) session(ctx context.Context) error {
 	if err := selfTest(ctx, conn); err != nil {
 		return err
 	}
-	if err := l.db.identify(ctx, conn); err != nil {
+	if err := l.db.adoptIdentity(ctx, conn); err != nil {
 		return err
 	}
 	if err := l.look(ctx); err != nil {
@@ -150,6 +152,7 @@ func (l *Listener) session(ctx context.Context) error {
 	return l.follow(ctx, conn)
 }
 
+// connect opens a connection that listens.
 func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := l.db.connect(ctx, "dateline listener")
 	if err != nil {
@@ -159,19 +162,19 @@ func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	defer cancel()
 	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 		closeConn(conn)
-		return nil, err
+		return nil, fmt.Errorf("listen: %w", err)
 	}
 	return conn, nil
 }
 
 // selfTest sends a notification to itself. Behind a pooler in transaction mode
-// LISTEN succeeds and nothing ever arrives.
+// LISTEN succeeds and no notification ever arrives.
 func selfTest(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	token := selfTestPrefix + uuid.NewString()
 	if _, err := conn.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, token); err != nil {
-		return err
+		return fmt.Errorf("self-test: %w", err)
 	}
 	for {
 		n, err := conn.WaitForNotification(ctx)
@@ -184,45 +187,47 @@ func selfTest(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// follow hands on notifications until the connection fails.
+// follow handles notifications until the connection fails, or until a pool was
+// refused a connection: then session starts again and adopts the new database.
 func (l *Listener) follow(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		n, err := wait(ctx, conn)
-		if l.db.fence.estranged() {
-			return errStranger
+		n, err := waitNotification(ctx, conn)
+		if l.db.guard.mismatch() {
+			return errWrongCluster
 		}
 		switch {
 		case err == nil:
-			parsePayload(n.Payload, l.heard)
+			parsePayload(n.Payload, l.notified)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !errors.Is(err, context.DeadlineExceeded):
 			return err
 		default:
-			if err := alive(ctx, conn); err != nil {
+			if err := heartbeat(ctx, conn); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// heard hands on that a blog's log goes to seq. Its publisher rang after its
-// commit was confirmed.
-func (l *Listener) heard(blogID uuid.UUID, seq int64) {
+// notified handles a notification that a blog's log reaches seq. The other node sent
+// it after the standby had confirmed its commit.
+func (l *Listener) notified(blogID uuid.UUID, seq int64) {
 	if l.db.synchronous {
-		l.db.settled.raise(blogID, seq)
+		l.db.replication.confirm(blogID, seq)
 	}
-	l.audience.Wake(blogID, seq)
+	l.sink.Wake(blogID, seq)
 }
 
-func wait(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
-	ctx, cancel := context.WithTimeout(ctx, quiet)
+func waitNotification(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	ctx, cancel := context.WithTimeout(ctx, notifyIdle)
 	defer cancel()
 	return conn.WaitForNotification(ctx)
 }
 
-// alive asks for an answer with a deadline of its own: the one of the wait has passed.
-func alive(ctx context.Context, conn *pgx.Conn) error {
+// heartbeat returns an error unless the server answers within answerTimeout, is
+// still a primary, and still listens for this session.
+func heartbeat(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	var listening bool
@@ -232,19 +237,4 @@ func alive(ctx context.Context, conn *pgx.Conn) error {
 		return errors.New("the server no longer listens for us")
 	}
 	return err
-}
-
-func closeConn(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = conn.Close(ctx) // the connection is given up either way
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -13,29 +13,29 @@ import (
 	"github.com/google/uuid"
 )
 
-// hall is an audience that notes what it hears.
-type hall struct {
+// recordingSink passes on to channels what a listener reports.
+type recordingSink struct {
 	watched []uuid.UUID
 	woken   chan int64
 	heads   chan liveblog.Head
 }
 
-func (h *hall) Wake(_ uuid.UUID, seq int64) { h.woken <- seq }
-func (h *hall) Watched() []uuid.UUID        { return h.watched }
-func (h *hall) Heads(heads []liveblog.Head) {
+func (h *recordingSink) Wake(_ uuid.UUID, seq int64) { h.woken <- seq }
+func (h *recordingSink) Watched() []uuid.UUID        { return h.watched }
+func (h *recordingSink) Heads(heads []liveblog.Head) {
 	for _, head := range heads {
 		h.heads <- head
 	}
 }
 
-func startListener(t *testing.T, db *postgres.DB, h *hall) *postgres.Listener {
+func startListener(t *testing.T, db *postgres.DB, h *recordingSink) *postgres.Listener {
 	l := postgres.NewListener(db, h)
-	bell := postgres.NewBell(db)
-	db.OnWrite(bell.Ring)
+	notifier := postgres.NewNotifier(db)
+	db.OnWrite(notifier.Notify)
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	parts.Go(func() { l.Run(ctx) })
-	parts.Go(func() { bell.Run(ctx) })
+	parts.Go(func() { notifier.Run(ctx) })
 	t.Cleanup(func() { cancel(); parts.Wait() })
 	return l
 }
@@ -51,11 +51,11 @@ func within[T any](t *testing.T, c <-chan T, what string) T {
 	}
 }
 
-func TestListener_HearsThenReadsHeadsAgainAfterALoss(t *testing.T) {
+func TestListener_ReceivesAndReadsHeadsAgainAfterALoss(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
-	h := &hall{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
+	h := &recordingSink{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
 	startListener(t, db, h)
 	if head := within(t, h.heads, "heads at the start"); head.LastSeq != 0 {
 		t.Errorf("head is %+v", head)
@@ -84,7 +84,7 @@ func TestListener_PollsWithoutNotifications(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
-	h := &hall{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
+	h := &recordingSink{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
 	l := postgres.NewListener(db, h)
 	ctx, cancel := context.WithCancel(t.Context())
 	var polling sync.WaitGroup
@@ -97,12 +97,12 @@ func TestListener_PollsWithoutNotifications(t *testing.T) {
 	}
 }
 
-// Whatever another session writes to the channel does no harm.
-func TestListener_PassesOverNoise(t *testing.T) {
+// The listener skips what other sessions write to the channel.
+func TestListener_SkipsNoise(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
-	h := &hall{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
+	h := &recordingSink{watched: []uuid.UUID{blog.ID}, woken: make(chan int64, 100), heads: make(chan liveblog.Head, 100)}
 	startListener(t, db, h)
 	within(t, h.heads, "heads")
 	for _, noise := range []string{"", "hello", "x:1", blog.ID.String(), blog.ID.String() + ":", blog.ID.String() + ":-1",

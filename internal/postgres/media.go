@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"dateline/internal/liveblog"
 
@@ -10,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// CreateMedia stores a picture, and its blobs where they are given; m.ID is
-// set by the caller. With the key of a request that was done before, it
-// returns what that one created, and true.
+// CreateMedia stores a picture, whose ID the caller sets, and its blobs; there are none
+// if their bytes are elsewhere. replayed reports that the key was used before: then
+// created is what that request stored.
 func (db *DB) CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (created *liveblog.Media, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) (err error) {
 		created, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Media, error) {
@@ -42,7 +43,7 @@ func createMedia(ctx context.Context, tx pgx.Tx, a liveblog.Actor, m *liveblog.M
 	return created, audit(ctx, tx, a, "media.create", m.ID.String(), nil)
 }
 
-// insertBlob leaves a blob that is there as it is: its key says what it holds.
+// insertBlob stores a blob unless its key exists: the key is a digest of the bytes.
 func insertBlob(ctx context.Context, tx pgx.Tx, b liveblog.Blob) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO media_blobs (key, type, data) VALUES ($1, $2, $3)
@@ -59,7 +60,7 @@ func insertMedia(ctx context.Context, tx pgx.Tx, m *liveblog.Media) (*liveblog.M
 	return pgx.CollectExactlyOneRow(rows, scanMedia)
 }
 
-// Media finds pictures; those that do not exist are not in the answer.
+// Media returns the pictures with these ids. Ids that do not exist are not in the map.
 func (db *DB) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error) {
 	found := make(map[uuid.UUID]*liveblog.Media, len(ids))
 	if len(ids) == 0 {
@@ -67,10 +68,10 @@ func (db *DB) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*livebl
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, _ := db.pool.Query(ctx, `SELECT `+mediaColumns+` FROM media WHERE id = ANY ($1)`, ids)
+	rows, _ := db.readPool.Query(ctx, `SELECT `+mediaColumns+` FROM media WHERE id = ANY ($1)`, ids)
 	all, err := pgx.CollectRows(rows, scanMedia)
 	if err != nil {
-		return nil, readErr(err, "media")
+		return nil, readErr(err, "media of %d ids", len(ids))
 	}
 	for _, m := range all {
 		found[m.ID] = m
@@ -78,38 +79,37 @@ func (db *DB) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*livebl
 	return found, nil
 }
 
-// UpdateMedia changes the texts of a picture that are given, which posts that are
-// rendered from now on will show, and returns it.
-func (db *DB) UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (m *liveblog.Media, err error) {
-	err = db.tx(ctx, func(tx pgx.Tx) error {
+// UpdateMedia changes the given texts of a picture and returns it. Posts show the new
+// texts when they are rendered the next time.
+func (db *DB) UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (*liveblog.Media, error) {
+	return inTx(ctx, db, func(tx pgx.Tx) (*liveblog.Media, error) {
 		rows, err := tx.Query(ctx, `
 			UPDATE media SET alt = coalesce($2, alt), caption = coalesce($3, caption), credit = coalesce($4, credit)
 			WHERE id = $1 RETURNING `+mediaColumns, id, patch.Alt, patch.Caption, patch.Credit)
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("update media %s: %w", id, err)
 		}
-		m, err = pgx.CollectExactlyOneRow(rows, scanMedia)
+		m, err := pgx.CollectExactlyOneRow(rows, scanMedia)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", id)
+			return nil, liveblog.Errorf(liveblog.ErrNotFound, "media_not_found", "there is no image %s", id)
 		}
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("update media %s: %w", id, err)
 		}
-		return audit(ctx, tx, a, "media.update", id.String(), nil)
+		return m, audit(ctx, tx, a, "media.update", id.String(), nil)
 	})
-	return m, err
 }
 
-// Blob reads the bytes of a variant, or ErrNotFound.
+// Blob returns the bytes of a variant of a picture, or ErrNotFound.
 func (db *DB) Blob(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var data []byte
-	err := db.pool.QueryRow(ctx, `SELECT data FROM media_blobs WHERE key = $1`, key).Scan(&data)
-	return data, readErr(err, "blob "+key)
+	err := db.readPool.QueryRow(ctx, `SELECT data FROM media_blobs WHERE key = $1`, key).Scan(&data)
+	return data, readErr(err, "blob %s", key)
 }
 
-// mediaColumns are what scanMedia reads, in its order.
+// mediaColumns are the columns that scanMedia reads, in its order.
 const mediaColumns = `id, alt, caption, credit, width, height, color, variants, blog_id, created_by, created_at`
 
 func scanMedia(row pgx.CollectableRow) (*liveblog.Media, error) {

@@ -11,16 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// MemberRole is a user's role on one blog; RoleNone for non-members.
+// MemberRole returns the role of a user on one blog; RoleNone if the user is no member.
 func (db *DB) MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblog.Role, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var role liveblog.Role
-	err := db.who.QueryRow(ctx, `SELECT role FROM members WHERE blog_id = $1 AND user_id = $2`, blogID, userID).Scan(&role)
+	err := db.authPool.QueryRow(ctx, `SELECT role FROM members WHERE blog_id = $1 AND user_id = $2`, blogID, userID).Scan(&role)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return liveblog.RoleNone, nil
 	}
-	return role, readErr(err, "member")
+	return role, readErr(err, "role of user %s on blog %s", userID, blogID)
 }
 
 const selectMembers = `
@@ -34,26 +34,22 @@ func scanMember(row pgx.CollectableRow) (m liveblog.Member, err error) {
 	return m, err
 }
 
-// Members lists the members of a blog by name.
+// Members lists the members of a blog in the order of their names.
 func (db *DB) Members(ctx context.Context, blogID uuid.UUID) ([]liveblog.Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, selectMembers+` ORDER BY lower(u.name), u.id`, blogID)
+	rows, err := db.readPool.Query(ctx, selectMembers+` ORDER BY lower(u.name), u.id`, blogID)
 	if err != nil {
-		return nil, readErr(err, "members")
+		return nil, readErr(err, "members of blog %s", blogID)
 	}
 	members, err := pgx.CollectRows(rows, scanMember)
-	return members, readErr(err, "members")
+	return members, readErr(err, "members of blog %s", blogID)
 }
 
-// SetMember makes a user a member of a blog, or changes the role of one. An
+// SetMember makes a user a member of a blog, or changes the role of a member. An
 // unknown user is ErrNotFound.
 func (db *DB) SetMember(ctx context.Context, a liveblog.Actor, blogID, userID uuid.UUID, role liveblog.Role) (*liveblog.Member, error) {
-	var m liveblog.Member
-	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
-		m, err = setMember(ctx, tx, a, blogID, userID, role)
-		return err
-	})
+	m, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Member, error) { return setMember(ctx, tx, a, blogID, userID, role) })
 	if err != nil {
 		return nil, fmt.Errorf("set member %s of %s: %w", userID, blogID, err)
 	}
@@ -81,7 +77,7 @@ func setMember(ctx context.Context, tx pgx.Tx, a liveblog.Actor, blogID, userID 
 	return pgx.CollectExactlyOneRow(rows, scanMember)
 }
 
-// RemoveMember ends a membership; who is no member is ErrNotFound.
+// RemoveMember ends a membership. A user who is no member is ErrNotFound.
 func (db *DB) RemoveMember(ctx context.Context, a liveblog.Actor, blogID, userID uuid.UUID) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `DELETE FROM members WHERE blog_id = $1 AND user_id = $2`, blogID, userID)

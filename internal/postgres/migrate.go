@@ -16,18 +16,18 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// migrateLimit is how long a node waits for another one that migrates.
+// migrateLimit is how long a node waits while another one migrates.
 const migrateLimit = 5 * time.Minute
 
-// Migrate brings the schema to the newest version. Nodes that start together
-// take turns under an advisory lock, which covers the table of versions as well.
+// Migrate brings the schema to the newest version. An advisory lock, which covers the
+// table of versions too, makes nodes that start together migrate one after the other.
 func Migrate(ctx context.Context, dsn string) error {
 	return withProvider(dsn, func(db *sql.DB, p *goose.Provider) error {
-		turn, err := takeTurn(ctx, db)
+		locked, err := lockMigrations(ctx, db)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = turn.Close() }()
+		defer func() { _ = locked.Close() }()
 		results, err := p.Up(ctx)
 		for _, r := range results {
 			slog.InfoContext(ctx, "migrated", "version", r.Source.Version, "took", r.Duration)
@@ -36,10 +36,11 @@ func Migrate(ctx context.Context, dsn string) error {
 	})
 }
 
-// takeTurn waits until no other node migrates, and returns the connection whose
-// session holds the lock until db is closed. It is the lock of goose's own locker,
-// which comes too late and which earlier versions of the program take.
-func takeTurn(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+// lockMigrations waits until no other node migrates. It returns a connection whose session
+// holds the lock until db is closed. The lock has the id of goose's own locker: earlier
+// versions of the program take that one, but goose takes it only after it has created
+// the table of versions.
+func lockMigrations(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, migrateLimit)
 	defer cancel()
 	conn, err := db.Conn(ctx)
@@ -47,7 +48,7 @@ func takeTurn(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 		return nil, err
 	}
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, lock.DefaultLockID); err != nil {
-		return nil, fmt.Errorf("wait for another node that migrates: %w", errors.Join(err, conn.Close()))
+		return nil, fmt.Errorf("wait while another node migrates: %w", errors.Join(err, conn.Close()))
 	}
 	return conn, nil
 }
@@ -68,7 +69,7 @@ func withProvider(dsn string, f func(*sql.DB, *goose.Provider) error) error {
 	}
 	prepare(config, "dateline migrate", false)
 	db := stdlib.OpenDB(*config)
-	defer func() { _ = db.Close() }() // what was done is committed
+	defer func() { _ = db.Close() }() // all changes are committed by then
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS)
 	if err != nil {
 		return err

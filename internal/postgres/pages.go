@@ -10,16 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Page reads what a reader's page shows in one snapshot.
+// Page reads all that a reader's page shows, in one snapshot. A blog that does not
+// exist is ErrNotFound.
 func (db *DB) Page(ctx context.Context, slug string, q liveblog.PageQuery) (page *liveblog.Page, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
 		page, err = readPage(ctx, tx, slug, q)
 		return err
 	})
 	if err != nil {
-		return nil, readErr(err, "page "+slug)
+		return nil, readErr(err, "page of blog %q", slug)
 	}
-	return page, db.settle(ctx, headOf(&page.Blog))
+	return page, db.ensureConfirmed(ctx, headOf(&page.Blog))
 }
 
 func headOf(b *liveblog.Blog) liveblog.Head { return liveblog.Head{BlogID: b.ID, LastSeq: b.LastSeq} }
@@ -40,9 +41,18 @@ func readPage(ctx context.Context, tx pgx.Tx, slug string, q liveblog.PageQuery)
 	if page.KeyEvents, _, err = listPosts(ctx, tx, keys); err != nil {
 		return nil, err
 	}
-	return page, fillPage(ctx, tx, page, q)
+	var more bool
+	page.Posts, more, err = listPosts(ctx, tx, liveblog.PostQuery{
+		BlogID: blog.ID, Status: liveblog.PostPublished, KeyEvent: q.KeyEvents, Tag: q.Tag,
+		Oldest: q.OldestFirst, Limit: q.Limit, After: q.Cursor,
+	})
+	if more {
+		page.Next = page.Posts[len(page.Posts)-1].Position
+	}
+	return page, err
 }
 
+// pinnedPost reads the pinned post of a blog, or nil if it has none.
 func pinnedPost(ctx context.Context, q querier, b *liveblog.Blog) (*liveblog.Post, error) {
 	if b.PinnedPostID == nil {
 		return nil, nil
@@ -50,19 +60,7 @@ func pinnedPost(ctx context.Context, q querier, b *liveblog.Blog) (*liveblog.Pos
 	return postWhere(ctx, q, `p.id = $1`, *b.PinnedPostID)
 }
 
-func fillPage(ctx context.Context, tx pgx.Tx, page *liveblog.Page, q liveblog.PageQuery) (err error) {
-	var more bool
-	page.Posts, more, err = listPosts(ctx, tx, liveblog.PostQuery{
-		BlogID: page.Blog.ID, Status: liveblog.PostPublished, KeyEvent: q.KeyEvents, Tag: q.Tag,
-		Oldest: q.OldestFirst, Limit: q.Limit, After: q.Cursor,
-	})
-	if more {
-		page.Next = page.Posts[len(page.Posts)-1].Position
-	}
-	return err
-}
-
-// BlogPost reads a post of any status and its blog in one snapshot.
+// BlogPost reads a post, whatever its status, and its blog, in one snapshot.
 func (db *DB) BlogPost(ctx context.Context, slug string, id uuid.UUID) (blog *liveblog.Blog, post *liveblog.Post, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
 		if blog, err = blogWhere(ctx, tx, `slug = $1`, slug); err != nil {
@@ -72,7 +70,7 @@ func (db *DB) BlogPost(ctx context.Context, slug string, id uuid.UUID) (blog *li
 		return err
 	})
 	if err != nil {
-		return nil, nil, readErr(err, "post")
+		return nil, nil, readErr(err, "post %s of blog %q", id, slug)
 	}
-	return blog, post, db.settle(ctx, headOf(blog))
+	return blog, post, db.ensureConfirmed(ctx, headOf(blog))
 }

@@ -15,69 +15,66 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Config says which database to use and how many connections.
+// Config says which database the store uses, and how.
 type Config struct {
-	DSN string
-	// Synchronous says that a standby confirms every commit, so that a fail-over
-	// loses nothing.
+	DSN string // connection string, as libpq reads it: a URL, or key=value pairs
+	// Synchronous says that a synchronous standby confirms every commit, so that a
+	// fail-over loses nothing that was acknowledged.
 	Synchronous bool
-	MaxConns    int32 // of the pool for changes; 0 is 16
+	MaxConns    int32 // of the pool for changes; 0 means 16
+	// RenderVersion is the version of the renderer whose HTML callers store; 0
+	// means 1. RenderAnew replaces the HTML of older versions.
+	RenderVersion int
 }
 
-// Timeouts. They make an API client hear of trouble within 5 s.
+// Timeouts. Together they bound every answer to an API client to 5 s.
 const (
 	connectTimeout = 2 * time.Second
-	acquireTimeout = 2 * time.Second
-	txTimeout      = 4 * time.Second
+	acquireTimeout = 2 * time.Second // to wait for a free connection of a pool
+	txTimeout      = 4 * time.Second // of a transaction, with all its attempts
 	readTimeout    = 3 * time.Second
-	whoTimeout     = 1500 * time.Millisecond // to find whose cookie it is: a reader's request goes on without
-
-	// freshFor is how long an idle connection is believed to be alive: after a
-	// restart of PostgreSQL, no request should be the one that finds out.
-	freshFor = 20 * time.Millisecond
-	// idleFor is how long a connection that nobody needs stays, give or take
-	// pruneInterval: a busy minute must not hold PostgreSQL's connections for long.
-	idleFor       = time.Minute
-	pruneInterval = 15 * time.Second
-
-	defaultConns   = 16
-	anonymousConns = 4
-	readConns      = 3
-	whoConns       = 3
-	logConns       = 4
+	// authTimeout bounds the look-up of a session: afterwards the request of a
+	// reader goes on without it.
+	authTimeout = 1500 * time.Millisecond
 )
 
-// DB is the store. Changes, reads of anonymous requests, other reads, the question who
-// somebody is and the stream have a pool each, so that none can starve the
-// others: publishers who queue for one blog's row hold all the connections of
-// theirs, and anonymous clients that ask for what is not cached hold all of theirs.
+// DB is the store. Five pools of connections keep kinds of work apart, so that none
+// can starve another: publishers who wait for the row of one blog occupy all
+// connections for changes, and anonymous clients that ask for uncached pages
+// occupy all connections for anonymous reads.
 type DB struct {
-	writePool     *pgxpool.Pool
+	writePool     *pgxpool.Pool // changes
 	anonymousPool *pgxpool.Pool // reads of anonymous requests
-	pool          counted       // reads
-	who           counted       // sessions, tokens, roles
-	logPool       counted       // the stream's
+	readPool      countingPool  // other reads
+	authPool      countingPool  // look-ups of sessions, tokens and roles
+	eventPool     countingPool  // the event log, heads, notifications and views
 	dsn           string
 	synchronous   bool
-	fence         fence
-	settled       *settlement
+	renderVersion int
+	guard         clusterGuard
+	replication   *replicationTracker
+	barrier       *coalescer // of confirmation barriers, see awaitBarrier
 	onWrite       atomic.Pointer[func(blogID uuid.UUID, seq int64)]
 }
 
-// Open prepares the pools. It connects lazily: a database that is away now does
-// not stop the program, only a DSN that can't be understood does.
+// Open prepares the pools. They connect when they are first used, so a database
+// that is unreachable now is no error. A DSN that cannot be parsed is one.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.MaxConns == 0 {
 		c.MaxConns = defaultConns
 	}
-	db := &DB{dsn: c.DSN, synchronous: c.Synchronous, settled: newSettlement()}
+	db := &DB{
+		dsn: c.DSN, synchronous: c.Synchronous, renderVersion: max(c.RenderVersion, 1),
+		replication: newReplicationTracker(),
+	}
+	db.barrier = newCoalescer(db.commitBarrier)
 	for _, p := range []struct {
 		pool  **pgxpool.Pool
 		name  string
 		conns int32
 	}{
-		{&db.writePool, "dateline", c.MaxConns}, {&db.anonymousPool, "dateline anonymous", anonymousConns}, {&db.pool.Pool, "dateline reads", readConns},
-		{&db.who.Pool, "dateline who", whoConns}, {&db.logPool.Pool, "dateline log", logConns},
+		{&db.writePool, "dateline", c.MaxConns}, {&db.anonymousPool, "dateline anonymous", anonymousConns}, {&db.readPool.Pool, "dateline reads", readConns},
+		{&db.authPool.Pool, "dateline auth", authConns}, {&db.eventPool.Pool, "dateline events", eventConns},
 	} {
 		var err error
 		if *p.pool, err = db.newPool(ctx, p.name, p.conns); err != nil {
@@ -85,7 +82,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 			return nil, err
 		}
 	}
-	db.pool.anonymous, db.who.anonymous, db.logPool.anonymous = db.anonymousPool, db.anonymousPool, db.anonymousPool
+	db.readPool.anonymous, db.authPool.anonymous, db.eventPool.anonymous = db.anonymousPool, db.anonymousPool, db.anonymousPool
 	return db, nil
 }
 
@@ -98,88 +95,57 @@ func (db *DB) Close() {
 	}
 }
 
-func (db *DB) pools() []*pgxpool.Pool {
-	return []*pgxpool.Pool{db.writePool, db.anonymousPool, db.pool.Pool, db.who.Pool, db.logPool.Pool}
-}
-
-// Pool gives the pool of reads, to tests.
-func (db *DB) Pool() *pgxpool.Pool { return db.pool.Pool }
-
-// Connections tells how many connections the pools have open and in use.
-func (db *DB) Connections() (open, busy int32) {
-	for _, pool := range db.pools() {
-		open, busy = open+pool.Stat().TotalConns(), busy+pool.Stat().AcquiredConns()
-	}
-	return open, busy
-}
-
-// OnWrite sets what to call after a commit that appended events.
+// OnWrite sets the function that is called after each commit that appended events,
+// with the blog and the number of its last one. It must not block.
 func (db *DB) OnWrite(f func(blogID uuid.UUID, seq int64)) { db.onWrite.Store(&f) }
 
-// wrote tells of a committed event.
-func (db *DB) wrote(blogID uuid.UUID, seq int64) {
+// notifyCommitted reports to the OnWrite function that a commit appended events up
+// to seq; 0 means that it appended none.
+func (db *DB) notifyCommitted(blogID uuid.UUID, seq int64) {
 	if db.synchronous {
-		db.settled.raise(blogID, seq)
+		db.replication.confirm(blogID, seq)
 	}
 	if f := db.onWrite.Load(); f != nil && seq > 0 {
 		(*f)(blogID, seq)
 	}
 }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers within readTimeout.
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	return readErr(db.pool.Ping(ctx), "ping")
+	return readErr(db.readPool.Ping(ctx), "ping")
 }
 
-func (db *DB) newPool(ctx context.Context, name string, conns int32) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(db.dsn)
-	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
-	}
-	prepare(config.ConnConfig, name, db.synchronous)
-	config.ConnConfig.ValidateConnect = db.admitKnown
-	params := config.ConnConfig.RuntimeParams
-	params["statement_timeout"] = "5000"
-	params["lock_timeout"] = "3000"
-	params["idle_in_transaction_session_timeout"] = "10000"
-	config.MaxConns = conns
-	config.PingTimeout = answerTimeout
-	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > freshFor }
-	config.MaxConnLifetimeJitter = time.Minute
-	config.MaxConnIdleTime = idleFor
-	config.HealthCheckPeriod = pruneInterval
-	return pgxpool.NewWithConfig(ctx, config)
-}
-
-// connect opens a connection outside of the pools, to the newest primary.
+// connect opens a connection outside of the pools. It accepts every primary but one
+// that another was promoted over.
 func (db *DB) connect(ctx context.Context, name string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(db.dsn)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	prepare(config, name, db.synchronous)
-	config.ValidateConnect = db.admitNewer
+	config.ValidateConnect = db.acceptNewer
 	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
 	return pgx.ConnectConfig(ctx, config)
 }
 
-// prepare sets what every connection of the program has: a short dial, an early
-// notice of dead peers, a server that takes writes, the settings that statements
-// rely on, commits that last, and a note when one was not replicated.
+// prepare sets what all connections of the program have in common: a short timeout
+// to connect, early detection of dead peers, a server that accepts writes, the
+// session parameters that the statements rely on, durable commits, and the handler
+// that notices a commit which was not replicated.
 func prepare(c *pgx.ConnConfig, name string, synchronous bool) {
 	c.ConnectTimeout = connectTimeout
 	for parameter := range c.RuntimeParams {
 		if _, ours := sessionParameters[strings.ToLower(parameter)]; ours {
-			delete(c.RuntimeParams, parameter) // written otherwise in the URL, it would be sent beside ours
+			delete(c.RuntimeParams, parameter) // in another spelling it would be sent beside ours
 		}
 	}
 	maps.Copy(c.RuntimeParams, sessionParameters)
-	c.AfterConnect = durable(weakAlone)
+	c.AfterConnect = requireDurable(weakAlone)
 	if synchronous {
-		c.AfterConnect = durable(weakReplayed)
+		c.AfterConnect = requireDurable(weakReplicated)
 	}
 	c.RuntimeParams["application_name"] = name
 	c.DialFunc = (&net.Dialer{
@@ -191,4 +157,11 @@ func prepare(c *pgx.ConnConfig, name string, synchronous bool) {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	c.OnNotice = noteUnreplicated
+}
+
+// closeConn ends a connection outside of the pools, within a second.
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // nothing uses the connection afterwards, closed or not
 }

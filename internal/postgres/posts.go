@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// postColumns and postTables select a post with what is derived from its
-// blog, its author and its views, in the order of scanPost.
+// postColumns and postTables select a post, with what is derived from its blog, its
+// author and its views. The columns are in the order of scanPost.
 const (
 	postColumns = `
 	p.id, p.blog_id, p.status, p.version, coalesce(p.position, 0), p.title, p.body, p.html, p.text,
@@ -39,7 +39,8 @@ func scanPost(row pgx.CollectableRow) (*liveblog.Post, error) {
 	return &p, err
 }
 
-// postWhere finds exactly one post; condition is a literal of this package.
+// postWhere returns the only post that fulfils condition, which is a literal of this
+// package, or ErrNotFound.
 func postWhere(ctx context.Context, q querier, condition string, args ...any) (*liveblog.Post, error) {
 	rows, err := q.Query(ctx, `SELECT `+postColumns+postTables+` WHERE `+condition, args...)
 	if err != nil {
@@ -52,7 +53,7 @@ func postWhere(ctx context.Context, q querier, condition string, args ...any) (*
 	return p, readErr(err, "post")
 }
 
-// queuePost reads a post that is there.
+// queuePost queues the read of an existing post.
 func queuePost(batch *pgx.Batch, into *liveblog.Post, id uuid.UUID) {
 	batch.Queue(`SELECT `+postColumns+postTables+` WHERE p.id = $1`, id).Query(func(rows pgx.Rows) error {
 		p, err := pgx.CollectExactlyOneRow(rows, scanPost)
@@ -63,19 +64,19 @@ func queuePost(batch *pgx.Batch, into *liveblog.Post, id uuid.UUID) {
 	})
 }
 
-// Post finds a post of a blog, in whatever status it is.
+// Post returns a post of a blog, whatever its status, or ErrNotFound.
 func (db *DB) Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	p, err := postWhere(ctx, &db.pool, `p.id = $1 AND p.blog_id = $2`, id, blogID)
+	p, err := postWhere(ctx, &db.readPool, `p.id = $1 AND p.blog_id = $2`, id, blogID)
 	if err != nil {
 		return nil, err
 	}
-	return p, db.settleBlog(ctx, blogID)
+	return p, db.ensureBlogConfirmed(ctx, blogID)
 }
 
-// Posts lists posts of a blog together with the head of its log, from one
-// snapshot: a stream that starts after LastSeq misses and repeats nothing.
+// Posts lists posts of a blog. The list and the head of the blog's log are from one
+// snapshot, so a stream that starts after LastSeq misses and repeats nothing.
 func (db *DB) Posts(ctx context.Context, q liveblog.PostQuery) (list liveblog.PostList, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
 		if list.Posts, list.More, err = listPosts(ctx, tx, q); err != nil {
@@ -85,12 +86,13 @@ func (db *DB) Posts(ctx context.Context, q liveblog.PostQuery) (list liveblog.Po
 			Scan(&list.Epoch, &list.LastSeq, &list.Chain)
 	})
 	if err != nil {
-		return list, readErr(err, "posts")
+		return list, readErr(err, "posts of blog %s", q.BlogID)
 	}
-	return list, db.settle(ctx, liveblog.Head{BlogID: q.BlogID, LastSeq: list.LastSeq})
+	return list, db.ensureConfirmed(ctx, liveblog.Head{BlogID: q.BlogID, LastSeq: list.LastSeq})
 }
 
-// listPosts reads one more than asked for, to know whether there are more.
+// listPosts returns at most query.Limit posts and whether there are more: it reads
+// one more than it returns.
 func listPosts(ctx context.Context, q querier, query liveblog.PostQuery) ([]liveblog.Post, bool, error) {
 	sql, args := publishedPosts(query)
 	if query.Status != liveblog.PostPublished {
@@ -98,28 +100,28 @@ func listPosts(ctx context.Context, q querier, query liveblog.PostQuery) ([]live
 	}
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, false, readErr(err, "posts")
+		return nil, false, readErr(err, "posts of blog %s", query.BlogID)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveblog.Post, error) {
 		p, err := scanPost(row)
 		return *p, err
 	})
 	if err != nil || len(list) <= query.Limit {
-		return list, false, readErr(err, "posts")
+		return list, false, readErr(err, "posts of blog %s", query.BlogID)
 	}
 	return list[:query.Limit], true, nil
 }
 
-// condition collects what a list's rows must fulfil. Only what differs from
-// query to query is a parameter: a partial index is used only where its own
-// condition is written out, and a join only goes row by row where the planner
-// knows that few are wanted.
+// condition collects the WHERE clause of a list. Only values that differ from query to
+// query are parameters. The others are literals: the planner uses a partial index
+// only if the query contains the index's own condition, and joins row by row only if
+// it knows that the query wants few rows.
 type condition struct {
 	sql  strings.Builder
 	args []any
 }
 
-// where adds a condition of literals of this package, with $ for each argument.
+// where adds a condition, which is a literal of this package with $ for each argument.
 func (c *condition) where(sql string, args ...any) {
 	joint := "\n\tAND "
 	if c.sql.Len() == 0 {
@@ -135,8 +137,8 @@ func (c *condition) where(sql string, args ...any) {
 	c.sql.WriteString(sql)
 }
 
-// atMost ends a list's statement: few different numbers make few statements,
-// and the rows over the limit are not used.
+// atMost returns the LIMIT clause of a list. It rounds limit up, so that there are few
+// different statements to prepare; callers drop the rows over the limit.
 func atMost(limit int) string {
 	for _, n := range []int{20, 30, 50, 100} {
 		if limit <= n {
@@ -147,7 +149,7 @@ func atMost(limit int) string {
 	return fmt.Sprintf(" LIMIT %d", limit+1)
 }
 
-// publishedPosts lists in the order of the timeline.
+// publishedPosts builds the query of a list in the order of the timeline.
 func publishedPosts(q liveblog.PostQuery) (sql string, args []any) {
 	var c condition
 	tables, of := postTables, "p."
@@ -176,7 +178,7 @@ func publishedPosts(q liveblog.PostQuery) (sql string, args []any) {
 	return `SELECT ` + postColumns + tables + c.sql.String() + ` ORDER BY ` + of + `position` + order + atMost(q.Limit), c.args
 }
 
-// unpublishedPosts lists the others, the last changed first.
+// unpublishedPosts builds the query of a list of other posts, the last changed first.
 func unpublishedPosts(q liveblog.PostQuery) (sql string, args []any) {
 	var c condition
 	c.where(`p.blog_id = $`, q.BlogID)

@@ -11,18 +11,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// batchRows is how many rows one transaction of pruning and retention changes:
-// few, so that it holds no lock for long.
+// batchRows is how many rows one transaction of pruning and retention changes at most,
+// so that it does not hold locks for long.
 const batchRows = 5000
 
-// PruneEvents lets go of the oldest events of a blog, or of all blogs when blogID
-// is nil, and keeps the newest keep of each. Posts and their revisions stay; only
-// readers whose cursor is older are told to start again. It goes by number, not by
-// time, which may jump. It returns how many events it deleted. A blog from which
-// nothing is to go is not touched; one that can't be pruned now keeps no other from it.
+// PruneEvents deletes the oldest events of a blog, or of all blogs if blogID is nil, and
+// keeps the newest keep of each. Posts and their revisions stay; readers whose
+// cursor is older get a reset. It goes by number, since times may jump. It returns how
+// many events it deleted. It does not lock blogs that have nothing to prune, and an
+// error of one blog does not stop the others.
 //
-// The horizon is moved first and the rows follow in small transactions: a reader
-// who is let in in between is below the horizon, not in a hole.
+// It raises the horizon (blogs.low_seq) first and deletes the rows afterwards in small
+// transactions. A reader that resumes in between has a cursor below the horizon and
+// gets a reset; it does not meet a hole.
 func (db *DB) PruneEvents(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID, keep int64) (deleted int64, err error) {
 	long, err := db.longLogs(ctx, blogID, keep)
 	if err != nil {
@@ -39,29 +40,25 @@ func (db *DB) PruneEvents(ctx context.Context, by liveblog.Actor, blogID *uuid.U
 	return deleted, errors.Join(errs...)
 }
 
-// longLogs lists the blogs with more events than are to be kept, and those with
-// events that an earlier pruning left behind. It takes no lock.
+// longLogs lists the blogs with more than keep events, and those in which an
+// interrupted pruning left events below the horizon. It takes no locks.
 func (db *DB) longLogs(ctx context.Context, blogID *uuid.UUID, keep int64) ([]uuid.UUID, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, `
+	rows, err := db.readPool.Query(ctx, `
 		SELECT id FROM blogs b
 		WHERE ($1::uuid IS NULL OR id = $1) AND (last_seq - $2 > low_seq
 			OR EXISTS (SELECT FROM events e WHERE e.blog_id = b.id AND e.seq <= b.low_seq))
 		ORDER BY id`, blogID, keep)
 	if err != nil {
-		return nil, readErr(err, "logs")
+		return nil, readErr(err, "logs longer than %d", keep)
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	return ids, readErr(err, "logs")
+	return ids, readErr(err, "logs longer than %d", keep)
 }
 
 func (db *DB) pruneBlog(ctx context.Context, by liveblog.Actor, id uuid.UUID, keep int64) (int64, error) {
-	var low int64
-	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
-		low, err = raiseHorizon(ctx, tx, by, id, keep)
-		return err
-	})
+	low, err := inTx(ctx, db, func(tx pgx.Tx) (int64, error) { return raiseHorizon(ctx, tx, by, id, keep) })
 	if err != nil {
 		return 0, err
 	}
@@ -70,10 +67,10 @@ func (db *DB) pruneBlog(ctx context.Context, by liveblog.Actor, id uuid.UUID, ke
 			SELECT seq FROM events WHERE blog_id = $2 AND seq <= $3 ORDER BY seq LIMIT $1)`, id, low)
 }
 
-// raiseHorizon moves the horizon of a blog if that changes anything, and tells
-// where it is.
+// raiseHorizon raises the horizon of a blog so that keep events stay, and returns it. It
+// never lowers it.
 func raiseHorizon(ctx context.Context, tx pgx.Tx, by liveblog.Actor, id uuid.UUID, keep int64) (low int64, err error) {
-	// The row is locked first: the statement after it sees the newest events.
+	// The row is locked by a statement of its own, so that the next one sees all events.
 	var last int64
 	err = tx.QueryRow(ctx, `SELECT low_seq, last_seq FROM blogs WHERE id = $1 FOR NO KEY UPDATE`, id).Scan(&low, &last)
 	if err != nil || last-keep <= low {
@@ -90,8 +87,9 @@ func raiseHorizon(ctx context.Context, tx pgx.Tx, by liveblog.Actor, id uuid.UUI
 	return low, audit(ctx, tx, by, "events.prune", id.String(), map[string]any{"keep": keep, "low_seq": low})
 }
 
-// inBatches runs a statement that changes at most batchRows rows, its first parameter,
-// in one transaction after the other until it finds fewer.
+// inBatches runs a statement in one transaction after the other until it changes fewer
+// than batchRows rows; batchRows is its first parameter, as the limit. It returns how
+// many rows changed in total.
 func (db *DB) inBatches(ctx context.Context, sql string, args ...any) (changed int64, err error) {
 	for n := int64(batchRows); n >= batchRows; changed += n {
 		err := db.tx(ctx, func(tx pgx.Tx) error {

@@ -11,37 +11,36 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// work is one transaction that changes posts on behalf of somebody.
-type work struct {
+// postTx is a transaction that changes posts of a blog on behalf of an actor.
+type postTx struct {
 	tx pgx.Tx
 	by liveblog.Actor
 }
 
-// write runs f in a transaction and tells of the events that it appended.
-func (db *DB) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f func(work) (liveblog.Written, error)) (w liveblog.Written, err error) {
-	err = db.tx(ctx, func(tx pgx.Tx) error {
-		w, err = f(work{tx, by})
-		return err
-	})
+// write runs f in a transaction. After the commit it reports the events that f
+// appended.
+func (db *DB) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f func(postTx) (liveblog.Written, error)) (liveblog.Written, error) {
+	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by}) })
 	if err != nil {
 		return liveblog.Written{}, err
 	}
-	db.wrote(blogID, w.Head)
+	db.notifyCommitted(blogID, w.Head)
 	return w, nil
 }
 
-// CreatePost stores p and, when it is published, the event that announces it.
-// A post with an external id that the blog has already is changed instead, if
-// permit, which is asked about that post, lets it. p is normal, valid and rendered.
+// CreatePost stores p and, if it is published, its event. p must be normal, valid and
+// rendered. If the blog has a post with the same external id, that one is changed
+// instead; permit is asked about it. A request whose key was used before returns
+// what that request stored, with Replayed set.
 func (db *DB) CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
-	return db.write(ctx, a, p.BlogID, func(k work) (liveblog.Written, error) {
+	return db.write(ctx, a, p.BlogID, func(k postTx) (liveblog.Written, error) {
 		w, replayed, err := once(ctx, k.tx, a, key, func() (liveblog.Written, error) { return k.create(ctx, p, permit) })
 		w.Replayed = replayed
 		return w, err
 	})
 }
 
-func (k work) create(ctx context.Context, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
+func (k postTx) create(ctx context.Context, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
 	if p.ExternalID != "" {
 		old, err := postWhere(ctx, k.tx, `p.blog_id = $1 AND p.external_id = $2 FOR NO KEY UPDATE OF p`, p.BlogID, p.ExternalID)
 		if err == nil {
@@ -59,17 +58,18 @@ func (k work) create(ctx context.Context, p liveblog.Post, permit liveblog.Permi
 	if err != nil {
 		return liveblog.Written{}, err
 	}
-	return k.finish(ctx, liveblog.Written{Seq: seq, Head: seq, Created: true}, &p, pinWanted(p.Pinned), "post.create")
+	return k.finish(ctx, liveblog.Written{Seq: seq, Head: seq, Created: true}, &p, pinIfSet(p.Pinned), "post.create")
 }
 
-// overwrite is what an upsert by external id does to a post that is there.
-func (k work) overwrite(ctx context.Context, old *liveblog.Post, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
+// overwrite changes the existing post of an upsert by external id. The status of a
+// published post stays as it is.
+func (k postTx) overwrite(ctx context.Context, old *liveblog.Post, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
 	if old.Status == liveblog.PostRemoved {
 		return liveblog.Written{}, liveblog.Errorf(liveblog.ErrConflict, "post_removed", "an editor removed the post with this external_id")
 	}
 	patch := liveblog.PostPatch{
 		Title: &p.Title, Content: &liveblog.Content{Body: p.Body, HTML: p.HTML, Text: p.Text},
-		Byline: &p.Byline, Tags: &p.Tags, KeyEvent: &p.KeyEvent, Pinned: pinWanted(p.Pinned),
+		Byline: &p.Byline, Tags: &p.Tags, KeyEvent: &p.KeyEvent, Pinned: pinIfSet(p.Pinned),
 	}
 	if old.Status != liveblog.PostPublished {
 		patch.Status = &p.Status
@@ -77,18 +77,20 @@ func (k work) overwrite(ctx context.Context, old *liveblog.Post, p liveblog.Post
 	return k.edit(ctx, old, patch, permit)
 }
 
-// pinWanted makes an upsert that says nothing of the pin leave it alone.
-func pinWanted(pinned bool) *bool {
+// pinIfSet returns the wish to pin a post, or nil, which leaves the pin where it is: a
+// request that creates a post cannot ask to unpin one.
+func pinIfSet(pinned bool) *bool {
 	if !pinned {
 		return nil
 	}
 	return &pinned
 }
 
-// EditPost changes a post. version is the one the editor saw, 0 is any; permit
-// is asked about the post as it is and as it would be.
+// EditPost changes a post if its version is ref.Version; 0 means any. permit is asked
+// about the post's status before and after the change. A stale version is a
+// liveblog.StaleError.
 func (db *DB) EditPost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error) {
-	return db.write(ctx, a, ref.BlogID, func(k work) (liveblog.Written, error) {
+	return db.write(ctx, a, ref.BlogID, func(k postTx) (liveblog.Written, error) {
 		p, err := k.lock(ctx, ref)
 		if err != nil {
 			return liveblog.Written{}, err
@@ -97,8 +99,8 @@ func (db *DB) EditPost(ctx context.Context, a liveblog.Actor, ref liveblog.PostR
 	})
 }
 
-// edit changes a locked post if permit lets it.
-func (k work) edit(ctx context.Context, p *liveblog.Post, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error) {
+// edit changes a locked post if permit allows it.
+func (k postTx) edit(ctx context.Context, p *liveblog.Post, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error) {
 	after := p.Status
 	if patch.Status != nil {
 		after = *patch.Status
@@ -109,9 +111,10 @@ func (k work) edit(ctx context.Context, p *liveblog.Post, patch liveblog.PostPat
 	return k.change(ctx, p, patch)
 }
 
-// RemovePost takes a post away from readers and keeps it for editors.
+// RemovePost hides a post from readers and keeps it for editors. A post that is removed
+// already is ErrGone.
 func (db *DB) RemovePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error) {
-	return db.restate(ctx, a, ref, permit, "post.remove", func(p *liveblog.Post) error {
+	return db.changeStatus(ctx, a, ref, permit, "post.remove", func(p *liveblog.Post) error {
 		if p.Status == liveblog.PostRemoved {
 			return liveblog.Errorf(liveblog.ErrGone, "post_removed", "the post was removed already")
 		}
@@ -120,10 +123,11 @@ func (db *DB) RemovePost(ctx context.Context, a liveblog.Actor, ref liveblog.Pos
 	})
 }
 
-// RestorePost brings a removed post back to where it was: into the timeline if
-// it was published before, else among the drafts.
+// RestorePost puts a removed post back where it was: into the timeline if it was
+// published before, otherwise among the drafts. A post that is not removed is
+// ErrConflict; one whose text was erased is ErrGone.
 func (db *DB) RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error) {
-	return db.restate(ctx, a, ref, permit, "post.restore", func(p *liveblog.Post) error {
+	return db.changeStatus(ctx, a, ref, permit, "post.restore", func(p *liveblog.Post) error {
 		if p.Status != liveblog.PostRemoved {
 			return liveblog.Errorf(liveblog.ErrConflict, "not_removed", "the post is not removed")
 		}
@@ -138,9 +142,9 @@ func (db *DB) RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.Po
 	})
 }
 
-// restate changes nothing but a post's status.
-func (db *DB) restate(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit, action string, to func(*liveblog.Post) error) (liveblog.Written, error) {
-	return db.write(ctx, a, ref.BlogID, func(k work) (liveblog.Written, error) {
+// changeStatus changes only the status of a post. to sets the new one.
+func (db *DB) changeStatus(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit, action string, to func(*liveblog.Post) error) (liveblog.Written, error) {
+	return db.write(ctx, a, ref.BlogID, func(k postTx) (liveblog.Written, error) {
 		p, err := k.lock(ctx, ref)
 		if err != nil {
 			return liveblog.Written{}, err
@@ -156,9 +160,10 @@ func (db *DB) restate(ctx context.Context, a liveblog.Actor, ref liveblog.PostRe
 	})
 }
 
-// lock reads a post for a change. It leaves references to the post alone: a
-// pin, which holds the blog's row, must not wait for an edit, which wants it.
-func (k work) lock(ctx context.Context, ref liveblog.PostRef) (*liveblog.Post, error) {
+// lock reads a post and locks its row. FOR NO KEY UPDATE does not conflict with the
+// check of a foreign key: a transaction that pins the post holds the blog's row and
+// must not wait for this one, which waits for that row.
+func (k postTx) lock(ctx context.Context, ref liveblog.PostRef) (*liveblog.Post, error) {
 	p, err := postWhere(ctx, k.tx, `p.id = $1 AND p.blog_id = $2 FOR NO KEY UPDATE OF p`, ref.ID, ref.BlogID)
 	if err != nil {
 		return nil, err
@@ -170,8 +175,8 @@ func (k work) lock(ctx context.Context, ref liveblog.PostRef) (*liveblog.Post, e
 }
 
 // change applies a patch to a locked post. A patch that changes nothing stores
-// nothing, so that a feed may repeat itself.
-func (k work) change(ctx context.Context, p *liveblog.Post, patch liveblog.PostPatch) (liveblog.Written, error) {
+// nothing, so a feed may send the same post again and again.
+func (k postTx) change(ctx context.Context, p *liveblog.Post, patch liveblog.PostPatch) (liveblog.Written, error) {
 	before := p.Status
 	changed := patch.Apply(p)
 	if err := before.To(p.Status); err != nil {
@@ -186,7 +191,8 @@ func (k work) change(ctx context.Context, p *liveblog.Post, patch liveblog.PostP
 	return k.update(ctx, p, eventFor(before, p.Status), patch.Pinned, "post.edit")
 }
 
-func (k work) update(ctx context.Context, p *liveblog.Post, event liveblog.EventType, pinned *bool, action string) (liveblog.Written, error) {
+// update stores a changed post as its next version.
+func (k postTx) update(ctx context.Context, p *liveblog.Post, event liveblog.EventType, pinned *bool, action string) (liveblog.Written, error) {
 	p.Version++
 	seq, err := k.store(ctx, p, event, updatePost)
 	if err != nil {
@@ -195,7 +201,8 @@ func (k work) update(ctx context.Context, p *liveblog.Post, event liveblog.Event
 	return k.finish(ctx, liveblog.Written{Seq: seq, Head: seq, Changed: true}, p, pinned, action)
 }
 
-// eventFor is what a change of status means to readers; "" is nothing.
+// eventFor returns the type of the event that reports a change of status to readers,
+// or "" if they see no change.
 func eventFor(before, after liveblog.PostStatus) liveblog.EventType {
 	switch was, is := before == liveblog.PostPublished, after == liveblog.PostPublished; {
 	case was && is:
@@ -209,16 +216,17 @@ func eventFor(before, after liveblog.PostStatus) liveblog.EventType {
 	}
 }
 
-// store writes a post, its revision and, where readers see the change, its
-// event, in one round trip: all others who publish in the blog wait for it. The
-// event's number comes first: it is a new post's place in the timeline.
-func (k work) store(ctx context.Context, p *liveblog.Post, event liveblog.EventType, write func(*pgx.Batch, *liveblog.Post)) (seq int64, err error) {
-	batch := &pgx.Batch{}
+// store writes a post, its revision and, if readers see the change, its event. They
+// are one batch, since all other publishers of the blog wait meanwhile. The
+// event's number is taken first: it is the position of a new post in the timeline.
+// It returns the number, or 0.
+func (k postTx) store(ctx context.Context, p *liveblog.Post, event liveblog.EventType, write func(*pgx.Batch, *liveblog.Post)) (seq int64, err error) {
 	if event != "" {
-		if seq, err = k.place(ctx, p); err != nil {
+		if seq, err = k.takeSeq(ctx, p); err != nil {
 			return 0, err
 		}
 	}
+	batch := &pgx.Batch{}
 	write(batch, p)
 	k.insertRevision(batch, p)
 	if event != "" {
@@ -230,9 +238,9 @@ func (k work) store(ctx context.Context, p *liveblog.Post, event liveblog.EventT
 	return seq, nil
 }
 
-// place takes the event's number. A blog that has ended takes no new posts;
-// corrections of old ones go on.
-func (k work) place(ctx context.Context, p *liveblog.Post) (int64, error) {
+// takeSeq takes the number of a post's event, which is the position of a new post. A
+// blog that has ended accepts no new posts; corrections of old ones are allowed.
+func (k postTx) takeSeq(ctx context.Context, p *liveblog.Post) (int64, error) {
 	seq, status, err := nextSeq(ctx, k.tx, p.BlogID)
 	if err != nil || p.Position > 0 {
 		return seq, err
@@ -265,11 +273,12 @@ func updatePost(batch *pgx.Batch, p *liveblog.Post) {
 		p.Text, p.Byline, p.Tags, p.KeyEvent)
 }
 
-// finish ends a change: the pin, the audit row, and the post as it is now.
-func (k work) finish(ctx context.Context, w liveblog.Written, p *liveblog.Post, pinned *bool, action string) (liveblog.Written, error) {
+// finish completes a change: it moves the pin, writes the audit row, and reads the post
+// as it is now into the result.
+func (k postTx) finish(ctx context.Context, w liveblog.Written, p *liveblog.Post, pinned *bool, action string) (liveblog.Written, error) {
 	pinSeq, err := k.pin(ctx, p, pinned)
 	if err != nil {
-		return w, err
+		return w, fmt.Errorf("pin post %s: %w", p.ID, err)
 	}
 	w.Head = max(w.Head, pinSeq)
 	batch := &pgx.Batch{}
@@ -284,9 +293,9 @@ func (k work) finish(ctx context.Context, w liveblog.Written, p *liveblog.Post, 
 	return w, nil
 }
 
-// pin moves the blog's pin to p or away from it, as wanted; an unpublished
-// post keeps no pin.
-func (k work) pin(ctx context.Context, p *liveblog.Post, wanted *bool) (int64, error) {
+// pin moves the blog's pin to p or away from it, as wanted. nil leaves it, but a post
+// that is not published loses the pin. It returns the number of the event, or 0.
+func (k postTx) pin(ctx context.Context, p *liveblog.Post, wanted *bool) (int64, error) {
 	published := p.Status == liveblog.PostPublished
 	switch {
 	case published && wanted != nil && *wanted:

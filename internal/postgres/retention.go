@@ -11,25 +11,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Batches of what is forgotten: small, so that no lock is held for long.
+// Sizes of batches. They are small, so that no transaction holds locks for long.
 const (
 	eraseBatch = 200
 	mediaBatch = 100
 )
 
 const (
-	tokenLife      = 90 * 24 * time.Hour // of a token that is over, so that its name can be found
-	setupTokenLife = 30 * 24 * time.Hour
-	mediaInterval  = 23 * time.Hour   // between two searches for pictures that nothing shows
-	searchTimeout  = 10 * time.Minute // of one
+	tokenLife      = 90 * 24 * time.Hour // how long a token stays after its end, so that its name can be found
+	setupTokenLife = 30 * 24 * time.Hour // the same of a setup link
+	mediaInterval  = 23 * time.Hour      // between two searches for unused pictures
+	searchTimeout  = 10 * time.Minute    // of such a search
 )
 
-// mediaLock is the advisory lock by which those who store pictures keep off one
-// who deletes bytes: two pictures may share them. Any constant.
+// mediaLock is the id of an advisory lock, an arbitrary constant. Transactions that store
+// pictures share it; one that deletes bytes excludes them, since two pictures may
+// share bytes.
 const mediaLock = 0x64617465_0003
 
-// ForgetAudit erases the addresses from audit rows of a certain age, and deletes
-// rows of another. 0 keeps them.
+// ForgetAudit erases the client addresses from audit rows older than addresses, and
+// deletes rows older than rows. 0 keeps them.
 func (db *DB) ForgetAudit(ctx context.Context, addresses, rows time.Duration) error {
 	if addresses > 0 {
 		_, err := db.inBatches(ctx, `
@@ -49,7 +50,7 @@ func (db *DB) ForgetAudit(ctx context.Context, addresses, rows time.Duration) er
 	return nil
 }
 
-// ForgetTokens deletes API tokens and setup links that are over for long.
+// ForgetTokens deletes API tokens and setup links that expired or were revoked long ago.
 func (db *DB) ForgetTokens(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM api_tokens WHERE id IN (
@@ -66,22 +67,23 @@ func (db *DB) ForgetTokens(ctx context.Context) error {
 	return nil
 }
 
-// ErasePosts erases the texts, with all their versions, of posts that were removed
-// so long ago. What is left is that there was one: its id, its place and its
-// external id, so that a feed does not bring it back.
+// ErasePosts erases the texts and revisions of posts that were removed longer ago than
+// removed. Their ids, positions and external ids stay, so that a feed does not create
+// them again. It returns the number of erased posts.
 func (db *DB) ErasePosts(ctx context.Context, by liveblog.Actor, removed time.Duration) (erased int, err error) {
-	for n := eraseBatch; n == eraseBatch; erased += n {
-		err := db.tx(ctx, func(tx pgx.Tx) (err error) {
-			n, err = erasePosts(ctx, tx, by, removed)
-			return err
-		})
-		if err != nil || ctx.Err() != nil {
-			return erased, err
+	for {
+		n, err := inTx(ctx, db, func(tx pgx.Tx) (int, error) { return erasePosts(ctx, tx, by, removed) })
+		erased += n
+		if err != nil {
+			return erased, fmt.Errorf("erase posts removed %v ago: %w", removed, err)
+		}
+		if n < eraseBatch || ctx.Err() != nil {
+			return erased, nil
 		}
 	}
-	return erased, nil
 }
 
+// erasePosts erases a batch of posts and returns their number. It skips locked posts.
 func erasePosts(ctx context.Context, tx pgx.Tx, by liveblog.Actor, removed time.Duration) (int, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT id FROM posts
@@ -103,13 +105,13 @@ func erasePosts(ctx context.Context, tx pgx.Tx, by liveblog.Actor, removed time.
 	return len(ids), tx.SendBatch(ctx, batch).Close()
 }
 
-// errErased is what a post whose text is gone can't be restored for.
+// errErased rejects the restoration of a post whose text was erased.
 var errErased = liveblog.Errorf(liveblog.ErrGone, "post_erased", "the post was removed so long ago that its text is erased")
 
-// DeleteUnusedMedia deletes pictures that no post, no version of one and no blog
-// has shown for so long, and returns the keys of the bytes that no picture needs
-// any more: those in the database are deleted as well. It looks once a day, and a
-// picture must have been found unused by each look in between.
+// DeleteUnusedMedia deletes pictures that no post, revision or blog has shown for the
+// time unused. It deletes their bytes from the database unless another picture has
+// the same, and returns the keys of these bytes. It searches once a day; a picture is
+// deleted only if each search during that time found it unused.
 func (db *DB) DeleteUnusedMedia(ctx context.Context, by liveblog.Actor, unused time.Duration) (free []string, err error) {
 	if due, err := db.claimSearch(ctx); err != nil || !due {
 		return nil, err
@@ -127,32 +129,35 @@ func (db *DB) DeleteUnusedMedia(ctx context.Context, by liveblog.Actor, unused t
 			n, keys, err = deleteMedia(ctx, tx, by, unused)
 			return err
 		})
+		if err != nil {
+			return free, fmt.Errorf("delete media unused for %v: %w", unused, err)
+		}
 		free = append(free, keys...)
-		if err != nil || ctx.Err() != nil {
-			return free, err
+		if ctx.Err() != nil {
+			return free, nil
 		}
 	}
 	return free, nil
 }
 
+// claimSearch reports whether a search for unused pictures is due, and records that it
+// begins now.
 func (db *DB) claimSearch(ctx context.Context) (due bool, err error) {
-	err = db.tx(ctx, func(tx pgx.Tx) error {
+	return inTx(ctx, db, func(tx pgx.Tx) (bool, error) {
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO upkeep AS u (at, media_at) VALUES (now(), now())
 			ON CONFLICT (one) DO UPDATE SET media_at = now()
 			WHERE u.media_at IS NULL OR u.media_at <= now() - $1::interval OR u.media_at > now()`, mediaInterval)
-		due = tag.RowsAffected() == 1
-		return err
+		return tag.RowsAffected() == 1, err
 	})
-	return due, err
 }
 
-// usedMedia finds every picture that a text names: as media:id, or by its URL. It
-// reads all texts, over a connection without limits of time.
+// usedMedia returns the pictures that a text refers to, as media:id or by URL. It reads
+// all texts, on a connection without a statement timeout.
 func (db *DB) usedMedia(ctx context.Context) ([]uuid.UUID, error) {
 	conn, err := db.connect(ctx, "dateline upkeep")
 	if err != nil {
-		return nil, readErr(err, "pictures")
+		return nil, readErr(err, "used pictures")
 	}
 	defer closeConn(conn)
 	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
@@ -164,21 +169,20 @@ func (db *DB) usedMedia(ctx context.Context) ([]uuid.UUID, error) {
 			) texts, regexp_matches(body, '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})', 'gi') found
 			WHERE body ILIKE '%media%')`)
 	if err != nil {
-		return nil, readErr(err, "pictures")
+		return nil, readErr(err, "used pictures")
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	return ids, readErr(err, "pictures")
+	return ids, readErr(err, "used pictures")
 }
 
-// markUnused dates the pictures that were not found from now on, and clears the
-// date of those that were.
+// markUnused sets the date since when pictures are unused, and clears it for those in used.
 func (db *DB) markUnused(ctx context.Context, used []uuid.UUID) error {
 	_, err := db.inBatches(ctx, `
 		UPDATE media SET unused_since = now() WHERE id IN (
 			SELECT m.id FROM media m LEFT JOIN unnest($2::uuid[]) AS u(id) ON u.id = m.id
 			WHERE m.unused_since IS NULL AND u.id IS NULL LIMIT $1)`, used)
 	if err != nil {
-		return fmt.Errorf("mark pictures: %w", err)
+		return fmt.Errorf("mark unused pictures: %w", err)
 	}
 	_, err = db.inBatches(ctx, `
 		UPDATE media SET unused_since = NULL WHERE id IN (
@@ -187,6 +191,8 @@ func (db *DB) markUnused(ctx context.Context, used []uuid.UUID) error {
 	return err
 }
 
+// deleteMedia deletes a batch of pictures that are unused for long. It returns their
+// number and the keys of the bytes that no other picture has.
 func deleteMedia(ctx context.Context, tx pgx.Tx, by liveblog.Actor, unused time.Duration) (n int, free []string, err error) {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(mediaLock)); err != nil {
 		return 0, nil, err

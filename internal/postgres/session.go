@@ -12,40 +12,40 @@ import (
 // OldestServer is the first server_version_num that the schema works with: PostgreSQL 14.
 const OldestServer = 140000
 
-// sessionParameters are what our statements rely on. Server, database and user may
-// have other defaults: with repeatable read, two who publish at once would fail.
-// The names are in lower case, as prepare compares them.
+// sessionParameters are the settings that the statements rely on. Server, database
+// and user may have other defaults: with repeatable read, two concurrent publishers
+// of a blog would fail. The names are in lower case, as prepare compares them.
 var sessionParameters = map[string]string{
 	"default_transaction_isolation": "read committed",
 	"client_encoding":               "UTF8",
 	"standard_conforming_strings":   "on",
 	"timezone":                      "UTC",
 	"datestyle":                     "ISO, YMD",
-	// What has a limit of its own sets it; these would cut off migrations and the listener.
+	// The pools set limits of their own. Others would end migrations and the listener.
 	"statement_timeout":                   "0",
 	"lock_timeout":                        "0",
 	"idle_session_timeout":                "0",
 	"idle_in_transaction_session_timeout": "0",
 }
 
-// Values of synchronous_commit with which what was acknowledged can be lost: in a
-// crash, or in a fail-over to a synchronous standby.
+// Values of synchronous_commit with which acknowledged commits can be lost: in a
+// crash of a server without standby, or in a fail-over to a synchronous standby.
 var (
-	weakAlone    = []string{"off"}
-	weakReplayed = []string{"off", "local", "remote_write"}
+	weakAlone      = []string{"off"}
+	weakReplicated = []string{"off", "local", "remote_write"}
 )
 
-// durable is called on each new connection. It replaces a default with which
-// acknowledged posts can be lost, and leaves stricter ones alone.
-func durable(weak []string) func(context.Context, *pgconn.PgConn) error {
+// requireDurable returns a function for each new connection. It replaces a weak
+// default of synchronous_commit by "on" and keeps stricter ones.
+func requireDurable(weak []string) func(context.Context, *pgconn.PgConn) error {
 	return func(ctx context.Context, c *pgconn.PgConn) error {
 		const sql = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = ANY (string_to_array($1, ' '))`
 		return c.ExecParams(ctx, sql, [][]byte{[]byte(strings.Join(weak, " "))}, nil, nil, nil).Read().Err
 	}
 }
 
-// CheckServer refuses a server or a database that can't hold what is to be
-// stored, and says what to do.
+// CheckServer returns an error that says what to do if the server is too old or the
+// database cannot store all texts.
 func CheckServer(ctx context.Context, conn *pgx.Conn) error {
 	var number int
 	var version, encoding, name string

@@ -13,16 +13,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// How long a session lasts without use, and at most; and how long the token
-// before the current one may ask for the current one again, since two tabs or a
-// lost answer make a browser use it twice.
 const (
-	sessionIdle  = 14 * 24 * time.Hour
-	sessionLife  = 90 * 24 * time.Hour
+	sessionIdle = 14 * 24 * time.Hour // how long a session lasts without use
+	sessionLife = 90 * 24 * time.Hour // how long it lasts at most
+	// refreshGrace is how long the token before the current one is accepted: two tabs,
+	// or a lost answer, make a browser use it twice.
 	refreshGrace = 10 * time.Second
 )
 
-const maxUserAgent = 300 // bytes kept
+const maxUserAgent = 300 // bytes that are stored
 
 const sessionColumns = `id, user_id, generation, rotated_at, created_at, expires_at, revoked_at, user_agent`
 
@@ -31,12 +30,12 @@ func scanSession(row pgx.CollectableRow) (s liveblog.Session, err error) {
 	return s, err
 }
 
-// errSession says the same of every session that is over.
+// errSession is the one error for every session that cannot be used.
 var errSession = liveblog.Errorf(liveblog.ErrUnauthorized, "session_over", "the session is over; sign in again")
 
-// CreateSession stores a session and fills in its times and generation. A user
-// who was disabled, or whose password was changed after it proved them, gets
-// none: ErrUnauthorized.
+// CreateSession stores a session and fills in its times and generation. It is
+// ErrUnauthorized if the user is disabled, or if the password has changed since
+// s.Proof was verified.
 func (db *DB) CreateSession(ctx context.Context, a liveblog.Actor, s *liveblog.Session) error {
 	s.UserAgent = clip(s.UserAgent, maxUserAgent)
 	err := db.tx(ctx, func(tx pgx.Tx) error {
@@ -46,12 +45,13 @@ func (db *DB) CreateSession(ctx context.Context, a liveblog.Actor, s *liveblog.S
 		return audit(ctx, tx, a, "session.create", s.ID.String(), nil)
 	})
 	if err != nil {
-		return fmt.Errorf("create session: %w", err)
+		return fmt.Errorf("create session of user %s: %w", s.UserID, err)
 	}
 	return nil
 }
 
-// insertSession locks the user's row against a change that ends sessions.
+// insertSession inserts a session. FOR SHARE excludes a concurrent change of the user
+// that ends all sessions.
 func insertSession(ctx context.Context, tx pgx.Tx, s *liveblog.Session) error {
 	rows, err := tx.Query(ctx, `
 		INSERT INTO sessions (id, user_id, expires_at, user_agent)
@@ -71,10 +71,11 @@ func insertSession(ctx context.Context, tx pgx.Tx, s *liveblog.Session) error {
 	return err
 }
 
-// RotateSession moves a session from the given generation to the next and
-// returns it with its user. For the generation before the current one, within
-// refreshGrace, it returns the session as it is. An older one was stolen, or its
-// successor was: the session is revoked. What is not good is ErrUnauthorized.
+// RotateSession advances a session from the given generation to the next one and
+// returns it with its user. For the previous generation, within refreshGrace, it
+// returns the session unchanged. An older generation proves that a token was stolen:
+// the session is revoked (RFC 9700, section 4.14.2). It is ErrUnauthorized if the
+// session cannot be used.
 func (db *DB) RotateSession(ctx context.Context, a liveblog.Actor, id uuid.UUID, generation int64) (*liveblog.Session, *liveblog.User, error) {
 	var s *liveblog.Session
 	var u *liveblog.User
@@ -91,8 +92,8 @@ func (db *DB) RotateSession(ctx context.Context, a liveblog.Actor, id uuid.UUID,
 	return s, u, nil
 }
 
-// rotateSession returns nil and no error for what must be refused: a
-// revocation it made has to be committed.
+// rotateSession returns nil and no error for a request to reject: the transaction must
+// commit, since it may have revoked the session.
 func rotateSession(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, generation int64) (*liveblog.Session, *liveblog.User, error) {
 	s, age, err := lockSession(ctx, tx, id)
 	if err != nil || s == nil {
@@ -100,21 +101,23 @@ func rotateSession(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUI
 	}
 	u, err := sessionUser(ctx, tx, s.ID, s.UserID)
 	if err != nil {
-		return nil, nil, standing(err)
+		return nil, nil, ignoreNotFound(err)
 	}
 	switch {
 	case generation == s.Generation:
 		err = nextGeneration(ctx, tx, s)
-	case generation == s.Generation-1 && age <= refreshGrace: // the same successor again
+	case generation == s.Generation-1 && age <= refreshGrace: // the client gets the same successor again
 	case generation < s.Generation:
-		return nil, nil, reuse(ctx, tx, a, s, generation)
-	default: // the future: the database was set back
+		return nil, nil, revokeSession(ctx, tx, a, s.ID, "session.reuse",
+			map[string]int64{"generation": generation, "current": s.Generation})
+	default: // a future generation: the database is an older backup
 		return nil, nil, nil
 	}
 	return s, u, err
 }
 
-// lockSession returns a session and how long ago it was rotated; nil for none.
+// lockSession locks a session and returns it with the time since its last rotation;
+// nil if there is none.
 func lockSession(ctx context.Context, tx pgx.Tx, id uuid.UUID) (*liveblog.Session, time.Duration, error) {
 	rows, err := tx.Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 FOR UPDATE`, id)
 	if err != nil {
@@ -122,15 +125,15 @@ func lockSession(ctx context.Context, tx pgx.Tx, id uuid.UUID) (*liveblog.Sessio
 	}
 	s, err := pgx.CollectExactlyOneRow(rows, scanSession)
 	if err != nil {
-		return nil, 0, standing(err)
+		return nil, 0, ignoreNotFound(err)
 	}
 	var now time.Time
 	err = tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
 	return &s, now.Sub(s.RotatedAt), err
 }
 
-// standing drops the error that says "there is none".
-func standing(err error) error {
+// ignoreNotFound returns nil for the errors that mean "there is no such row".
+func ignoreNotFound(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, liveblog.ErrNotFound) {
 		return nil
 	}
@@ -146,19 +149,13 @@ func nextGeneration(ctx context.Context, tx pgx.Tx, s *liveblog.Session) error {
 		s.ID, sessionIdle, sessionLife).Scan(&s.Generation, &s.RotatedAt, &s.ExpiresAt)
 }
 
-// reuse revokes a session whose old token came back (RFC 9700, section 4.14.2).
-func reuse(ctx context.Context, tx pgx.Tx, a liveblog.Actor, s *liveblog.Session, generation int64) error {
-	return revokeSession(ctx, tx, a, s.ID, "session.reuse",
-		map[string]int64{"generation": generation, "current": s.Generation})
-}
-
-// SessionUser finds the user of a session that stands: not revoked, not
-// expired, the user not disabled. Else ErrNotFound.
+// SessionUser returns the user of a session that is neither revoked nor expired, and
+// whose user is not disabled. Otherwise it is ErrNotFound.
 func (db *DB) SessionUser(ctx context.Context, session, user uuid.UUID) (*liveblog.User, error) {
-	ctx, cancel := context.WithTimeout(ctx, whoTimeout)
+	ctx, cancel := context.WithTimeout(ctx, authTimeout)
 	defer cancel()
-	ctx = liveblog.WithAnonymous(ctx, false) // who shows a session has signed in
-	return sessionUser(ctx, &db.who, session, user)
+	ctx = liveblog.WithAnonymous(ctx, false) // a client with a session is not anonymous
+	return sessionUser(ctx, &db.authPool, session, user)
 }
 
 func sessionUser(ctx context.Context, q querier, session, user uuid.UUID) (*liveblog.User, error) {
@@ -170,7 +167,7 @@ func sessionUser(ctx context.Context, q querier, session, user uuid.UUID) (*live
 	return oneUser(rows, err)
 }
 
-// RevokeSession ends a session; ending it twice is no error.
+// RevokeSession ends a session. A session that has ended is no error.
 func (db *DB) RevokeSession(ctx context.Context, a liveblog.Actor, id uuid.UUID) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return revokeSession(ctx, tx, a, id, "session.revoke", nil) })
 	if err != nil {
@@ -179,7 +176,8 @@ func (db *DB) RevokeSession(ctx context.Context, a liveblog.Actor, id uuid.UUID)
 	return nil
 }
 
-// revokeSession notes what it does, once, under the name of an action.
+// revokeSession ends a session and records that in the audit log as action, unless it has
+// ended before.
 func revokeSession(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, action string, detail any) error {
 	tag, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL`, id)
 	if err != nil || tag.RowsAffected() == 0 {
@@ -193,15 +191,16 @@ func revokeSessions(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 	return err
 }
 
-// ForgetSessions deletes the sessions that are over for longer than their
-// refresh tokens could be shown to us.
+// ForgetSessions deletes sessions so long after their end that no client can still hold
+// their refresh tokens.
 func (db *DB) ForgetSessions(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < now() - $2::interval LIMIT $1)`, sessionLife)
 	return err
 }
 
-// clip shortens s to at most n bytes of whole, storable characters.
+// clip removes from s what PostgreSQL cannot store, and cuts it after at most n bytes at
+// the end of a character.
 func clip(s string, n int) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 	if len(s) > n {

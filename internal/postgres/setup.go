@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// setupLife is how long a setup link is good for.
+// setupLife is how long a setup link is valid.
 const setupLife = time.Hour
 
 var (
@@ -26,16 +26,16 @@ func (db *DB) NeedsSetup(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var needed bool
-	err := db.pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users)`).Scan(&needed)
-	return needed, readErr(err, "setup")
+	err := db.readPool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users)`).Scan(&needed)
+	return needed, readErr(err, "setup state")
 }
 
-// CreateSetupToken returns the secret of a link that creates the first user, or
-// ErrConflict when there is a user. Only its hash is stored.
+// CreateSetupToken returns the secret of a link that creates the first user. Only its
+// hash is stored. It is ErrConflict if there is a user.
 func (db *DB) CreateSetupToken(ctx context.Context, a liveblog.Actor) (string, error) {
 	token := rand.Text() + rand.Text() // 260 bits
 	err := db.tx(ctx, func(tx pgx.Tx) error {
-		if err := beforeSetup(ctx, tx); err != nil {
+		if err := lockSetup(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
@@ -51,8 +51,8 @@ func (db *DB) CreateSetupToken(ctx context.Context, a liveblog.Actor) (string, e
 	return token, nil
 }
 
-// CheckSetupToken returns nil for the secret of a link that can still be
-// claimed, ErrConflict when there is a user, and ErrForbidden otherwise.
+// CheckSetupToken returns nil if the secret is that of a link which can be used. It is
+// ErrConflict if there is a user, and otherwise ErrForbidden.
 func (db *DB) CheckSetupToken(ctx context.Context, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -64,20 +64,20 @@ func (db *DB) CheckSetupToken(ctx context.Context, token string) error {
 		return errSetupDone
 	}
 	var good bool
-	err = db.pool.QueryRow(ctx, `
+	err = db.readPool.QueryRow(ctx, `
 		SELECT EXISTS (SELECT FROM setup_tokens WHERE hash = $1 AND expires_at > now() AND claimed_at IS NULL)`,
 		setupHash(token)).Scan(&good)
 	if err == nil && !good {
 		return errSetupToken
 	}
-	return readErr(err, "setup")
+	return readErr(err, "setup state")
 }
 
-// ClaimSetup creates the first user. Of claims that race, with one link or
-// several, one wins; errors are those of CheckSetupToken.
+// ClaimSetup creates the first user. Of concurrent claims, with one link or several, one
+// succeeds. Errors are those of CheckSetupToken.
 func (db *DB) ClaimSetup(ctx context.Context, a liveblog.Actor, token string, u *liveblog.User) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
-		if err := beforeSetup(ctx, tx); err != nil {
+		if err := lockSetup(ctx, tx); err != nil {
 			return err
 		}
 		if err := useSetupToken(ctx, tx, token); err != nil {
@@ -91,11 +91,11 @@ func (db *DB) ClaimSetup(ctx context.Context, a liveblog.Actor, token string, u 
 	return nil
 }
 
-// CreateFirstUser creates u unless there is a user, and reports whether it did.
-// It is for programs that need no link.
+// CreateFirstUser creates u without a link, unless there is a user. It reports whether
+// it did.
 func (db *DB) CreateFirstUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) (bool, error) {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
-		if err := beforeSetup(ctx, tx); err != nil {
+		if err := lockSetup(ctx, tx); err != nil {
 			return err
 		}
 		return createUser(ctx, tx, a, u)
@@ -109,9 +109,8 @@ func (db *DB) CreateFirstUser(ctx context.Context, a liveblog.Actor, u *liveblog
 	return true, nil
 }
 
-// beforeSetup makes claims wait for each other and refuses them when there is
-// a user.
-func beforeSetup(ctx context.Context, tx pgx.Tx) error {
+// lockSetup serialises claims and returns errSetupDone if there is a user.
+func lockSetup(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `LOCK TABLE setup_tokens IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 		return err
 	}
@@ -125,6 +124,7 @@ func beforeSetup(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
+// useSetupToken marks a link as used, or returns errSetupToken if it cannot be used.
 func useSetupToken(ctx context.Context, tx pgx.Tx, token string) error {
 	tag, err := tx.Exec(ctx, `
 		UPDATE setup_tokens SET claimed_at = now()

@@ -7,22 +7,23 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// attemptsLife is how long after the last attempt the ones under its key are forgotten.
+// attemptsLife is how long after the last attempt under a key its count starts at 1 again.
 const attemptsLife = time.Hour
 
-// attemptDelay is how long after the last attempt under a key the next one may
-// be: not at all while there were fewer than $2, then two seconds, twice as long
-// with each one more, and $3 at most.
+// attemptDelay is the shortest time between the last attempt under a key and the next
+// one: none while fewer than $2 were counted, then two seconds, doubled with each
+// further attempt, up to $3.
 const attemptDelay = `CASE WHEN f.failures < $2 THEN interval '0'
 	ELSE least($3::interval, interval '2 seconds' * power(2, least(f.failures - $2, 16))) END`
 
-// CountAttempt adds one to the attempts under a key, unless it comes too early
-// after the last one: then it does not count, and wait says for how long none will.
-func (db *DB) CountAttempt(ctx context.Context, key string, p liveblog.Patience) (wait time.Duration, err error) {
+// CountAttempt counts an attempt under a key. If it comes too early after the last one,
+// it is not counted, and wait is the time until the next one may come, from 1 s to
+// limit.Longest.
+func (db *DB) CountAttempt(ctx context.Context, key string, limit liveblog.AttemptLimit) (wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var counted bool
-	err = db.pool.QueryRow(ctx, `
+	err = db.readPool.QueryRow(ctx, `
 		WITH counted AS (
 			INSERT INTO login_failures AS f (key, failures) VALUES ($1, 1)
 			ON CONFLICT (key) DO UPDATE SET
@@ -33,26 +34,26 @@ func (db *DB) CountAttempt(ctx context.Context, key string, p liveblog.Patience)
 		)
 		SELECT EXISTS (SELECT FROM counted), coalesce((
 			SELECT f.tried_at + `+attemptDelay+` - clock_timestamp() FROM login_failures f WHERE f.key = $1), interval '0')`,
-		key, p.Free, p.Longest, attemptsLife).Scan(&counted, &wait)
+		key, limit.Free, limit.Longest, attemptsLife).Scan(&counted, &wait)
 	if err != nil {
-		return 0, readErr(err, "attempts")
+		return 0, readErr(err, "attempts under %q", key)
 	}
 	if counted {
 		return 0, nil
 	}
-	return min(max(wait, time.Second), p.Longest), nil
+	return min(max(wait, time.Second), limit.Longest), nil
 }
 
-// RefundAttempt takes one attempt back: it was no failure.
+// RefundAttempt subtracts an attempt that was no failure.
 func (db *DB) RefundAttempt(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	_, err := db.pool.Exec(ctx, `
+	_, err := db.readPool.Exec(ctx, `
 		UPDATE login_failures SET failures = failures - 1 WHERE key = $1 AND failures > 0`, key)
-	return readErr(err, "attempts")
+	return readErr(err, "attempts under %q", key)
 }
 
-// ForgetAttempts deletes the counts of a day ago.
+// ForgetAttempts deletes the counts whose last attempt was a day ago.
 func (db *DB) ForgetAttempts(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM login_failures WHERE key IN (SELECT key FROM login_failures WHERE tried_at < now() - interval '1 day' LIMIT $1)`)

@@ -14,7 +14,7 @@ import (
 func TestAttempts_WaitLongerEachTime(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	p := liveblog.Patience{Free: 2, Longest: 7 * time.Second}
+	p := liveblog.AttemptLimit{Free: 2, Longest: 7 * time.Second}
 	count := func(key string) time.Duration {
 		t.Helper()
 		wait, err := db.CountAttempt(t.Context(), key, p)
@@ -57,7 +57,7 @@ func TestAttempts_Concurrent(t *testing.T) {
 	db := pgtest.New(t)
 	waits := make([]time.Duration, 20)
 	errs := together(20, func(i int) (err error) {
-		waits[i], err = db.CountAttempt(context.Background(), "a", liveblog.Patience{Free: 5, Longest: time.Minute})
+		waits[i], err = db.CountAttempt(context.Background(), "a", liveblog.AttemptLimit{Free: 5, Longest: time.Minute})
 		return err
 	})
 	slices.Sort(waits)

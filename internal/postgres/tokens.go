@@ -20,23 +20,23 @@ func scanToken(row pgx.CollectableRow) (t liveblog.Token, err error) {
 	return t, err
 }
 
-// Token finds an API token by its id, revoked or not, or ErrNotFound.
+// Token returns the API token with an id, revoked or not, or ErrNotFound.
 func (db *DB) Token(ctx context.Context, id string) (*liveblog.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.who.Query(ctx, selectTokens+` WHERE t.id = $1`, id)
+	rows, err := db.authPool.Query(ctx, selectTokens+` WHERE t.id = $1`, id)
 	if err != nil {
-		return nil, readErr(err, "token")
+		return nil, readErr(err, "token %s", id)
 	}
 	t, err := pgx.CollectExactlyOneRow(rows, scanToken)
-	return &t, readErr(err, "token")
+	return &t, readErr(err, "token %s", id)
 }
 
-// Tokens lists the tokens that are not revoked, newest first.
+// Tokens lists the tokens that are not revoked, the newest first.
 func (db *DB) Tokens(ctx context.Context) ([]liveblog.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, selectTokens+` WHERE t.revoked_at IS NULL ORDER BY t.created_at DESC, t.id`)
+	rows, err := db.readPool.Query(ctx, selectTokens+` WHERE t.revoked_at IS NULL ORDER BY t.created_at DESC, t.id`)
 	if err != nil {
 		return nil, readErr(err, "tokens")
 	}
@@ -44,30 +44,30 @@ func (db *DB) Tokens(ctx context.Context) ([]liveblog.Token, error) {
 	return tokens, readErr(err, "tokens")
 }
 
-// CreateToken stores an API token and fills in when it was created.
+// CreateToken stores an API token and fills in its time of creation.
 func (db *DB) CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Token) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return createToken(ctx, tx, a, t) })
 	if err != nil {
-		return fmt.Errorf("create token: %w", err)
+		return fmt.Errorf("create token %q: %w", t.Name, err)
 	}
 	return nil
 }
 
-// CreateTokenOnce is CreateToken for a request that may come again: with the key
-// of one that was done it stores nothing, and gives the token of that one, whose
-// secret nobody has any more.
+// CreateTokenOnce is CreateToken with an idempotency key. replayed reports that the key
+// was used before: then created is the token of that request, whose secret is not
+// stored anywhere.
 func (db *DB) CreateTokenOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, t *liveblog.Token) (created *liveblog.Token, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		created, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Token, error) {
 			err := createToken(ctx, tx, a, t)
 			result := *t
-			result.Hash = nil // the answer is kept for a day, the hash in its row alone
+			result.Hash = nil // the result is stored with the key; the hash belongs in its row only
 			return &result, err
 		})
 		return err
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("create token: %w", err)
+		return nil, false, fmt.Errorf("create token %q: %w", t.Name, err)
 	}
 	return created, replayed, nil
 }
@@ -84,19 +84,19 @@ func createToken(ctx context.Context, tx pgx.Tx, a liveblog.Actor, t *liveblog.T
 	return audit(ctx, tx, a, "token.create", t.ID, map[string]any{"name": t.Name, "scopes": t.Scopes, "blog": t.BlogID})
 }
 
-// TouchToken notes that a token was used now, if that was not noted within a
-// minute. It is no change that the audit log keeps.
+// TouchToken records that a token was used now, unless that was recorded within the last
+// minute. The audit log does not keep it.
 func (db *DB) TouchToken(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	_, err := db.who.Exec(ctx, `
+	_, err := db.authPool.Exec(ctx, `
 		UPDATE api_tokens SET last_used_at = now()
 		WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`, id)
-	return readErr(err, "token")
+	return readErr(err, "use of token %s", id)
 }
 
-// RevokeToken ends a token for good. One that is not there, or revoked before,
-// is ErrNotFound.
+// RevokeToken ends a token for ever. It is ErrNotFound if there is none, or if it was
+// revoked before.
 func (db *DB) RevokeToken(ctx context.Context, a liveblog.Actor, id string) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL`, id)

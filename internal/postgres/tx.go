@@ -14,53 +14,71 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// txTries is how often a transaction that certainly changed nothing is tried.
-const txTries = 4
+// maxAttempts is how often inTx runs a transaction that certainly changed nothing.
+const maxAttempts = 4
 
-// tx runs f in one transaction and commits it. It goes on when the caller hangs
-// up, so that a client's broken connection never decides between commit and
-// rollback, and ends within txTimeout.
+// inTx runs f in a transaction, commits it, and returns the result of f. It goes on
+// when ctx is cancelled, so that a client that disconnects never decides between
+// commit and rollback, and ends within txTimeout.
 //
-// What certainly changed nothing (a serialisation failure, a deadlock, a
-// connection lost before COMMIT) is tried again. When COMMIT was sent and its
-// answer is missing, or the standby did not confirm, the error is
-// ErrUnknownOutcome: the caller must ask again with the same idempotency key. A
-// refusal that f gives is as certain as a success: see settlement.
-func (db *DB) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
+// A transaction that certainly changed nothing (a serialisation failure, a
+// deadlock, a connection lost before COMMIT) is attempted again, so f may run
+// several times. When COMMIT was sent and its answer is missing, or the standby did
+// not confirm it, the error is ErrUnknownOutcome: the client must repeat the
+// request with the same idempotency key. With synchronous replication, a rejection
+// by f is returned only after the standby has confirmed what it rests on.
+func inTx[T any](ctx context.Context, db *DB, f func(tx pgx.Tx) (T, error)) (result T, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
 	defer cancel()
-	var err error
-	for try := range txTries {
-		if err = db.tryTx(ctx, f); !retryable(err) || ctx.Err() != nil {
+	for attempt := range maxAttempts {
+		if result, err = attemptTx(ctx, db.writePool, db.synchronous, f); !retryable(err) || ctx.Err() != nil {
 			break
 		}
-		pause(ctx, try)
+		pauseBeforeRetry(ctx, attempt)
 	}
-	return db.settledRefusal(ctx, dbError(err))
+	if err != nil {
+		var none T
+		return none, db.confirmBeforeReject(ctx, dbError(err))
+	}
+	return result, nil
 }
 
-func (db *DB) tryTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	conn, err := acquire(ctx, db.writePool)
+// tx is inTx for a function without a result.
+func (db *DB) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	_, err := inTx(ctx, db, func(tx pgx.Tx) (struct{}, error) { return struct{}{}, f(tx) })
+	return err
+}
+
+// attemptTx runs f once in a transaction and commits it. With replicated, the
+// commit waits for the standby even if f wrote nothing: a repeated request is found
+// done only if the commit of the first one was confirmed.
+func attemptTx[T any](ctx context.Context, pool *pgxpool.Pool, replicated bool, f func(tx pgx.Tx) (T, error)) (result T, err error) {
+	conn, err := acquire(ctx, pool)
 	if err != nil {
-		return err
+		return result, err
 	}
 	defer conn.Release()
 	tx, err := conn.Begin(ctx)
 	if err != nil {
-		return err
+		return result, err
 	}
-	if err := f(tx); err != nil {
+	result, err = f(tx)
+	if err == nil && replicated {
+		err = forceCommitRecord(ctx, tx)
+	}
+	if err != nil {
 		rollback(tx)
-		return err
+		return result, err
 	}
-	return db.commitSettled(ctx, conn, tx)
+	return result, commit(ctx, conn, tx)
 }
 
-// snapshot runs f in a read-only transaction that sees one state of the database.
+// snapshot runs f in a read-only transaction in which all statements see the same
+// state of the database.
 func (db *DB) snapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	conn, err := acquire(ctx, db.pool.of(ctx))
+	conn, err := acquire(ctx, db.readPool.of(ctx))
 	if err != nil {
 		return err
 	}
@@ -69,25 +87,14 @@ func (db *DB) snapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return dbError(pgx.BeginTxFunc(ctx, conn, options, f))
 }
 
-// acquire waits a bounded time for a connection: a busy pool must answer, not hang.
-func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
-	defer cancel()
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w: no connection: %w", liveblog.ErrUnavailable, err)
-	}
-	return conn, nil
-}
-
 func rollback(tx pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = tx.Rollback(ctx) // a failed rollback closes the connection, which rolls back
+	_ = tx.Rollback(ctx) // if it fails, pgx closes the connection, and PostgreSQL rolls back
 }
 
-// commit tells a certain failure, which PostgreSQL reports as an error of its
-// own, from an uncertain one.
+// commit commits tx. An error that is not ErrUnknownOutcome means that the
+// transaction was certainly rolled back.
 func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	custom := conn.Conn().PgConn().CustomData()
 	delete(custom, unreplicated)
@@ -101,35 +108,44 @@ func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	return fmt.Errorf("%w: commit: %w", liveblog.ErrUnknownOutcome, err)
 }
 
-// certain reports whether a failed COMMIT certainly rolled back. An
-// administrator's shutdown or cancel may come after the local commit, while it
-// waits for the standby.
+// certain reports whether the error of a COMMIT proves that the transaction was
+// rolled back. An error of class 57 (operator intervention) proves nothing:
+// PostgreSQL may be shut down or the backend cancelled after the local commit, while
+// it waits for the standby.
 func certain(err error) bool {
 	if errors.Is(err, pgx.ErrTxCommitRollback) {
 		return true
 	}
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && class(pg.Code) != "57" && class(pg.Code) != "08"
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && class(pg.Code) != "57" && class(pg.Code) != "08"
 }
 
-// unreplicated marks a connection whose last commit was not confirmed.
+// unreplicated is the key under which a connection records that its last commit was
+// not confirmed by the standby.
 const unreplicated = "dateline.unreplicated"
 
-// noteUnreplicated catches the only sign of a commit that is durable on the
-// primary alone: a warning beside the word of success.
+// noteUnreplicated handles notices of the server. A warning beside a successful
+// COMMIT is the only sign that the transaction is durable on the primary alone.
 func noteUnreplicated(c *pgconn.PgConn, n *pgconn.Notice) {
 	if n.Code == "01000" && n.Severity == "WARNING" {
 		c.CustomData()[unreplicated] = true
 	}
 }
 
-// pause waits a little, longer with each try, without keeping in step with others.
-func pause(ctx context.Context, try int) {
-	wait := time.Duration(20<<try) * time.Millisecond
-	timer := time.NewTimer(wait/2 + rand.N(wait))
+// pauseBeforeRetry waits 10 to 30 ms after the first attempt and twice as long after
+// each further one. The random part keeps transactions that collided from
+// colliding again.
+func pauseBeforeRetry(ctx context.Context, attempt int) {
+	wait := time.Duration(20<<attempt) * time.Millisecond
+	sleep(ctx, wait/2+rand.N(wait))
+}
+
+// sleep returns after d, or when ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-timer.C:
 	case <-ctx.Done():
+	case <-timer.C:
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// upkeepLock is the advisory lock under which one node at a time cleans up: any constant.
+// upkeepLock is the id of the advisory lock of the node that does the upkeep. It is an
+// arbitrary constant.
 const upkeepLock = 0x64617465_0002
 
-// Upkeep runs f on one node at a time, and not more often than every interval on
-// all nodes together. It reports whether it was this node's turn. The lock is that
-// of a connection of its own, which ends with f or with this process.
+// Upkeep runs f on one node at a time, and at most once per interval on all nodes
+// together. It reports whether this node ran it. The session of a connection of its
+// own holds the lock, which therefore ends with f or with the process.
 func (db *DB) Upkeep(ctx context.Context, every time.Duration, f func(context.Context) error) (ran bool, err error) {
 	conn, err := db.connect(ctx, "dateline upkeep")
 	if err != nil {
@@ -26,7 +27,8 @@ func (db *DB) Upkeep(ctx context.Context, every time.Duration, f func(context.Co
 	return true, f(ctx)
 }
 
-// claimUpkeep goes by the database's clock. After that was set back, it is due.
+// claimUpkeep takes the lock and reports whether the upkeep is due, by the clock of the
+// database. It is also due when the last time is in the future: the clock was set back.
 func claimUpkeep(ctx context.Context, conn *pgx.Conn, every time.Duration) (due bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -38,7 +40,7 @@ func claimUpkeep(ctx context.Context, conn *pgx.Conn, every time.Duration) (due 
 		ON CONFLICT (one) DO UPDATE SET at = now()
 		WHERE u.at <= now() - $1::interval OR u.at > now()`, every)
 	if err != nil {
-		return false, fmt.Errorf("claim: %w", err)
+		return false, fmt.Errorf("claim every %v: %w", every, err)
 	}
 	return tag.RowsAffected() == 1, nil
 }

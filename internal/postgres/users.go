@@ -18,23 +18,24 @@ func scanUser(row pgx.CollectableRow) (u liveblog.User, err error) {
 	return u, err
 }
 
-// UserByEmail finds a user, disabled or not, by the normal form of an address,
-// or ErrNotFound.
+// UserByEmail returns the user, disabled or not, with an address in its normal form
+// (liveblog.NormalEmail), or ErrNotFound.
 func (db *DB) UserByEmail(ctx context.Context, email string) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
+	rows, err := db.readPool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 	return oneUser(rows, err)
 }
 
-// User finds a user, disabled or not, or ErrNotFound.
+// User returns the user with an id, disabled or not, or ErrNotFound.
 func (db *DB) User(ctx context.Context, id uuid.UUID) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	rows, err := db.readPool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 	return oneUser(rows, err)
 }
 
+// oneUser scans the only user of a query, or ErrNotFound.
 func oneUser(rows pgx.Rows, err error) (*liveblog.User, error) {
 	if err != nil {
 		return nil, readErr(err, "user")
@@ -43,11 +44,11 @@ func oneUser(rows pgx.Rows, err error) (*liveblog.User, error) {
 	return &u, readErr(err, "user")
 }
 
-// Users lists all users by name.
+// Users lists all users in the order of their names.
 func (db *DB) Users(ctx context.Context) ([]liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := db.pool.Query(ctx, `SELECT `+userColumns+` FROM users ORDER BY lower(name), id`)
+	rows, err := db.readPool.Query(ctx, `SELECT `+userColumns+` FROM users ORDER BY lower(name), id`)
 	if err != nil {
 		return nil, readErr(err, "users")
 	}
@@ -55,8 +56,8 @@ func (db *DB) Users(ctx context.Context) ([]liveblog.User, error) {
 	return users, readErr(err, "users")
 }
 
-// CreateUser stores a new user and fills in its id and times. An address that
-// is taken is ErrConflict.
+// CreateUser stores a user and fills in its id and times. An address that is taken is
+// ErrConflict.
 func (db *DB) CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return createUser(ctx, tx, a, u) })
 	if err != nil {
@@ -65,16 +66,16 @@ func (db *DB) CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User
 	return nil
 }
 
-// CreateUserOnce is CreateUser for a request that may come again: with the key of
-// one that was done it stores nothing, and gives the user of that one, as it was then
-// but with the hash of the present password.
+// CreateUserOnce is CreateUser with an idempotency key. replayed reports that the key was
+// used before: then created is the user as that request created it, but with the hash
+// of the present password.
 func (db *DB) CreateUserOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, u *liveblog.User) (created *liveblog.User, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		var result liveblog.User
 		result, replayed, err = once(ctx, tx, a, key, func() (liveblog.User, error) {
 			err := createUser(ctx, tx, a, u)
 			result := *u
-			result.PasswordHash = "" // the answer is kept for a day, the hash in its row alone
+			result.PasswordHash = "" // the result is stored with the key; the hash belongs in its row only
 			return result, err
 		})
 		if created = &result; err != nil {
@@ -108,15 +109,10 @@ func createUser(ctx context.Context, tx pgx.Tx, a liveblog.Actor, u *liveblog.Us
 	return audit(ctx, tx, a, "user.create", u.ID.String(), map[string]any{"email": u.Email, "role": u.Role})
 }
 
-// UpdateUser changes what is not nil and returns the user. Who is disabled is
-// signed out everywhere, in the same transaction. The last admin who can sign
-// in stays one: ErrConflict.
+// UpdateUser applies a change and returns the user. Disabling a user ends all sessions in
+// the same transaction. A change that would leave no enabled admin is ErrConflict.
 func (db *DB) UpdateUser(ctx context.Context, a liveblog.Actor, id uuid.UUID, change liveblog.UserChange) (*liveblog.User, error) {
-	var u *liveblog.User
-	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
-		u, err = updateUser(ctx, tx, a, id, change)
-		return err
-	})
+	u, err := inTx(ctx, db, func(tx pgx.Tx) (*liveblog.User, error) { return updateUser(ctx, tx, a, id, change) })
 	if err != nil {
 		return nil, fmt.Errorf("update user %s: %w", id, err)
 	}
@@ -158,8 +154,8 @@ func storeUser(ctx context.Context, tx pgx.Tx, u *liveblog.User) error {
 	return keepAdmin(ctx, tx)
 }
 
-// lockAdmins makes changes of users wait for each other, so that two admins who
-// demote each other at once don't both succeed.
+// lockAdmins serialises changes of users, so that two admins who demote each other
+// concurrently do not both succeed.
 func lockAdmins(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
 		SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL
@@ -167,6 +163,7 @@ func lockAdmins(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
+// keepAdmin returns ErrConflict if no enabled admin is left.
 func keepAdmin(ctx context.Context, tx pgx.Tx) error {
 	var left bool
 	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL)`).Scan(&left)
@@ -176,7 +173,7 @@ func keepAdmin(ctx context.Context, tx pgx.Tx) error {
 	return liveblog.Errorf(liveblog.ErrConflict, "last_admin", "this is the last admin; make another one first")
 }
 
-// SetPassword stores a new hash and ends all sessions of the user.
+// SetPassword stores the hash of a new password and ends all sessions of the user.
 func (db *DB) SetPassword(ctx context.Context, a liveblog.Actor, user uuid.UUID, hash string) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return setPassword(ctx, tx, a, user, hash) })
 	if err != nil {
@@ -199,8 +196,8 @@ func setPassword(ctx context.Context, tx pgx.Tx, a liveblog.Actor, user uuid.UUI
 	return audit(ctx, tx, a, "user.password", user.String(), nil)
 }
 
-// UpgradePasswordHash replaces a hash by another of the same password. It does
-// nothing when the password was changed meanwhile.
+// UpgradePasswordHash replaces a hash by another one of the same password. It does
+// nothing if the password has changed meanwhile.
 func (db *DB) UpgradePasswordHash(ctx context.Context, a liveblog.Actor, user uuid.UUID, old, hash string) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, user, old, hash)

@@ -13,30 +13,28 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Limits of a flush, in PostgreSQL and here. What PostgreSQL ends has certainly
-// changed nothing and can be tried again; our own limit is for one that does not
-// answer at all.
+// Timeouts of a flush. A statement that PostgreSQL cancels has certainly changed nothing
+// and can be tried again; flushTimeout is for a server that does not answer.
 const (
 	flushLockTimeout      = "1000" // ms
 	flushStatementTimeout = "2000" // ms
 	flushTimeout          = 3 * time.Second
 )
 
-// readerLife is how old the last word of a node may be before the node counts
-// as gone, and its readers with it.
+// readerLife is how long after its last report a node counts as alive, and its readers
+// count.
 const readerLife = 5 * time.Second
 
-// AddViews adds counts to the views of posts and says how many readers this node
-// serves now, of the blogs whose number is another than it said before: one
-// statement, whatever the number of blogs. It takes no lock that anybody else
-// holds for longer than a moment: neither the rows of blogs, which the publishers
-// queue for, nor those of posts. It does not wait for the disk: a crash of
-// PostgreSQL may cost the last moments of counting. Ids that are no published
-// posts of their blog are passed over.
+// AddViews adds counts to the views of posts, by blog and post, and reports the numbers
+// of readers that the node serves now, for the blogs in which the number has changed
+// since its last report. It is one statement, whatever the number of blogs. It takes
+// no locks on blogs, for which publishers queue, nor on posts. The commit does not wait
+// for the disk: a crash of PostgreSQL may lose the counts of the last moments. It skips
+// ids that are not published posts of their blog.
 //
-// It goes on when ctx is cancelled, so that the stop of a node does not decide
-// what was counted, and ends by the deadline of ctx. known tells that what the
-// node said before still stands; if not, it has to say it all again.
+// It goes on when ctx is cancelled, so that a node that stops does not lose counts, and
+// ends by the deadline of ctx. known is false if PostgreSQL has lost the earlier
+// reports of the node: then the node must report all its readers again.
 func (db *DB) AddViews(ctx context.Context, nodeID uuid.UUID, views map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) (known bool, err error) {
 	ctx, cancel := uncancelled(ctx, flushTimeout)
 	defer cancel()
@@ -44,16 +42,16 @@ func (db *DB) AddViews(ctx context.Context, nodeID uuid.UUID, views map[uuid.UUI
 	batch.Queue(`
 		SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', $1, true),
 		       set_config('statement_timeout', $2, true)`, flushLockTimeout, flushStatementTimeout)
-	v, r := columnsOf(views), readerColumns(readers)
+	v, r := viewColumns(views), readerColumns(readers)
 	batch.Queue(addViews, nodeID, v.blogs, v.posts, v.numbers, r.blogs, r.numbers, readerLife).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&known)
 	})
-	conn, err := acquire(ctx, db.logPool.Pool)
+	conn, err := acquire(ctx, db.eventPool.Pool)
 	if err != nil {
 		return false, err
 	}
 	defer conn.Release()
-	db.logPool.statements.Add(int64(batch.Len()))
+	db.eventPool.statements.Add(int64(batch.Len()))
 	err = flushError(conn.SendBatch(ctx, batch).Close())
 	return known, err
 }
@@ -77,8 +75,8 @@ const addViews = `
 	)
 	SELECT EXISTS (SELECT FROM nodes WHERE id = $1 AND at > clock_timestamp() - $7::interval)`
 
-// uncancelled is ctx without its cancellation: it ends after limit, or by the
-// deadline of ctx.
+// uncancelled returns a context that ignores the cancellation of ctx and ends after
+// limit, or by the deadline of ctx.
 func uncancelled(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	ends := time.Now().Add(limit)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(ends) {
@@ -87,8 +85,9 @@ func uncancelled(ctx context.Context, limit time.Duration) (context.Context, con
 	return context.WithDeadline(context.WithoutCancel(ctx), ends)
 }
 
-// flushError tells a certain failure from an uncertain one. The commit waits for
-// nothing, so what PostgreSQL reports is certain.
+// flushError returns ErrUnknownOutcome for a failure that leaves open whether the counts
+// were added. The commit waits for nothing, so errors that PostgreSQL reports are
+// certain.
 func flushError(err error) error {
 	if err == nil || state(err) != "" || pgconn.SafeToRetry(err) {
 		return dbError(err)
@@ -96,13 +95,13 @@ func flushError(err error) error {
 	return fmt.Errorf("%w: views: %w", liveblog.ErrUnknownOutcome, err)
 }
 
-// flushColumns are the parameters of a flush: the rows as columns.
+// flushColumns are rows as columns, the parameters of a flush.
 type flushColumns struct {
 	blogs, posts []uuid.UUID
 	numbers      []int64
 }
 
-func columnsOf(views map[uuid.UUID]map[uuid.UUID]int64) (c flushColumns) {
+func viewColumns(views map[uuid.UUID]map[uuid.UUID]int64) (c flushColumns) {
 	for blogID, posts := range views {
 		for postID, n := range posts {
 			c.blogs, c.posts, c.numbers = append(c.blogs, blogID), append(c.posts, postID), append(c.numbers, n)
@@ -118,8 +117,8 @@ func readerColumns(readers map[uuid.UUID]int64) (c flushColumns) {
 	return c
 }
 
-// ForgetReaders deletes the counts of nodes that are gone for long, and those of
-// blogs that nobody reads any more.
+// ForgetReaders deletes the counts of nodes that ended an hour ago, and counts of 0 that
+// are an hour old.
 func (db *DB) ForgetReaders(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -129,17 +128,17 @@ func (db *DB) ForgetReaders(ctx context.Context) error {
 		WHERE r.at < clock_timestamp() - interval '1 hour' AND (r.readers = 0 OR NOT EXISTS (
 			SELECT FROM nodes n WHERE n.id = r.node_id AND n.at > clock_timestamp() - interval '1 hour'))`)
 	batch.Queue(`DELETE FROM nodes WHERE at < clock_timestamp() - interval '1 hour'`)
-	return readErr(db.pool.SendBatch(ctx, batch).Close(), "readers")
+	return readErr(db.readPool.SendBatch(ctx, batch).Close(), "counts of readers")
 }
 
-// readersNow sums the readers of blogs over the nodes that live. Nodes of
-// versions before this one date their rows and are in no other table.
+// readersNow sums the readers of blogs over the nodes that are alive. Nodes of older
+// versions have no row in nodes; they renew the time of their rows here.
 const readersNow = `
 	SELECT r.blog_id, NULL::uuid, sum(r.readers)::bigint
 	FROM node_readers r LEFT JOIN nodes n ON n.id = r.node_id
 	WHERE greatest(r.at, n.at) > now() - $2::interval AND r.blog_id `
 
-// Counts reads the views of all posts, and the readers of all nodes, of one blog.
+// Counts returns the views of all posts of a blog, and its readers on all nodes.
 func (db *DB) Counts(ctx context.Context, blogID uuid.UUID) (liveblog.Counts, error) {
 	counts, _, err := db.counts(ctx, `
 		SELECT blog_id, post_id, views FROM post_views WHERE blog_id = $1
@@ -151,19 +150,18 @@ func (db *DB) Counts(ctx context.Context, blogID uuid.UUID) (liveblog.Counts, er
 	return c, err
 }
 
-// ChangedCounts reads what changed, on whatever node, since the last look: the
-// views of posts, and the sums of readers of all blogs in which anything changed
-// and of those that are new to the caller. now is what the next look begins with;
-// without a time to begin with, it looks a few seconds back. Absolute numbers may
-// be told twice.
+// ChangedCounts returns the counts of these blogs that changed on any node since a time:
+// the views of posts, and the readers of each blog in which anything changed and of
+// the fresh ones. The caller passes now as since of its next call; the zero time means
+// a few seconds ago. Counts are absolute, and the same one may be returned twice.
 func (db *DB) ChangedCounts(ctx context.Context, blogs, fresh []uuid.UUID, since time.Time) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error) {
 	from := pgtype.Timestamptz{Time: since, Valid: !since.IsZero()}
 	return db.counts(ctx, changedCounts, blogs, readerLife, fresh, from)
 }
 
-// changedCounts looks back further than the last look began, by the longest that
-// a flush may take: its rows bear the time at which they were written, and are
-// seen later. Blogs with readers on a node that was lost since have changed too.
+// changedCounts goes further back than since, by the longest time of a flush: its rows
+// have the time at which they were written and become visible later. Blogs with
+// readers on a node that has ended since have changed too.
 const changedCounts = `
 	WITH look AS MATERIALIZED (SELECT least(coalesce($4, now()), now()) - interval '2.5 seconds' AS since),
 	posts AS MATERIALIZED (
@@ -183,7 +181,7 @@ const changedCounts = `
 	UNION ALL
 	SELECT t.blog_id, NULL::uuid, coalesce(s.sum, 0) FROM touched t LEFT JOIN sums s USING (blog_id)`
 
-// counts runs a query of counts in a transaction of its own, and tells when that began.
+// counts runs a query of counts in a transaction of its own. now is when that began.
 func (db *DB) counts(ctx context.Context, sql string, args ...any) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -200,10 +198,10 @@ func (db *DB) counts(ctx context.Context, sql string, args ...any) (counts map[u
 		})
 		return err
 	})
-	return counts, now, readErr(db.logPool.SendBatch(ctx, batch).Close(), "counts")
+	return counts, now, readErr(db.eventPool.SendBatch(ctx, batch).Close(), "counts")
 }
 
-// addCount takes over one row of counts: of a post, or without one of the readers.
+// addCount adds a row: the views of a post or, without a post, the readers of a blog.
 func addCount(counts map[uuid.UUID]liveblog.Counts, blogID uuid.UUID, postID *uuid.UUID, n int64) {
 	c, known := counts[blogID]
 	if !known {

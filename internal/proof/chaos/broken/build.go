@@ -23,7 +23,7 @@ var files embed.FS
 
 // switches are edits that serve the mutations, or no mutation: the clock.
 var switches = []Edit{
-	{"internal/postgres/postgres.go", "\n\treturn db, nil\n}\n\n// Close ends", "\n\tapart.Store(db.pool.Pool)\n\treturn db, nil\n}\n\n// Close ends"},
+	{"internal/postgres/postgres.go", "\n\treturn db, nil\n}\n\n// Close ends", "\n\tapart.Store(db.readPool.Pool)\n\treturn db, nil\n}\n\n// Close ends"},
 	{"cmd/dateline/node.go", "auth.NewService(db, keys, time.Now)", "auth.NewService(db, keys, shiftedNow)"},
 }
 

@@ -2,7 +2,7 @@ package broken
 
 const (
 	listener = "internal/postgres/listener.go"
-	bell     = "internal/postgres/bell.go"
+	notifier = "internal/postgres/notifier.go"
 	identity = "internal/postgres/identity.go"
 	topic    = "internal/stream/topic.go"
 	hub      = "internal/stream/hub.go"
@@ -11,7 +11,7 @@ const (
 // hearing are mistakes in how nodes learn of events and of other histories.
 var hearing = []Mutation{
 	{
-		Name: "no-poll", What: "nodes rely on the bell alone, and bells are lost",
+		Name: "no-poll", What: "nodes rely on notifications alone, and those are lost",
 		Exposes: []string{"G5"}, Needs: []string{Nodes, Stay},
 		Edits: []Edit{{listener, `
 			if err := l.look(ctx); err == nil {
@@ -20,12 +20,12 @@ var hearing = []Mutation{
 				continue
 			}
 			if err := l.look(ctx); err == nil {
-`}, {bell, `
-	_, err := b.db.logPool.Exec(ctx, `, `
+`}, {notifier, `
+	_, err := n.db.eventPool.Exec(ctx, `, `
 	if broken("no-poll") {
 		return nil
 	}
-	_, err := b.db.logPool.Exec(ctx, `}},
+	_, err := n.db.eventPool.Exec(ctx, `}},
 	},
 	{
 		Name: "listen-late", What: "the heads are read before LISTEN, and not again",
@@ -44,7 +44,7 @@ var hearing = []Mutation{
 		if err := l.look(ctx); err != nil {
 			return err
 		}
-		if len(l.audience.Watched()) > 0 {
+		if len(l.sink.Watched()) > 0 {
 			sleep(ctx, 8*time.Second)
 		}
 	}
@@ -74,12 +74,12 @@ var hearing = []Mutation{
 		Name: "stale-heads", What: "a head that is older than what the node knows is taken for a new history",
 		Exposes: []string{"G4"}, Needs: []string{Nodes},
 		Edits: []Edit{{listener, `
-	l.audience.Heads(withMissing(heads, watched))
+	l.sink.Heads(withMissing(heads, watched))
 `, `
 	if broken("stale-heads") {
 		sleep(ctx, 300*time.Millisecond)
 	}
-	l.audience.Heads(withMissing(heads, watched))
+	l.sink.Heads(withMissing(heads, watched))
 `}, {hub, `
 		if !t.continuedBy(head) {
 `, `

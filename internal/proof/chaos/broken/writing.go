@@ -13,17 +13,18 @@ var writing = []Mutation{
 		Name: "ack-before-commit", What: "some changes are acknowledged and rolled back",
 		Exposes: []string{"G1"},
 		Edits: []Edit{{publish, `
-		w, err = f(work{tx, by})
-		return err
-	})
+	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by}) })
 `, `
-		if w, err = f(work{tx, by}); err == nil && broken("ack-before-commit") && seldom() {
-			return errNotCommitted
+	var rolledBack *liveblog.Written
+	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) {
+		w, err := f(postTx{tx, by})
+		if err == nil && broken("ack-before-commit") && seldom() {
+			rolledBack, err = &w, errNotCommitted
 		}
-		return err
+		return w, err
 	})
 	if errors.Is(err, errNotCommitted) {
-		err = nil
+		w, err = *rolledBack, nil
 	}
 `}},
 	},
@@ -48,24 +49,24 @@ var writing = []Mutation{
 		Name: "commit-locally", What: "changes do not wait for the standby",
 		Exposes: []string{"G1", "G6"}, Needs: []string{Standby},
 		Edits: []Edit{{transaction, `
-	if err := f(tx); err != nil {
+	for attempt := range maxAttempts {
 `, `
 	if broken("commit-locally") {
-		_, _ = tx.Exec(ctx, "SET LOCAL synchronous_commit = local")
+		f = committingWith("local", f)
 	}
-	if err := f(tx); err != nil {
+	for attempt := range maxAttempts {
 `}},
 	},
 	{
 		Name: "commit-async", What: "changes do not wait for the disk",
 		Exposes: []string{"G1", "G6"}, Needs: []string{Crash},
 		Edits: []Edit{{transaction, `
-	if err := f(tx); err != nil {
+	for attempt := range maxAttempts {
 `, `
 	if broken("commit-async") {
-		_, _ = tx.Exec(ctx, "SET LOCAL synchronous_commit = off")
+		f = committingWith("off", f)
 	}
-	if err := f(tx); err != nil {
+	for attempt := range maxAttempts {
 `}},
 	},
 	{

@@ -48,10 +48,10 @@ func commitsWait(t *testing.T, dsn string) bool {
 	return err != nil
 }
 
-// TestSettled_NothingIsToldThatAFailoverCouldTakeBack publishes while the
+// TestReplication_SendsNothingThatAFailoverCanLose publishes while the
 // synchronous standby is away. The post is on the primary then, visible to any
 // query, and must not exist for anybody until the standby has it.
-func TestSettled_NothingIsToldThatAFailoverCouldTakeBack(t *testing.T) {
+func TestReplication_SendsNothingThatAFailoverCanLose(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Cluster(t)
 	db := openSynchronous(t, server.DSN())
@@ -148,8 +148,8 @@ func readings(t *testing.T, db *postgres.DB, blog *liveblog.Blog, w liveblog.Wri
 	}
 }
 
-// What this node knows to be confirmed is told while the standby is away.
-func TestSettled_KnownEventsAreToldWithoutTheStandby(t *testing.T) {
+// What this node knows to be confirmed is sent while the standby is away.
+func TestReplication_SendsConfirmedEventsWithoutTheStandby(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Cluster(t)
 	db := openSynchronous(t, server.DSN())
@@ -167,7 +167,7 @@ func TestSettled_KnownEventsAreToldWithoutTheStandby(t *testing.T) {
 }
 
 // A "promotion" that lost what the standby had confirmed is an older backup.
-func TestSettled_LossIsNoPromotion(t *testing.T) {
+func TestReplication_LossIsNoPromotion(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)
 	db := openSynchronous(t, dsn)
