@@ -21,7 +21,10 @@ var mayImport = map[string][]string{
 	"internal/liveblog":    {},
 	"internal/markup":      {"internal/liveblog"},
 	"internal/postgres":    {"internal/liveblog", "migrations"},
-	"internal/stream":      {"internal/liveblog"},
+	"internal/listen":      {},
+	"internal/metrics":     {},
+	"internal/memory":      {},
+	"internal/stream":      {"internal/liveblog", "internal/listen"},
 	"internal/views":       {"internal/liveblog"},
 	"internal/auth":        {"internal/liveblog"},
 	"internal/media":       {"internal/liveblog"},
@@ -41,7 +44,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
-		"internal/server", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "migrations", "web", "admin",
+		"internal/server", "internal/listen", "internal/metrics", "internal/memory", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "migrations", "web", "admin",
 	},
 
 	// What proves the product and ships in no binary.

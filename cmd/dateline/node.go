@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime"
 	"sync"
@@ -13,8 +14,11 @@ import (
 
 	"dateline/admin"
 	"dateline/internal/auth"
+	"dateline/internal/listen"
 	"dateline/internal/liveblog"
 	"dateline/internal/media"
+	"dateline/internal/memory"
+	"dateline/internal/metrics"
 	"dateline/internal/postgres"
 	"dateline/internal/server"
 	"dateline/internal/stream"
@@ -59,8 +63,8 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 	if err != nil {
 		return nil, err
 	}
-	n := &node{db: db, registry: newRegistry(), keepEvents: c.KeepEvents, retention: newRetention(c)}
-	n.hub = stream.New(db, renderer.Encode, newStreamMetrics(n.registry), stream.Limits{
+	n := &node{db: db, registry: metrics.NewRegistry(version), keepEvents: c.KeepEvents, retention: newRetention(c)}
+	n.hub = stream.New(db, renderer.Encode, metrics.NewStreams(n.registry), stream.Limits{
 		Streams: streams, PerBlog: c.StreamsPerBlog, PerAddress: c.StreamsPerAddress, PerSecond: streamsPerSecond,
 	})
 	n.hub.Compress = c.Compress
@@ -71,7 +75,7 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 		n.hub.Wake(blogID, seq)
 		n.notifier.Notify(blogID, seq)
 	})
-	watch(n.registry, n.hub, n.listener, db)
+	metrics.Register(n.registry, n.hub, n.listener, db)
 	if err := n.route(ctx, c, renderer); err != nil {
 		return nil, err
 	}
@@ -122,7 +126,7 @@ func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) 
 		AddressRate: c.AddressRate, AddressReads: c.AddressReads, PageTokens: c.StreamsPerAddress,
 		Blogs: n.db, Posts: n.db, Pages: n.db, Media: pictures, Counts: n.db,
 		Auth: who, Setup: n.db, Users: n.db, Tokens: n.db, Members: n.db,
-		Hub: n.hub, Outdated: n.hub.Outdated, Superseded: n.hub.Superseded, Observer: newRequestMetrics(n.registry), Views: n.batcher, Admin: built, Renderer: renderer,
+		Hub: n.hub, Outdated: n.hub.Outdated, Superseded: n.hub.Superseded, Observer: metrics.NewRequests(n.registry), Views: n.batcher, Admin: built, Renderer: renderer,
 	})
 	if err != nil {
 		return err
@@ -161,19 +165,19 @@ func (n *node) ready(ctx context.Context) error {
 
 // serve answers until ctx ends or a server fails. Readers leave first, the
 // parts behind the servers stop last, so that a running request finds them.
-func (n *node) serve(ctx context.Context, c *Config, main *gate) error {
+func (n *node) serve(ctx context.Context, c *Config, main *listen.Listeners) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
 	for _, run := range []func(context.Context){n.hub.Run, n.notifier.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
 		parts.Go(func() { run(background) })
 	}
-	parts.Go(func() { giveBackMemory(background, n.hub.Streams) })
+	parts.Go(func() { memory.ReleaseWhenIdle(background, n.hub.Streams) })
 	defer parts.Wait()
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		s := newHTTPServer(sendOff(n.handler, n.hub.Draining))
-		return serveHTTP(ctx, s, func(ctx context.Context) { n.leave(ctx, main) }, main.doors...)
+		s := listen.NewServer(listen.CloseOnDrain(n.handler, n.hub.Draining))
+		return listen.Serve(ctx, s, requestsLimit, func(ctx context.Context) { n.drain(ctx, main) }, main.All()...)
 	})
 	if c.MetricsListen != "" {
 		g.Go(func() error { return serveMetrics(ctx, c.MetricsListen, n.registry) })
@@ -181,13 +185,14 @@ func (n *node) serve(ctx context.Context, c *Config, main *gate) error {
 	return g.Wait()
 }
 
-// leave sends readers on and returns when all are gone. Where anybody is
-// connected, it takes at least as long as the others need to notice.
-func (n *node) leave(ctx context.Context, main *gate) {
+// drain sends readers to other nodes and returns when all streams are closed. While
+// clients are connected, it lasts at least until load balancers have noticed that
+// the node is not ready.
+func (n *node) drain(ctx context.Context, main *listen.Listeners) {
 	noticed := time.NewTimer(noticeTime)
 	defer noticed.Stop()
 	n.hub.Drain(ctx)
-	if main.open() == 0 {
+	if main.Connections() == 0 {
 		return
 	}
 	select {
@@ -229,4 +234,14 @@ func (n *node) prune(ctx context.Context) error {
 	}
 	_, err := n.db.PruneEvents(ctx, operator(), nil, n.keepEvents)
 	return err
+}
+
+// serveMetrics answers /metrics on an address of its own, which is not public.
+func serveMetrics(ctx context.Context, address string, registry *prometheus.Registry) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s for metrics: %w; choose another --metrics-listen, or an empty one", address, err)
+	}
+	slog.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
+	return listen.Serve(ctx, listen.NewServer(metrics.Handler(registry)), requestsLimit, func(context.Context) {}, l)
 }

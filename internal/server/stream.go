@@ -101,7 +101,7 @@ func (s *Server) stream(c *gin.Context) error {
 	}
 	blog, member, err := s.visibleBlog(ctx, c.Param("slug"), true)
 	if errors.Is(err, liveblog.ErrUnavailable) || errors.Is(err, liveblog.ErrTooMany) {
-		s.hub.TurnAway(c.Writer, pollURL(c.Param("slug")))
+		s.hub.Reject(c.Writer, pollURL(c.Param("slug")))
 		return nil
 	}
 	if err != nil {

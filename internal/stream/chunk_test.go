@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"dateline/internal/listen"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -27,13 +27,13 @@ import (
 // ends, and returns its address.
 func serveOn(t *testing.T, h *Hub) (address string) {
 	t.Helper()
-	l := listen(t)
+	l := openPort(t)
 	s := &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.Serve(w, r, Request{BlogID: blogA, Position: Position{HasAfter: true}, Address: "192.0.2.1"})
 		}),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return WithConn(ctx, c.(*Conn)) },
+		ConnContext: listen.ConnContext,
 	}
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = s.Serve(connListener{l}) }()

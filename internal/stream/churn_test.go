@@ -2,7 +2,6 @@ package stream
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,18 +13,20 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"dateline/internal/listen"
 )
 
 // serveSockets serves a hub on real sockets, as a node does.
 func serveSockets(t *testing.T, h *Hub) (address string) {
 	t.Helper()
-	l := listen(t)
+	l := openPort(t)
 	s := &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.Serve(w, r, Request{BlogID: blogA, Position: Position{HasAfter: true}, Address: "192.0.2.1"})
 		}),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return WithConn(ctx, c.(*Conn)) },
+		ConnContext: listen.ConnContext,
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(connListener{l}) }()
@@ -40,7 +41,7 @@ func (l connListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewConn(c, func() {}), nil
+	return listen.NewConn(c, func() {}), nil
 }
 
 // Readers who come and go, at any point of a stream, leave nothing behind.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"dateline/internal/listen"
 	"dateline/internal/liveblog"
 	"dateline/internal/proof/eventsource"
 
@@ -319,13 +320,13 @@ func follow(t testing.TB, h *Hub, p Position) *client {
 
 // followSocket is follow over a real connection.
 func followSocket(t testing.TB, h *Hub, p Position) *client {
-	return followThrough(t, h, p, listen(t))
+	return followThrough(t, h, p, openPort(t))
 }
 
-// listen opens a port as a node does.
-func listen(t testing.TB) net.Listener {
+// openPort listens on a free port with the options of a node.
+func openPort(t testing.TB) net.Listener {
 	t.Helper()
-	config := net.ListenConfig{Control: KeepShort}
+	config := net.ListenConfig{Control: listen.SetNotSentLowat}
 	config.SetMultipathTCP(false)
 	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -341,7 +342,7 @@ func followThrough(t testing.TB, h *Hub, p Position, l net.Listener) *client {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.Serve(w, r, Request{BlogID: blogA, Position: p, Address: "192.0.2.1", Poll: pollOfA})
 		}),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return WithConn(ctx, c.(*Conn)) },
+		ConnContext: listen.ConnContext,
 	}
 	c := &client{t: t, messages: make(chan message, 10_000), done: make(chan struct{})}
 	stopped := make(chan struct{})

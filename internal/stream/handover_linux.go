@@ -8,8 +8,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"dateline/internal/listen"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,11 +50,11 @@ func (h *Hub) wakeLoops() {
 // nor the buffers of net/http, and reports whether it did. What can't be handed
 // over is left as it was and served on the portable path.
 func (h *Hub) adopt(w http.ResponseWriter, r *http.Request, s *Subscriber, first []byte, prefix netip.Prefix) bool {
-	conn := connOf(r)
+	conn := listen.ConnOf(r)
 	if len(h.loops) == 0 || conn == nil || r.ProtoMajor != 1 {
 		return false
 	}
-	fd, leave, err := conn.detach()
+	fd, leave, err := conn.Detach()
 	if err != nil {
 		return false
 	}
@@ -161,35 +162,4 @@ func appendHeader(b []byte, header http.Header) []byte {
 func appendField(b []byte, name, value string) []byte {
 	b = append(append(b, name...), ": "...)
 	return append(append(b, value...), "\r\n"...)
-}
-
-// detach takes the socket out of the connection and closes what Go keeps beside
-// it: the poller's record and its timers. net/http finds its connection closed and takes
-// its buffers back, which it would not from one that was hijacked: 8 KB for each.
-// leave must be called when the socket is closed. When it fails the connection is
-// what it was.
-func (c *Conn) detach() (fd int, leave func(), err error) {
-	if fd, err = c.duplicate(); err != nil {
-		return 0, nil, err
-	}
-	leave = c.retire()
-	c.Conn.Close()
-	return fd, leave, nil
-}
-
-// duplicate gives the connection's socket another descriptor.
-func (c *Conn) duplicate() (fd int, err error) {
-	socket, ok := c.Conn.(syscall.Conn)
-	if !ok {
-		return 0, fmt.Errorf("%T has no socket", c.Conn)
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	controlErr := raw.Control(func(s uintptr) { fd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
-	if controlErr != nil {
-		return 0, controlErr
-	}
-	return fd, err
 }

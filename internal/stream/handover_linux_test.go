@@ -11,7 +11,7 @@ func TestServe_ConnectionWithoutASocket(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(2)
 	h := startHub(t, log, roomy)
-	c := followThrough(t, h, Position{HasAfter: true}, coveredListener{listen(t)})
+	c := followThrough(t, h, Position{HasAfter: true}, coveredListener{openPort(t)})
 	for _, want := range []string{"hello", "post", "post"} {
 		if got := c.next().name; got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"dateline/internal/listen"
 	"dateline/internal/liveblog"
 
 	"golang.org/x/sys/unix"
@@ -301,7 +302,7 @@ func (l *loop) stalled(r *seat, now uint32) bool {
 		r.watch.progress = now
 	}
 	r.watch.queued = int32(queued)
-	return now-r.watch.progress > ticks(stalled) || now-r.watch.began > maxPatience*ticks(stalled)
+	return now-r.watch.progress > ticks(stalled) || now-r.watch.began > listen.MaxSlowness*ticks(stalled)
 }
 
 // block notes that a socket is full after it took n bytes.

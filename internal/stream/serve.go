@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"dateline/internal/listen"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -128,7 +129,7 @@ func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *top
 	if !req.Guarded && !req.Desk && h.adopt(w, r, s, first, prefix) {
 		return true
 	}
-	c := newConnection(h, w, s, connOf(r))
+	c := newConnection(h, w, s, listen.ConnOf(r))
 	defer c.close(r)
 	h.metrics.Closed(c.run(r.Context(), first))
 	return false
@@ -142,9 +143,9 @@ func (s *Subscriber) done() bool {
 	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
 }
 
-// TurnAway answers a reader who can't be served while the database is away; poll
+// Reject answers a reader who can't be served while the database is away; poll
 // is where to ask meanwhile.
-func (h *Hub) TurnAway(w http.ResponseWriter, poll string) { h.turnAway(w, noDatabase, poll) }
+func (h *Hub) Reject(w http.ResponseWriter, poll string) { h.turnAway(w, noDatabase, poll) }
 
 // turnAway answers a reader who must come back later, and says where to get the
 // same events meanwhile.
@@ -239,9 +240,9 @@ type connection struct {
 	watched bool // the connection itself sees whether its reader makes progress
 }
 
-func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber, conn *Conn) *connection {
+func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber, conn *listen.Conn) *connection {
 	if conn != nil {
-		conn.beginStream(stalled, h.farewellOver)
+		conn.BeginStream(stalled, h.farewellOver)
 	}
 	return &connection{
 		hub: h, w: w, control: http.NewResponseController(w), sub: s, timer: time.NewTimer(jittered(heartbeat)), watched: conn != nil,
@@ -253,8 +254,8 @@ func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber, conn *Conn) *co
 // not come back over it.
 func (c *connection) close(r *http.Request) {
 	c.timer.Stop()
-	if conn := connOf(r); conn != nil && r.ProtoMajor == 1 {
-		conn.endStream()
+	if conn := listen.ConnOf(r); conn != nil && r.ProtoMajor == 1 {
+		conn.EndStream()
 	}
 }
 

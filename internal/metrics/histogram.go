@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"slices"
@@ -8,9 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// histogram is a prometheus.Collector of durations, many of which are alike: the
-// library's own takes one at a time, which costs more than it tells where
-// thousands of readers get an event within the same millisecond.
+// histogram is a prometheus.Collector of durations that takes many equal ones at
+// once. The library's own takes one at a time, which costs too much where thousands
+// of readers get an event within the same millisecond.
 type histogram struct {
 	desc    *prometheus.Desc
 	bounds  []float64 // of the buckets, in seconds, ascending
@@ -22,7 +22,7 @@ func newHistogram(name, help string, bounds ...float64) *histogram {
 	return &histogram{desc: prometheus.NewDesc(name, help, nil, nil), bounds: bounds, buckets: make([]atomic.Uint64, len(bounds)+1)}
 }
 
-// observe counts n observations of d.
+// observe adds n observations of d.
 func (h *histogram) observe(d time.Duration, n int) {
 	i, _ := slices.BinarySearch(h.bounds, d.Seconds())
 	h.buckets[i].Add(uint64(n))

@@ -1,9 +1,10 @@
-package main
+package listen
 
 import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 )
@@ -27,12 +28,12 @@ func (l pipeListener) Accept() (net.Conn, error) {
 func (l pipeListener) Close() error   { close(l.closed); return nil }
 func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{} }
 
-// A client that asks for a picture and takes no byte of it must not hold a
+// A client that requests a picture and takes no byte of it does not hold its
 // connection for ever.
-func TestHTTPServer_GivesUpClientsThatTakeNothing(t *testing.T) {
+func TestServer_ClosesClientsThatTakeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failed := make(chan error, 1)
-		s := newHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s := NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, err := w.Write(make([]byte, 1<<20))
 			failed <- err
 		}))
@@ -44,8 +45,24 @@ func TestHTTPServer_GivesUpClientsThatTakeNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := <-failed; err == nil {
-			t.Error("all was written, though nobody read")
+			t.Error("all was written, though the client read nothing")
 		}
 		_, _ = here.Close(), s.Close()
 	})
+}
+
+// A draining node closes its connections after a response, not before one.
+func TestCloseOnDrain_ClosesAfterResponses(t *testing.T) {
+	t.Parallel()
+	for _, draining := range []bool{false, true} {
+		s := httptest.NewServer(CloseOnDrain(http.NotFoundHandler(), func() bool { return draining }))
+		res, err := s.Client().Get(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Close != draining {
+			t.Errorf("draining %t: the connection closes: %t", draining, res.Close)
+		}
+		s.Close()
+	}
 }

@@ -1,25 +1,22 @@
-package main
+package listen
 
 import (
 	"net"
 	"syscall"
 	"testing"
 
-	"dateline/internal/stream"
-
 	"golang.org/x/sys/unix"
 )
 
-// Every accepted connection is one whose peer is missed when it is gone without a
-// word, within half a minute, and for which the kernel keeps little that was not
-// sent.
-func TestGate_TunesConnections(t *testing.T) {
+// On every accepted connection the kernel detects within half a minute that the
+// peer disappeared, and buffers little that was not sent.
+func TestListeners_SetOptionsOfConnections(t *testing.T) {
 	t.Parallel()
-	g := openGate(t, 10)
-	dial(t, g)
-	c := first(g)
+	l := openAny(t, 10)
+	dial(t, l)
+	c := acceptFirst(l)
 	defer c.Close()
-	raw, err := c.(*stream.Conn).Conn.(*net.TCPConn).SyscallConn()
+	raw, err := c.(*Conn).Conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package stream
+package listen
 
 import (
 	"context"
@@ -12,10 +12,15 @@ import (
 	"time"
 )
 
-// socketPair is both ends of a TCP connection; the reader's end takes little in advance.
+// socketPair is both ends of a TCP connection; the reader's end has a small receive buffer.
 func socketPair(t *testing.T) (ours *Conn, readers *net.TCPConn) {
 	t.Helper()
-	l := listen(t)
+	config := net.ListenConfig{Control: SetNotSentLowat}
+	config.SetMultipathTCP(false)
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer l.Close()
 	accepted := make(chan net.Conn, 1)
 	go func() {
@@ -35,15 +40,15 @@ func socketPair(t *testing.T) (ours *Conn, readers *net.TCPConn) {
 	return ours, readers
 }
 
-// A reader who takes little is slow, not dead.
+// A reader that takes little is slow, not dead.
 func TestConn_SlowReaderIsKept(t *testing.T) {
 	t.Parallel()
 	ours, readers := socketPair(t)
-	ours.beginStream(500*time.Millisecond, func() bool { return false })
+	ours.BeginStream(500*time.Millisecond, func() bool { return false })
 	const size = 256 << 10
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go sip(ctx, readers, 256, 20*time.Millisecond)
+	go readSlowly(ctx, readers, 256, 20*time.Millisecond)
 	written := make(chan error, 1)
 	go func() {
 		_, err := ours.Write(make([]byte, size))
@@ -51,18 +56,18 @@ func TestConn_SlowReaderIsKept(t *testing.T) {
 	}()
 	select {
 	case err := <-written:
-		t.Fatalf("given up, or all was taken by the kernel: %v", err)
+		t.Fatalf("closed, or the kernel took everything: %v", err)
 	case <-time.After(3 * time.Second):
 	}
 	stop()
 	go io.Copy(io.Discard, readers)
 	if err := <-written; err != nil {
-		t.Errorf("the slow reader was given up: %v", err)
+		t.Errorf("the slow reader was closed: %v", err)
 	}
 }
 
-// sip reads a little now and then.
-func sip(ctx context.Context, r io.Reader, size int, pause time.Duration) {
+// readSlowly reads a few bytes now and then.
+func readSlowly(ctx context.Context, r io.Reader, size int, pause time.Duration) {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
@@ -75,40 +80,41 @@ func sip(ctx context.Context, r io.Reader, size int, pause time.Duration) {
 	}
 }
 
-// A reader who takes nothing is given up, and not before its time.
-func TestConn_StalledReaderIsGivenUp(t *testing.T) {
+// A reader that takes nothing is closed, and not before its timeout.
+func TestConn_StalledReaderIsClosed(t *testing.T) {
 	t.Parallel()
 	ours, _ := socketPair(t)
-	const patience = 500 * time.Millisecond
-	ours.beginStream(patience, func() bool { return false })
+	const timeout = 500 * time.Millisecond
+	ours.BeginStream(timeout, func() bool { return false })
 	began := time.Now()
 	n, err := ours.Write(make([]byte, 8<<20))
 	took := time.Since(began)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%v after %d bytes", err, n)
 	}
-	if took < patience || took > 3*patience {
-		t.Errorf("given up after %s", took)
+	if took < timeout || took > 3*timeout {
+		t.Errorf("closed after %s", took)
 	}
 	if n > 256<<10 {
-		t.Errorf("the kernel took %d bytes for a reader who reads none", n)
+		t.Errorf("the kernel took %d bytes for a reader that reads none", n)
 	}
 }
 
-// Whoever sips for ever does not hold what it was sent for ever.
-func TestConn_SippingHasAnEnd(t *testing.T) {
+// A reader that takes a byte now and then does not hold what it was sent for ever.
+func TestConn_SlowestReaderIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const timeout = 20 * time.Second
 		here, there := net.Pipe()
 		c := NewConn(there, func() {})
-		c.beginStream(stalled, func() bool { return false })
+		c.BeginStream(timeout, func() bool { return false })
 		ctx, stop := context.WithCancel(t.Context())
-		go sip(ctx, here, 1, stalled/2)
+		go readSlowly(ctx, here, 1, timeout/2)
 		began := time.Now()
 		if _, err := c.Write(make([]byte, 64<<10)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error(err)
 		}
 		if took := time.Since(began); took < 9*time.Minute || took > 11*time.Minute {
-			t.Errorf("given up after %s", took)
+			t.Errorf("closed after %s", took)
 		}
 		stop()
 		_, _ = here.Close(), there.Close()
