@@ -1,172 +1,69 @@
-// The shapes of the API under /api/v1, as the editors' page uses them.
+// Names for the shapes of the API under /api/v1. schema.d.ts is generated from the
+// OpenAPI document (npm run api). Where a name here adds something to a generated
+// type, the document cannot say it.
 
-export type Role = 'admin' | 'editor' | 'contributor' | 'viewer'
+import type { components } from './schema'
 
+type Schemas = components['schemas']
+
+/** The document allows null in place of every list. The server sends an empty list. */
+type Lists<T> = { [K in keyof T]: T[K] extends readonly unknown[] | null | undefined ? Exclude<T[K], null> : T[K] }
+
+/** One page of a list. */
+export type Page<T> = Omit<Schemas['BlogsOutputBody'], 'items'> & { items: T[] }
+
+export type FieldError = Schemas['ProblemItem']
+/** A proxy may answer in the place of the server: every field may be missing. */
+export type ProblemBody = Partial<Schemas['Problem']>
+
+// People.
+
+/** An action of the server's policy; the document calls it a string. */
 export type Permission =
   | 'unpublished.read' | 'post.submit' | 'post.publish' | 'blog.create' | 'blog.edit'
   | 'media.upload' | 'member.manage' | 'user.manage' | 'token.manage' | 'account.own'
 
-export interface User {
-  id: string
-  email: string
-  name: string
-  role: Role
-  disabled: boolean
-  created_at: string
-}
+export type Person = Schemas['AuthorBody']
+export type User = Schemas['UserBody']
+export type Role = User['role']
+export type NewUser = Schemas['CreateUserInputBody']
+export type UserPatch = Schemas['UpdateUserInputBody']
+export type Member = Schemas['MemberBody']
+/** The role of a user on one blog. */
+export type MemberRole = Member['role']
+export type Session = Omit<Schemas['ShowSessionOutputBody'], 'permissions'> & { permissions: Permission[] }
+export type SetupState = Schemas['SetupOutputBody']
+export type SetupClaim = Schemas['ClaimSetupInputBody']
 
-/** What somebody may be on one blog. */
-export type MemberRole = Exclude<Role, 'admin'>
+export type Token = Lists<Schemas['TokenBody']>
+export type NewToken = Schemas['CreateTokenInputBody']
+export type CreatedToken = Lists<Schemas['CreateTokenOutputBody']>
+export type Scope = NonNullable<NewToken['scopes']>[number]
 
-export interface Member {
-  user: User
-  role: MemberRole
-}
+// Blogs.
 
-export interface Session {
-  user: User
-  permissions: Permission[]
-}
+/** `pinned_post_id` is null without a pinned post; `permissions` are sent when one blog is read. */
+export type Blog = Omit<Schemas['BlogBody'], 'pinned_post_id' | 'permissions'> & { pinned_post_id: string | null; permissions?: Permission[] }
+export type BlogStatus = Blog['status']
+export type NewBlog = Schemas['CreateBlogBody']
+export type BlogPatch = Schemas['EditBlogInputBody']
+export type Stats = Schemas['StatsOutputBody']
 
-export type BlogStatus = 'draft' | 'live' | 'ended'
+// Posts.
 
-export interface Blog {
-  id: string
-  slug: string
-  title: string
-  summary: string
-  summary_html: string
-  status: BlogStatus
-  language: string
-  unlisted: boolean
-  pinned_post_id: string | null
-  version: number
-  epoch: string
-  last_seq: number
-  url: string
-  created_at: string
-  updated_at: string
-  started_at: string | null
-  ended_at: string | null
-  /** What you may do on it; only when one blog is read. */
-  permissions?: Permission[]
-}
+type PostBody = Lists<Schemas['PostBody']>
+/** The fields that the API sends and the stream does not. */
+type FieldsOfAPI = 'views' | 'seq' | 'body' | 'text' | 'external_id' | 'created_at' | 'updated_at'
 
-export interface NewBlog {
-  slug: string
-  title: string
-  summary?: string
-  language?: string
-  status?: BlogStatus
-  unlisted?: boolean
-}
-
-export type PostStatus = 'draft' | 'submitted' | 'published' | 'removed'
-
-/** What an editor writes: the part of a post that a composer holds. */
-export interface PostFields {
-  title: string
-  body: string
-  byline: string
-  tags: string[]
-  key_event: boolean
-  pinned: boolean
-}
-
-/** A post. The fields after `views` come only from the API, not from the stream. */
-export interface Post extends Omit<PostFields, 'body'> {
-  id: string
-  version: number
-  position: number
-  status: PostStatus
-  html: string
-  published_at: string | null
-  edited_at: string | null
-  url: string
-  views?: number
-  seq?: number
-  body?: string
-  text?: string
-  external_id?: string
-  author?: Person | null
-  created_at?: string
-  updated_at?: string
-}
-
-export interface Person {
-  id: string
-  name: string
-}
-
-export interface NewPost extends PostFields {
-  status: 'published' | 'draft' | 'submitted'
-}
-
-export interface PostPatch extends Partial<PostFields> {
-  status?: 'published' | 'draft' | 'submitted'
-}
-
-export interface Page<T> {
-  items: T[]
-  next_cursor: string
-}
-
-export interface PostPage extends Page<Post> {
-  epoch: string
-  last_seq: number
-  chain?: string
-}
-
-export interface Revision {
-  version: number
-  status: PostStatus
-  title: string
-  body: string
-  html: string
-  byline: string
-  tags: string[]
-  key_event: boolean
-  editor: Person | null
-  at: string
-}
-
-export interface Stats {
-  readers: number
-  posts: Record<string, number>
-}
-
-export interface Media {
-  id: string
-  width: number
-  height: number
-  alt: string
-  caption: string
-  credit: string
-  color: string
-  markdown: string
-  url: string
-}
-
-export type Scope = 'read' | 'posts:write' | 'blogs:write' | 'media:write'
-
-export interface Token {
-  id: string
-  name: string
-  scopes: Scope[]
-  blog?: string | null
-  created_at: string
-  expires_at: string
-  last_used_at?: string | null
-}
-
-export interface NewToken {
-  name: string
-  scopes: Scope[]
-  blog?: string
-  expires_in_days: number
-}
-
-export interface FieldError {
-  location: string
-  message: string
-}
+/** A post from the API or from the stream. */
+export type Post = Omit<PostBody, FieldsOfAPI | 'author'> & Partial<Pick<PostBody, FieldsOfAPI>> & { author?: Person | null }
+export type PostStatus = Post['status']
+/** The part of a post that a composer holds. */
+export type PostFields = Pick<PostBody, 'title' | 'body' | 'byline' | 'tags' | 'key_event' | 'pinned'>
+export type NewPost = PostFields & { status: NonNullable<Schemas['CreatePostBody']['status']> }
+export type PostPatch = Schemas['EditPostInputBody']
+export type PostPage = Omit<Schemas['PostsOutputBody'], 'items'> & { items: Post[] }
+export type Revision = Omit<Lists<Schemas['RevisionBody']>, 'editor'> & { editor: Person | null }
+export type Preview = Schemas['PreviewOutputBody']
+export type Media = Schemas['MediaBody']
+export type MediaPatch = Schemas['MediaUpdateInputBody']

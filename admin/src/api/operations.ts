@@ -1,7 +1,7 @@
 import { call } from './http'
 import type {
-  Blog, Media, Member, MemberRole, NewBlog, NewPost, NewToken, Page, Post, PostPage, PostPatch, PostStatus, Revision, Role, Session, Stats,
-  Token, User,
+  Blog, BlogPatch, CreatedToken, Media, MediaPatch, Member, MemberRole, NewBlog, NewPost, NewToken, NewUser, Page, Post, PostPage,
+  PostPatch, PostStatus, Preview, Revision, Session, SetupClaim, SetupState, Stats, Token, User, UserPatch,
 } from './names'
 
 const blogPath = (slug: string) => `/blogs/${encodeURIComponent(slug)}`
@@ -14,9 +14,9 @@ function query(params: Record<string, string | number | undefined>): string {
 
 // Sign-in and account.
 
-export const setupNeeded = async () => (await call<{ needed: boolean }>('/setup', { anonymous: true })).needed
+export const setupNeeded = async () => (await call<SetupState>('/setup', { anonymous: true })).needed
 
-export const claimSetup = (claim: { token: string; name: string; email: string; password: string }) =>
+export const claimSetup = (claim: SetupClaim) =>
   call<unknown>('/setup', { method: 'POST', body: claim, anonymous: true })
 
 export const signIn = async (email: string, password: string) =>
@@ -40,7 +40,7 @@ export const getBlog = (slug: string) => call<Blog>(blogPath(slug))
 export const createBlog = (blog: NewBlog, key: string) =>
   call<Blog>('/blogs', { method: 'POST', body: blog, key })
 
-export const editBlog = (slug: string, version: number, patch: Partial<Pick<Blog, 'title' | 'summary' | 'language' | 'unlisted'>>) =>
+export const editBlog = (slug: string, version: number, patch: BlogPatch) =>
   call<Blog>(blogPath(slug), { method: 'PATCH', body: patch, version })
 
 export const endBlog = (slug: string) => call<unknown>(`${blogPath(slug)}/end`, { method: 'POST' })
@@ -71,32 +71,32 @@ export const restorePost = (slug: string, id: string) =>
   call<Post | null>(`${postPath(slug, id)}/restore`, { method: 'POST' })
 
 export const listRevisions = async (slug: string, id: string) =>
-  (await call<{ items: Revision[] }>(`${postPath(slug, id)}/revisions`)).items
+  (await call<Page<Revision>>(`${postPath(slug, id)}/revisions`)).items
 
 /** The HTML that readers would see. */
 export const preview = async (body: string) =>
-  (await call<{ html: string }>('/preview', { method: 'POST', body: { body, format: 'markdown' } })).html
+  (await call<Preview>('/preview', { method: 'POST', body: { body, format: 'markdown' } })).html
 
-// Media. Uploads are in upload.ts, since fetch reports no progress.
+// Media. Uploads are in desk/editor/upload.ts, since fetch reports no progress.
 
 export const getMedia = (id: string) => call<Media>(`/media/${encodeURIComponent(id)}`)
 
-export const editMedia = (id: string, patch: Partial<Pick<Media, 'alt' | 'caption' | 'credit'>>) =>
+export const editMedia = (id: string, patch: MediaPatch) =>
   call<unknown>(`/media/${encodeURIComponent(id)}`, { method: 'PATCH', body: patch })
 
 // Administration.
 
 export const listUsers = async () => (await call<Page<User>>('/users')).items
 
-export const createUser = (user: { email: string; name: string; role: Role; password: string }) =>
+export const createUser = (user: NewUser) =>
   call<User>('/users', { method: 'POST', body: user })
 
-export const editUser = (id: string, patch: { name?: string; role?: Role; disabled?: boolean }) =>
+export const editUser = (id: string, patch: UserPatch) =>
   call<User>(`/users/${encodeURIComponent(id)}`, { method: 'PATCH', body: patch })
 
 const memberPath = (slug: string, user: string) => `${blogPath(slug)}/members/${encodeURIComponent(user)}`
 
-export const listMembers = async (slug: string) => (await call<{ items: Member[] }>(`${blogPath(slug)}/members`)).items
+export const listMembers = async (slug: string) => (await call<Page<Member>>(`${blogPath(slug)}/members`)).items
 
 export const setMember = (slug: string, user: string, role: MemberRole) =>
   call<Member>(memberPath(slug, user), { method: 'PUT', body: { role } })
@@ -106,6 +106,6 @@ export const removeMember = (slug: string, user: string) => call<null>(memberPat
 export const listTokens = async () => (await call<Page<Token>>('/tokens')).items
 
 export const createToken = (token: NewToken) =>
-  call<Token & { token: string }>('/tokens', { method: 'POST', body: token })
+  call<CreatedToken>('/tokens', { method: 'POST', body: token })
 
 export const revokeToken = (id: string) => call<null>(`/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' })

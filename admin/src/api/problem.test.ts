@@ -33,7 +33,7 @@ test('an answer of a proxy, without a problem document', () => {
 
 test.each([
   [0, 'unreachable', true], [408, 'x', true], [429, 'too_many_requests', true], [500, 'internal', true], [503, 'outcome_unknown', true],
-  [409, 'idempotency_in_progress', true], [409, 'conflict', false], [401, 'not_signed_in', false], [403, 'not_allowed', false],
+  [409, 'conflict', false], [401, 'not_signed_in', false], [403, 'not_allowed', false],
   [412, 'version_not_current', false], [422, 'invalid', false],
 ])('%i %s may be tried again: %s', (status, code, again) => {
   expect(new ApiError(status, code).retryable).toBe(again)

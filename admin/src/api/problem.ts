@@ -1,13 +1,4 @@
-import type { FieldError, Post } from './names'
-
-interface ProblemBody {
-  code?: string
-  title?: string
-  detail?: string
-  errors?: FieldError[]
-  request_id?: string
-  current?: Post
-}
+import type { FieldError, Post, ProblemBody } from './names'
 
 /** A request that did not succeed. Status 0 means that no answer came. */
 export class ApiError extends Error {
@@ -28,13 +19,12 @@ export class ApiError extends Error {
 
   /** Whether the same request may succeed later, unchanged. */
   get retryable(): boolean {
-    return this.status === 0 || this.status === 408 || this.status === 425 || this.status === 429 ||
-      this.status >= 500 || this.code === 'idempotency_in_progress'
+    return this.status === 0 || this.status === 408 || this.status === 425 || this.status === 429 || this.status >= 500
   }
 
   /** What is wrong with one field, by its name. */
   field(name: string): string {
-    return this.fields.find((f) => f.location === `body.${name}` || f.location.startsWith(`body.${name}[`))?.message ?? ''
+    return this.fields.find((f) => f.location === `body.${name}` || f.location?.startsWith(`body.${name}[`))?.message ?? ''
   }
 }
 
@@ -44,7 +34,7 @@ export function problemFrom(status: number, headers: Headers, body: unknown): Ap
   const wait = Number.parseInt(headers.get('Retry-After') ?? '', 10)
   return new ApiError(
     status, p.code ?? `http_${status}`, p.detail ?? p.title ?? '', p.errors ?? [],
-    Number.isFinite(wait) && wait > 0 ? wait : 0, p.current ?? null, p.request_id ?? headers.get('X-Request-Id') ?? '',
+    Number.isFinite(wait) && wait > 0 ? wait : 0, (p.current as Post | undefined) ?? null, p.request_id ?? headers.get('X-Request-Id') ?? '',
   )
 }
 
@@ -64,7 +54,7 @@ const sentences: Record<number, string> = {
 /** One or two sentences for people. */
 export function explain(err: unknown): string {
   if (!(err instanceof ApiError)) return err instanceof Error ? err.message : String(err)
-  const fields = err.fields.map((f) => `${f.location.replace(/^body\./, '')} ${f.message}`)
+  const fields = err.fields.map((f) => `${f.location?.replace(/^body\./, '') ?? ''} ${f.message}`.trim())
   if (fields.length > 0) return `Please check: ${fields.join('; ')}.`
   if (err.detail && err.status !== 0) return sentence(err.detail)
   return sentences[err.status] ?? (err.status >= 500 ? 'The server failed. Your text is kept here.' : `The server refused this (${err.code}).`)
