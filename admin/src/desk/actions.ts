@@ -34,7 +34,7 @@ export const togglePin = (desk: Desk, post: Post) => attempt(async () => {
 /** Moves a draft or a submission on. An approver must have seen the text: a newer version is refused. */
 export const setStatus = (desk: Desk, post: Post, status: 'published' | 'draft' | 'submitted') => attempt(async () => {
   desk.put(await api.editPost(desk.slug, post.id, post.version, { status }))
-  await desk.loadSide()
+  await desk.lists.load()
   notices.say({ published: 'Published.', draft: 'Back to draft.', submitted: 'Submitted for approval.' }[status])
 })
 
@@ -44,7 +44,7 @@ export const remove = (desk: Desk, post: Post) => attempt(async () => {
   } catch (err) {
     if (!(err instanceof ApiError) || err.status !== 412) throw err
     if (err.current) desk.put(err.current)
-    await desk.loadSide()
+    await desk.lists.load()
     throw new Error('Somebody changed this post in the meantime. Look at it, then delete it again.')
   }
   desk.drop(post.id, post.version + 1)
@@ -53,6 +53,6 @@ export const remove = (desk: Desk, post: Post) => attempt(async () => {
 
 export const restore = (desk: Desk, post: Post) => attempt(async () => {
   desk.put((await api.restorePost(desk.slug, post.id)) ?? (await api.getPost(desk.slug, post.id)))
-  await desk.loadSide()
+  await desk.lists.load()
   notices.say('Post restored.')
 })

@@ -1,43 +1,46 @@
-import { follow, type Batch, type Counts, type Kind, type Snapshot, type State } from '../../../web/follow.js'
-import * as api from '../api/operations'
-import { explain } from '../api/problem'
-import { notices } from '../ui/notices.svelte'
+import type { Counts, Kind, Snapshot, State } from '../../../web/follow.js'
 import { session } from '../account/session.svelte'
-import { Timeline } from './timeline'
 import type { Blog, Post } from '../api/names'
+import { getBlog, getStats } from '../api/operations'
+import { explain } from '../api/problem'
+import { Connection } from './connection.svelte'
+import { Lists } from './lists.svelte'
+import { Timeline } from './timeline.svelte'
 
-const pageSize = 30
-/** How often drafts, submissions and counts are asked for, in milliseconds. */
+/** How often lists and counts are read without an event, in milliseconds. */
 const pollEvery = 30_000
 
-/** Everything that the screen of one blog shows, kept current by the blog's stream. */
+/** What the screen of one blog shows: its parts, kept current by the blog's stream. */
 export class Desk {
   blog = $state.raw<Blog | null>(null)
-  posts = $state.raw<Post[]>([])
-  drafts = $state.raw<Post[]>([])
-  submitted = $state.raw<Post[]>([])
-  removed = $state.raw<Post[]>([])
   readers = $state(0)
-  connection = $state<State>('connecting')
-  lastHeard = $state(0)
-  cursor = $state('')
   loading = $state(true)
   error = $state('')
-
-  #timeline = new Timeline()
-  #follower: ReturnType<typeof follow> | null = null
+  readonly timeline: Timeline
+  readonly lists: Lists
+  readonly connection: Connection
   #poll: ReturnType<typeof setInterval> | undefined
   #closed = false
 
-  constructor(readonly slug: string) {}
+  constructor(readonly slug: string) {
+    this.timeline = new Timeline(slug)
+    this.lists = new Lists(slug)
+    this.connection = new Connection(slug, {
+      event: (kind, data) => this.#apply(kind, data),
+      counts: (counts) => this.#count(counts),
+      state: (state) => this.#connectionIs(state),
+      reload: async () => { await this.#loadBlog(); return this.#loadTimeline() },
+      signIn: () => this.#loadBlog(),
+    })
+  }
 
   async open(): Promise<void> {
     this.loading = true
     this.error = ''
     try {
-      await this.reloadBlog()
-      const from = await this.#load()
-      void this.loadSide()
+      await this.#loadBlog()
+      const from = await this.#loadTimeline()
+      void this.lists.load()
       if (!this.#closed) this.#follow(from)
     } catch (err) {
       this.error = explain(err)
@@ -49,73 +52,48 @@ export class Desk {
   close(): void {
     this.#closed = true
     session.here = []
-    this.#follower?.stop()
+    this.connection.stop()
+    this.lists.close()
     clearInterval(this.#poll)
+  }
+
+  /** Reads the blog again and follows it, after this user has ended or reopened it. */
+  async restart(): Promise<void> {
+    this.connection.stop()
+    await this.open()
   }
 
   isPinned(post: Post): boolean {
     return this.blog?.pinned_post_id === post.id
   }
 
-  /** Shows a post that this page itself created or changed, before the stream brings it. */
+  /** Shows a post that this user created or changed, before the stream brings it. */
   put(post: Post): void {
-    if (this.#timeline.put(post)) this.#show()
-    if (post.status !== 'published') void this.loadSide()
+    this.timeline.put(post)
+    if (post.status !== 'published') void this.lists.load()
   }
 
+  /** Takes away a post that this user removed, before the stream does. */
   drop(id: string, version: number): void {
-    if (this.#timeline.remove(id, version)) this.#show()
-    void this.loadSide()
+    this.timeline.remove(id, version)
+    void this.lists.load()
   }
 
-  async loadOlder(): Promise<void> {
-    const page = await api.listPosts(this.slug, { cursor: this.cursor, limit: pageSize })
-    for (const post of page.items) this.#timeline.put(post)
-    this.cursor = page.next_cursor
-    this.#show()
-  }
-
-  /** Drafts, submissions and removed posts: they are in no stream. */
-  async loadSide(): Promise<void> {
-    const list = async (status: 'draft' | 'submitted' | 'removed') =>
-      (await api.listPosts(this.slug, { status, limit: 100 })).items
-    try {
-      const [drafts, submitted, removed] = await Promise.all([list('draft'), list('submitted'), list('removed')])
-      this.#announceSubmissions(submitted)
-      Object.assign(this, { drafts, submitted, removed })
-    } catch {
-      // The lists stay as they were; the connection state tells why.
-    }
-  }
-
-  /** Reads the blog again and follows it, after it was ended or reopened here. */
-  async restart(): Promise<void> {
-    this.#follower?.stop()
-    await this.open()
-  }
-
-  async reloadBlog(): Promise<void> {
-    this.blog = await api.getBlog(this.slug)
+  async #loadBlog(): Promise<void> {
+    this.blog = await getBlog(this.slug)
     session.here = this.blog.permissions ?? []
   }
 
-  async #load(): Promise<Snapshot> {
-    const limit = Math.min(100, Math.max(pageSize, this.posts.length))
-    const page = await api.listPosts(this.slug, { limit })
-    this.#timeline.reset(page.items)
-    this.cursor = page.next_cursor
-    this.#show()
-    this.lastHeard = Date.now()
+  async #loadTimeline(): Promise<Snapshot> {
+    const page = await this.timeline.load()
+    this.connection.heard()
     void this.#loadStats()
     return { epoch: page.epoch, seq: page.last_seq, chain: page.chain, status: this.blog?.status }
   }
 
   async #loadStats(): Promise<void> {
     try {
-      const stats = await api.getStats(this.slug)
-      this.readers = stats.readers
-      this.#timeline.addViews(stats.posts)
-      this.#show()
+      this.#count(await getStats(this.slug))
     } catch {
       // Counts arrive with the stream as well.
     }
@@ -124,30 +102,13 @@ export class Desk {
   #follow(from: Snapshot): void {
     clearInterval(this.#poll)
     this.#poll = setInterval(() => this.#refresh(), pollEvery)
-    this.connection = this.blog?.status === 'ended' ? 'ended' : 'connecting'
-    this.#follower = follow(`/api/v1/blogs/${encodeURIComponent(this.slug)}/`, from, {
-      event: (kind, data) => this.#apply(kind, data),
-      counts: (v) => this.#views(v),
-      state: (state) => this.#connectionIs(state),
-      alive: () => { this.lastHeard = Date.now() },
-      reload: async () => { await this.reloadBlog(); return this.#load() },
-      ask: (url, signal) => this.#ask(url, signal),
-    })
-    this.#follower.start()
+    this.connection.start(from)
   }
 
-  /** The events after our place. Who may no longer read them signs in anew, and asks again. */
-  async #ask(url: string, signal: AbortSignal): Promise<Batch> {
-    const answer = await fetch(url, { signal })
-    if (answer.status === 401) await this.reloadBlog()
-    if (!answer.ok) throw new Error(`events: ${answer.status}`)
-    return answer.json()
-  }
-
-  /** What the stream does not bring to an editor who only watches. */
+  /** Reads what no event reports to an editor who only watches. */
   #refresh(): void {
     if (document.visibilityState !== 'visible') return
-    void this.loadSide()
+    void this.lists.load()
     void this.#loadStats()
   }
 
@@ -157,38 +118,17 @@ export class Desk {
       return
     }
     const post = data as Post
-    const changed = kind === 'delete' ? this.#timeline.remove(post.id, post.version) : this.#timeline.put({ ...post, status: 'published' })
-    if (!changed) return
-    this.#show()
-    void this.loadSide()
+    const changed = kind === 'delete' ? this.timeline.remove(post.id, post.version) : this.timeline.put({ ...post, status: 'published' })
+    if (changed) this.lists.loadSoon()
   }
 
-  #views(v: Counts): void {
-    this.readers = v.readers ?? this.readers
-    this.#timeline.addViews(v.posts ?? {})
-    this.#show()
+  #count({ readers, posts }: Counts): void {
+    this.readers = readers ?? this.readers
+    this.timeline.setViews(posts ?? {})
   }
 
   #connectionIs(state: State): void {
-    const before = this.connection
-    this.connection = state
-    if (before === 'live' && state !== 'live') notices.say(connectionWords[state])
     if (state === 'live') void this.#loadStats()
-    if (before !== 'live' && before !== 'connecting' && state === 'live') notices.say('Connected again.')
-    if (state === 'ended') void this.reloadBlog().catch(() => {})
+    if (state === 'ended') void this.#loadBlog().catch(() => {})
   }
-
-  #announceSubmissions(now: Post[]): void {
-    const fresh = now.length - this.submitted.length
-    if (fresh > 0 && !this.loading) notices.say(`${now.length} waiting for approval.`)
-  }
-
-  #show(): void {
-    this.posts = this.#timeline.list()
-  }
-}
-
-/** What the state of the connection is called on the screen. */
-export const connectionWords: Record<State, string> = {
-  connecting: 'Connecting', live: 'Connected', reconnecting: 'Reconnecting', offline: 'Offline', ended: 'Ended',
 }
