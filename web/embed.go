@@ -1,4 +1,4 @@
-// Package web holds the readers' page: its templates, style sheet, script and icon.
+// Package web holds the readers' page: its templates, style sheet, scripts and icon.
 package web
 
 import "embed"
@@ -9,7 +9,7 @@ import "embed"
 //go:embed *.html
 var Templates embed.FS
 
-// Assets are the files that pages link to, and what their script imports.
+// Assets are the files that pages link to, and the files that their script imports.
 //
-//go:embed reader.css reader.js follow.js icon.svg
+//go:embed reader.css reader.js reader/*.js follow.js icon.svg
 var Assets embed.FS

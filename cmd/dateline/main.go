@@ -32,6 +32,7 @@ type program struct {
 	Doctor  doctorCommand  `cmd:"" help:"Check this installation and say what to do."`
 	Health  healthCommand  `cmd:"" help:"Ask the running server whether it is ready; for container health checks."`
 	Bench   benchCommand   `cmd:"" help:"Measure what nodes deliver to many readers, and what it costs."`
+	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API as JSON."`
 
 	BenchCrew  benchCrew  `cmd:"" hidden:""`
 	BenchFloor benchFloor `cmd:"" hidden:""`

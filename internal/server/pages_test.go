@@ -433,7 +433,7 @@ func TestWeight(t *testing.T) {
 	t.Parallel()
 	s := newPageServer(t, cupFinal(50))
 	page := get(t, s.Handler(), "/b/cup-final", "Accept-Encoding", "gzip").Body.Len()
-	names, _ := fs.Glob(web.Assets, "*")
+	names, _ := fs.Glob(web.Assets, "*.*")
 	for _, name := range names {
 		a := s.render.assets.byURL[strings.TrimPrefix(s.render.assets.byName[name], staticPath)]
 		t.Logf("%-12s %6d bytes, %5d with gzip", name, len(a.plain), len(a.gzipped))

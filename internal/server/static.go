@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -45,7 +44,7 @@ func newAssets(files fs.FS) (*assets, error) {
 		return nil, fmt.Errorf("list assets: %w", err)
 	}
 	for _, name := range names {
-		content, err := bundled(files, name)
+		content, err := joined(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("read asset: %w", err)
 		}
@@ -55,20 +54,45 @@ func newAssets(files fs.FS) (*assets, error) {
 }
 
 var (
-	importLine = regexp.MustCompile(`(?m)^import .* from '\./(.+)'\n`)
+	importLine = regexp.MustCompile(`(?m)^import .* from '(\.\.?/.+)'\n`)
 	exportWord = regexp.MustCompile(`(?m)^export `)
 )
 
-// bundled reads a file with what it imports in place of the lines that import it:
-// one request, and one dictionary for gzip. Their names share one scope.
-func bundled(files fs.FS, name string) (content []byte, err error) {
-	content, err = fs.ReadFile(files, name)
-	content = importLine.ReplaceAllFunc(content, func(line []byte) []byte {
-		part, partErr := fs.ReadFile(files, string(importLine.FindSubmatch(line)[1]))
-		err = errors.Join(err, partErr)
-		return exportWord.ReplaceAll(part, nil)
-	})
-	return content, err
+// joined reads a script with all files that it imports, also indirectly, each once and
+// before the file that needs it: one request, and one dictionary for gzip. The top-level
+// names of all files share one scope. Other files are returned as they are.
+func joined(files fs.FS, name string) ([]byte, error) {
+	source, err := fs.ReadFile(files, name)
+	if err != nil || path.Ext(name) != ".js" {
+		return source, err
+	}
+	var out bytes.Buffer
+	if err := writeImports(&out, files, name, source, map[string]bool{name: true}); err != nil {
+		return nil, err
+	}
+	out.Write(importLine.ReplaceAll(source, nil))
+	return out.Bytes(), nil
+}
+
+// writeImports writes the files that a source imports, without their import lines and
+// export words, unless they are in written.
+func writeImports(out *bytes.Buffer, files fs.FS, name string, source []byte, written map[string]bool) error {
+	for _, line := range importLine.FindAllSubmatch(source, -1) {
+		imported := path.Join(path.Dir(name), string(line[1]))
+		if written[imported] {
+			continue
+		}
+		written[imported] = true
+		part, err := fs.ReadFile(files, imported)
+		if err != nil {
+			return fmt.Errorf("imported by %s: %w", name, err)
+		}
+		if err := writeImports(out, files, imported, part, written); err != nil {
+			return err
+		}
+		out.Write(exportWord.ReplaceAll(importLine.ReplaceAll(part, nil), nil))
+	}
+	return nil
 }
 
 func (a *assets) add(name string, content []byte) {
