@@ -52,7 +52,10 @@ var mayImport = map[string][]string{
 	"admin":      {},
 	"internal/server": {
 		"internal/liveblog", "internal/markup", "internal/stream", "internal/views", "internal/auth", "internal/media", "web", "admin",
+		"internal/server/problem", "internal/wire",
 	},
+	"internal/server/problem": {"internal/liveblog"},
+	"internal/wire":           {"internal/liveblog"},
 	"internal/clients/document": {"internal/server"},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
