@@ -41,7 +41,10 @@ var mayImport = map[string][]string{
 	"admin":      {},
 	"internal/server": {
 		"internal/liveblog", "internal/markup", "internal/stream", "internal/views", "internal/auth", "internal/media", "web", "admin",
+		"internal/server/problem", "internal/wire",
 	},
+	"internal/server/problem": {"internal/liveblog"},
+	"internal/wire":           {"internal/liveblog"},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
 		"internal/server", "internal/listen", "internal/metrics", "internal/memory", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "migrations", "web", "admin",

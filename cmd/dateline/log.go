@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"os"
 
-	"dateline/internal/server"
+	"dateline/internal/liveblog"
 )
 
 // startLog makes the default logger.
@@ -42,7 +42,7 @@ type requestHandler struct{ slog.Handler }
 const requestID = "request_id"
 
 func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
-	id := server.RequestID(ctx)
+	id := liveblog.ActorOf(ctx).RequestID
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == requestID {
 			id = ""

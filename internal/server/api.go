@@ -10,6 +10,7 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -82,7 +83,7 @@ func (s *Server) guard(action auth.Action, input any) func(huma.Context, func(hu
 			}
 		}
 		if err != nil {
-			refuse(hc, problemOf(ctx, err))
+			refuse(hc, problem.Of(ctx, err))
 			return
 		}
 		next(huma.WithContext(hc, ctx))
@@ -91,8 +92,8 @@ func (s *Server) guard(action auth.Action, input any) func(huma.Context, func(hu
 
 // refuse answers with a problem. The body was not read, so the connection can't
 // be used again.
-func refuse(hc huma.Context, p *problem) {
-	if wait, helps := p.retryAfter(); helps {
+func refuse(hc huma.Context, p *problem.Problem) {
+	if wait, helps := p.RetryAfter(); helps {
 		hc.SetHeader("Retry-After", wait)
 	}
 	if hc.Header("Content-Length") != "" || hc.Header("Transfer-Encoding") != "" {
@@ -117,11 +118,26 @@ func mustFill(input reflect.Type) {
 
 // apiError gives huma the problem, with Retry-After where waiting helps.
 func apiError(ctx context.Context, err error) error {
-	p := problemOf(ctx, err)
-	if wait, helps := p.retryAfter(); helps {
+	p := problem.Of(ctx, err)
+	if stale, ok := errors.AsType[*liveblog.StaleError](err); ok {
+		p.Current = currentBody(ctx, stale.Current)
+	}
+	if wait, helps := p.RetryAfter(); helps {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {wait}})
 	}
 	return p
+}
+
+// currentBody shows what a change did not know of, as a read would.
+func currentBody(ctx context.Context, current any) any {
+	switch v := current.(type) {
+	case *liveblog.Post:
+		return newPostBody(ctx, v)
+	case *liveblog.Blog:
+		return newBlogBody(v)
+	default:
+		return nil
+	}
 }
 
 // authorize asks the policy and puts the blog of the path, if slug is one, into the context. A
@@ -130,7 +146,7 @@ func (s *Server) authorize(ctx context.Context, action auth.Action, slug string,
 	if err := badCookie(ctx); err != nil && action != auth.ReadPublic {
 		return ctx, err
 	}
-	p := principal(ctx)
+	p := liveblog.PrincipalOf(ctx)
 	if slug == "" {
 		return ctx, auth.Allow(p, action, nil, liveblog.RoleNone)
 	}
@@ -151,7 +167,7 @@ func (s *Server) visibleBlog(ctx context.Context, slug string, cached bool) (*li
 	if err != nil {
 		return nil, liveblog.RoleNone, err
 	}
-	p := principal(ctx)
+	p := liveblog.PrincipalOf(ctx)
 	if err := badCookie(ctx); (errors.Is(err, liveblog.ErrUnavailable) || errors.Is(err, liveblog.ErrTooMany)) && !blog.Public() {
 		return nil, liveblog.RoleNone, err // an editor, perhaps: "not found" would end a stream for good
 	}
@@ -194,7 +210,7 @@ func may(ctx context.Context, action auth.Action) bool {
 
 func allow(ctx context.Context, action auth.Action) error {
 	scope := blogOf(ctx)
-	return auth.Allow(principal(ctx), action, &scope.blog.ID, scope.member)
+	return auth.Allow(liveblog.PrincipalOf(ctx), action, &scope.blog.ID, scope.member)
 }
 
 type blogScope struct {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/gin-gonic/gin"
 )
@@ -15,10 +16,10 @@ import (
 func (s *Server) authenticate(c *gin.Context) {
 	ctx, err := s.recognize(c.Request)
 	if err != nil {
-		writeProblem(c, problemOf(c.Request.Context(), err))
+		problem.Write(c, problem.Of(c.Request.Context(), err))
 		return
 	}
-	if !principal(ctx).Anonymous() {
+	if !liveblog.PrincipalOf(ctx).Anonymous() {
 		c.Header("Cache-Control", "no-store")
 		if privatePath(c.Request) && c.GetHeader("Authorization") == "" { // the session of a person, which other sites never use
 			keepFromOthers(c.Writer.Header())
@@ -53,7 +54,7 @@ func (s *Server) recognize(r *http.Request) (context.Context, error) {
 func bearerOf(r *http.Request) (credential string, found bool, err error) {
 	values := r.Header.Values("Authorization")
 	if len(values) > 1 {
-		return "", false, liveblog.Errorf(errBadRequest, "duplicate_authorization", "Authorization came twice")
+		return "", false, liveblog.Errorf(problem.ErrBadRequest, "duplicate_authorization", "Authorization came twice")
 	}
 	if len(values) == 0 {
 		return "", false, nil

@@ -10,6 +10,7 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/wire"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -60,36 +61,13 @@ func (s *Server) blogRoutes() {
 	register(s, op("pin-post", http.MethodPut, "/{slug}/pinned", "Pin a post, or none"), auth.PublishPost, s.pinPost)
 }
 
-// blogBody is a blog as clients see it.
+// blogBody is a blog in an answer.
 type blogBody struct {
-	ID           uuid.UUID           `json:"id"`
-	Slug         string              `json:"slug"`
-	Title        string              `json:"title"`
-	Summary      string              `json:"summary" doc:"Markdown"`
-	SummaryHTML  string              `json:"summary_html"`
-	Status       liveblog.BlogStatus `json:"status" enum:"draft,live,ended"`
-	Language     string              `json:"language" example:"en"`
-	Unlisted     bool                `json:"unlisted"`
-	PinnedPostID *uuid.UUID          `json:"pinned_post_id"`
-	Version      int64               `json:"version"`
-	Epoch        string              `json:"epoch" doc:"Names the history that seq numbers belong to"`
-	LastSeq      int64               `json:"last_seq" doc:"The newest event of the log"`
-	URL          string              `json:"url"`
-	CreatedAt    time.Time           `json:"created_at"`
-	UpdatedAt    time.Time           `json:"updated_at"`
-	StartedAt    *time.Time          `json:"started_at"`
-	EndedAt      *time.Time          `json:"ended_at"`
-	Permissions  []auth.Action       `json:"permissions,omitempty" doc:"When one blog is read: what you may do on it"`
+	wire.Blog
+	Permissions []auth.Action `json:"permissions,omitempty" doc:"When one blog is read: what you may do on it"`
 }
 
-func newBlogBody(b *liveblog.Blog) blogBody {
-	return blogBody{
-		ID: b.ID, Slug: b.Slug, Title: b.Title, Summary: b.Summary, SummaryHTML: b.SummaryHTML, Status: b.Status,
-		Language: b.Language, Unlisted: b.Unlisted, PinnedPostID: b.PinnedPostID, Version: b.Version,
-		Epoch: b.Epoch, LastSeq: b.LastSeq, URL: blogURL(b.Slug),
-		CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
-	}
-}
+func newBlogBody(b *liveblog.Blog) blogBody { return blogBody{Blog: wire.NewBlog(b)} }
 
 type blogOutput struct {
 	ETag     string `header:"ETag"`
@@ -129,7 +107,7 @@ func (s *Server) listBlogs(ctx context.Context, in *listBlogsInput) (*blogsOutpu
 	if err := decodeCursor(in.Cursor, &from); err != nil {
 		return nil, err
 	}
-	p := principal(ctx)
+	p := liveblog.PrincipalOf(ctx)
 	query := liveblog.BlogQuery{
 		All:    auth.Allow(p, auth.ReadUnpublished, nil, liveblog.RoleNone) == nil,
 		Status: in.Status, Limit: in.Limit + 1, BeforeTime: from.Time, BeforeID: from.ID,
@@ -195,7 +173,7 @@ func (s *Server) createBlog(ctx context.Context, in *createBlogInput) (*blogOutp
 	if blog.SummaryHTML, err = s.summary(ctx, blog.Summary); err != nil {
 		return nil, err
 	}
-	created, replayed, err := s.blogs.CreateBlog(ctx, actor(ctx), key, blog)
+	created, replayed, err := s.blogs.CreateBlog(ctx, liveblog.ActorOf(ctx), key, blog)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +194,7 @@ func replayedHeader(replayed bool) string {
 func (s *Server) getBlog(ctx context.Context, _ *BlogPath) (*blogOutput, error) {
 	scope := blogOf(ctx)
 	out := newBlogOutput(scope.blog)
-	if p := principal(ctx); !p.Anonymous() {
+	if p := liveblog.PrincipalOf(ctx); !p.Anonymous() {
 		out.Body.Permissions = auth.Permissions(p, &scope.blog.ID, scope.member)
 	}
 	return out, nil
@@ -234,7 +212,7 @@ type editBlogInput struct {
 }
 
 func (s *Server) editBlog(ctx context.Context, in *editBlogInput) (*blogOutput, error) {
-	version, err := ifMatch(principal(ctx), in.IfMatch)
+	version, err := ifMatch(liveblog.PrincipalOf(ctx), in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +228,7 @@ func (s *Server) editBlog(ctx context.Context, in *editBlogInput) (*blogOutput, 
 }
 
 func (s *Server) patchBlog(ctx context.Context, version int64, patch liveblog.BlogPatch) (*blogOutput, error) {
-	blog, err := s.blogs.EditBlog(ctx, actor(ctx), blogOf(ctx).blog.ID, version, patch)
+	blog, err := s.blogs.EditBlog(ctx, liveblog.ActorOf(ctx), blogOf(ctx).blog.ID, version, patch)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +252,7 @@ type pinInput struct {
 }
 
 func (s *Server) pinPost(ctx context.Context, in *pinInput) (*blogOutput, error) {
-	blog, err := s.blogs.Pin(ctx, actor(ctx), blogOf(ctx).blog.ID, in.Body.PostID)
+	blog, err := s.blogs.Pin(ctx, liveblog.ActorOf(ctx), blogOf(ctx).blog.ID, in.Body.PostID)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 )
 
 // The cookies of a signed-in browser. Over HTTPS their names get the prefix
@@ -45,7 +46,7 @@ func (s *Server) readBrowser(r *http.Request) (browser, error) {
 	for name, value := range map[string]*string{accessCookie: &b.access, refreshCookie: &b.refresh, deviceCookie: &b.device} {
 		for i, c := range r.CookiesNamed(s.cookieName(name)) {
 			if i > 0 && *value != c.Value {
-				return b, liveblog.Errorf(errBadRequest, "duplicate_cookie", "a session cookie came twice; clear the cookies of this site")
+				return b, liveblog.Errorf(problem.ErrBadRequest, "duplicate_cookie", "a session cookie came twice; clear the cookies of this site")
 			}
 			*value = c.Value
 		}
@@ -56,7 +57,7 @@ func (s *Server) readBrowser(r *http.Request) (browser, error) {
 // usableCookies gives the error of cookies that contradict each other to what
 // signs in or out by them. What anyone may read goes without.
 func usableCookies(ctx context.Context) error {
-	if err := badCookie(ctx); errors.Is(err, errBadRequest) {
+	if err := badCookie(ctx); errors.Is(err, problem.ErrBadRequest) {
 		return err
 	}
 	return nil
@@ -92,7 +93,7 @@ func (s *Server) keep(in *auth.SignedIn) []http.Cookie {
 
 // forget are the cookies that sign a browser out. It stays a known device.
 func (s *Server) forget() []http.Cookie {
-	access, refresh := s.cookie(accessCookie, "", time.Time{}), s.cookie(refreshCookie, "", time.Time{})
-	access.MaxAge, refresh.MaxAge = -1, -1
-	return []http.Cookie{access, refresh}
+	a, r := s.cookie(accessCookie, "", time.Time{}), s.cookie(refreshCookie, "", time.Time{})
+	a.MaxAge, r.MaxAge = -1, -1
+	return []http.Cookie{a, r}
 }

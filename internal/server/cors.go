@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"dateline/internal/server/problem"
+
 	"github.com/gin-gonic/gin"
 )
 
@@ -56,7 +58,7 @@ func sharedPath(path string) bool {
 // that there are. Gin has set Allow.
 func (s *Server) wrongMethod(c *gin.Context) {
 	if c.Request.Method != http.MethodOptions {
-		writeProblem(c, newProblem(c.Request.Context(), http.StatusMethodNotAllowed, "method_not_allowed", "this address does not know the method"))
+		problem.Write(c, problem.New(c.Request.Context(), http.StatusMethodNotAllowed, "method_not_allowed", "this address does not know the method"))
 		return
 	}
 	if sharedPath(c.Request.URL.Path) {

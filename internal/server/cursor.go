@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 )
 
 // maxCursor bounds the text of a page's cursor.
@@ -26,7 +27,7 @@ func decodeCursor(text string, v any) error {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(text) > maxCursor || json.Unmarshal(b, v) != nil {
-		return &liveblog.Problem{Err: errBadRequest, Code: "bad_cursor", Detail: "cursor must be next_cursor of an earlier answer"}
+		return &liveblog.Problem{Err: problem.ErrBadRequest, Code: "bad_cursor", Detail: "cursor must be next_cursor of an earlier answer"}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -20,10 +21,10 @@ func decodeStrict(body []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := errors.Join(unambiguous(body), d.Decode(v)); err != nil {
-		return &liveblog.Problem{Err: errBadRequest, Code: "bad_json", Detail: "the body is not the JSON that was expected"}
+		return &liveblog.Problem{Err: problem.ErrBadRequest, Code: "bad_json", Detail: "the body is not the JSON that was expected"}
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return &liveblog.Problem{Err: errBadRequest, Code: "bad_json", Detail: "there is something after the JSON document"}
+		return &liveblog.Problem{Err: problem.ErrBadRequest, Code: "bad_json", Detail: "there is something after the JSON document"}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/markup"
+	"dateline/internal/wire"
 
 	"github.com/gin-gonic/gin"
 )
@@ -60,7 +62,7 @@ type atomContent struct {
 // serveFeed answers with a feed of the blog's newest posts, as marshal writes it.
 func (s *Server) serveFeed(c *gin.Context, name, contentType string, marshal func(*liveblog.Page) ([]byte, error)) error {
 	slug := c.Param("slug")
-	return s.serveRecent(c, blogURL(slug)+"/"+name, contentType, func(ctx context.Context) (*renderedPage, error) {
+	return s.serveRecent(c, liveblog.BlogURL(slug)+"/"+name, contentType, func(ctx context.Context) (*renderedPage, error) {
 		page, err := s.publicPage(ctx, slug, liveblog.PageQuery{Limit: postsInFeed})
 		if err != nil {
 			return nil, err
@@ -81,9 +83,9 @@ func (s *Server) atomFeed(c *gin.Context) error {
 }
 
 func (s *Server) newAtom(p *liveblog.Page) *atomDocument {
-	b, here := p.Blog, blogURL(p.Blog.Slug)
+	b, here := p.Blog, liveblog.BlogURL(p.Blog.Slug)
 	feed := &atomDocument{
-		Lang: b.Language, ID: "urn:uuid:" + b.ID.String(), Title: b.Title, Subtitle: oneLine(b.SummaryHTML),
+		Lang: b.Language, ID: "urn:uuid:" + b.ID.String(), Title: b.Title, Subtitle: markup.OneLine(b.SummaryHTML),
 		Updated: stamp(lastUpdate(b, p.Posts)), Author: atomAuthor{siteName},
 		Links: []atomLink{
 			{"alternate", "text/html", s.absolute(here)},
@@ -91,14 +93,14 @@ func (s *Server) newAtom(p *liveblog.Page) *atomDocument {
 		},
 	}
 	for i := range p.Posts {
-		feed.Entries = append(feed.Entries, s.newEntry(newArticle(&p.Posts[i], here, anchorFeed)))
+		feed.Entries = append(feed.Entries, s.newEntry(newArticle(&p.Posts[i], b.Slug, anchorFeed)))
 	}
 	return feed
 }
 
 func (s *Server) newEntry(v articleView) atomEntry {
 	entry := atomEntry{
-		ID: "urn:uuid:" + v.ID.String(), Title: headline(&v.Post), Published: stamp(v.PublishedAt), Updated: stamp(changed(&v)),
+		ID: "urn:uuid:" + v.ID.String(), Title: markup.Headline(&v.Post), Published: stamp(v.PublishedAt), Updated: stamp(changed(&v)),
 		Link: atomLink{"alternate", "text/html", s.absolute(v.URL)}, Content: atomContent{"html", s.absoluteHTML(v.HTML)},
 	}
 	if v.Byline != "" {
@@ -147,19 +149,19 @@ type jsonAuthor struct {
 
 func (s *Server) jsonFeed(c *gin.Context) error {
 	return s.serveFeed(c, "feed.json", "application/feed+json; charset=utf-8", func(p *liveblog.Page) ([]byte, error) {
-		return oneLineJSON(s.newJSONFeed(p))
+		return wire.Marshal(s.newJSONFeed(p))
 	})
 }
 
 func (s *Server) newJSONFeed(p *liveblog.Page) *jsonDocument {
-	b, here := p.Blog, blogURL(p.Blog.Slug)
+	b, here := p.Blog, liveblog.BlogURL(p.Blog.Slug)
 	feed := &jsonDocument{
 		Version: "https://jsonfeed.org/version/1.1", Title: b.Title, HomePageURL: s.absolute(here),
-		FeedURL: s.absolute(here + "/feed.json"), Description: oneLine(b.SummaryHTML), Language: b.Language,
+		FeedURL: s.absolute(here + "/feed.json"), Description: markup.OneLine(b.SummaryHTML), Language: b.Language,
 		Expired: b.Status == liveblog.BlogEnded, Items: []jsonItem{},
 	}
 	for i := range p.Posts {
-		feed.Items = append(feed.Items, s.newItem(newArticle(&p.Posts[i], here, anchorFeed)))
+		feed.Items = append(feed.Items, s.newItem(newArticle(&p.Posts[i], b.Slug, anchorFeed)))
 	}
 	return feed
 }

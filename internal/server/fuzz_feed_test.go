@@ -14,6 +14,7 @@ import (
 
 	"dateline/internal/liveblog"
 	"dateline/internal/markup"
+	"dateline/internal/wire"
 
 	"golang.org/x/net/html"
 )
@@ -66,7 +67,7 @@ func checkAtom(t *testing.T, s *Server, page *liveblog.Page) {
 		author = entry.Author.Name
 	}
 	told := []string{got.Title, entry.Title, entry.Content.Text, author, entry.Categories[0].Term}
-	for i, want := range []string{page.Blog.Title, headline(post), s.absoluteHTML(post.HTML), post.Byline, post.Tags[0]} {
+	for i, want := range []string{page.Blog.Title, markup.Headline(post), s.absoluteHTML(post.HTML), post.Byline, post.Tags[0]} {
 		if told[i] != inXML(want) {
 			t.Errorf("told %q, want %q", told[i], inXML(want))
 		}
@@ -85,7 +86,7 @@ func inXML(s string) string {
 
 func checkJSONFeed(t *testing.T, s *Server, page *liveblog.Page) {
 	t.Helper()
-	body, err := oneLineJSON(s.newJSONFeed(page))
+	body, err := wire.Marshal(s.newJSONFeed(page))
 	var got jsonDocument
 	if err := errors.Join(err, json.Unmarshal(body, &got)); err != nil || bytes.ContainsAny(body, "\r\n\x00") {
 		t.Fatalf("%v in %s", err, body)
@@ -108,7 +109,7 @@ func checkJSONLD(t *testing.T, s *Server, page *liveblog.Page) {
 		t.Fatalf("no script: %s", b.Bytes())
 	}
 	var got liveBlogPosting
-	if err := json.Unmarshal(z.Text(), &got); err != nil || got.Headline != clip(page.Blog.Title, maxHeadline) {
+	if err := json.Unmarshal(z.Text(), &got); err != nil || got.Headline != markup.Clip(page.Blog.Title, markup.MaxHeadline) {
 		t.Errorf("told %q, want %q: %v", got.Headline, page.Blog.Title, err)
 	}
 	if z.Next() != html.EndTagToken || z.Next() != html.ErrorToken || bytes.ContainsAny(b.Bytes(), "\u2028\u2029") {

@@ -17,6 +17,7 @@ import (
 	"unicode"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -93,7 +94,7 @@ func checkCursor[C comparable](t *testing.T, text string, ours C) {
 		t.Errorf("%+v came back as %+v: %v", ours, back, err)
 	}
 	err := decodeCursor(text, &read)
-	if err != nil && !errors.Is(err, errBadRequest) {
+	if err != nil && !errors.Is(err, problem.ErrBadRequest) {
 		t.Errorf("%q: error of another kind: %v", text, err)
 	}
 	if err == nil && (len(text) > maxCursor || text == "" && read != unread) {
@@ -163,7 +164,7 @@ func FuzzBeacon(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		token, posts, err := readBeacon(body)
-		if err != nil && !errors.Is(err, errBadRequest) {
+		if err != nil && !errors.Is(err, problem.ErrBadRequest) {
 			t.Errorf("%q: error of another kind: %v", body, err)
 		}
 		if err == nil && (len(posts) > maxViewed || len(token) < 16 || len(token) > 64 || !only(token, keyBytes) || !bytes.Contains(body, []byte(`"`))) {

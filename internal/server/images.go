@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -125,7 +126,7 @@ func (c *imageCache) load(key string, load func() (*servedImage, error)) (*serve
 	if img := c.find(key); img != nil {
 		return img, nil
 	}
-	img, err := guarded("read image "+key, load)
+	img, err := problem.Guard("read image "+key, load)
 	if err == nil {
 		c.keep(key, img)
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/markup"
 )
 
 // siteName is the publisher that pages and feeds name.
@@ -55,10 +56,10 @@ type blogPosting struct {
 }
 
 func (s *Server) liveBlogPosting(p *liveblog.Page, h headView) *liveBlogPosting {
-	b, address := p.Blog, s.absolute(blogURL(p.Blog.Slug))
+	b, address := p.Blog, s.absolute(liveblog.BlogURL(p.Blog.Slug))
 	v := &liveBlogPosting{
 		Context: "https://schema.org", Type: "LiveBlogPosting", ID: address, URL: address, MainEntityOfPage: address,
-		Headline: clip(b.Title, maxHeadline), Description: h.Description, Image: h.Image, InLanguage: b.Language,
+		Headline: markup.Clip(b.Title, markup.MaxHeadline), Description: h.Description, Image: h.Image, InLanguage: b.Language,
 		DatePublished: stamp(started(&b)), DateModified: stamp(lastUpdate(b, p.Posts)), CoverageStartTime: stamp(started(&b)),
 		Publisher: s.publisher(), LiveBlogUpdate: []blogPosting{},
 	}
@@ -67,7 +68,7 @@ func (s *Server) liveBlogPosting(p *liveblog.Page, h headView) *liveBlogPosting 
 	}
 	for i := range p.Posts {
 		if p.Posts[i].Text != "" { // search engines want a body
-			posting := s.blogPosting(&p.Posts[i], blogURL(b.Slug))
+			posting := s.blogPosting(&p.Posts[i], b.Slug)
 			posting.Context = ""
 			v.LiveBlogUpdate = append(v.LiveBlogUpdate, *posting)
 		}
@@ -83,12 +84,12 @@ func started(b *liveblog.Blog) time.Time {
 	return b.CreatedAt
 }
 
-func (s *Server) blogPosting(p *liveblog.Post, here string) *blogPosting {
-	address := s.absolute(postURL(here, p.ID))
-	v := newArticle(p, here, anchorFeed)
+func (s *Server) blogPosting(p *liveblog.Post, slug string) *blogPosting {
+	address := s.absolute(liveblog.PostURL(slug, p.ID))
+	v := newArticle(p, slug, anchorFeed)
 	return &blogPosting{
 		Context: "https://schema.org", Type: "BlogPosting", ID: address, URL: address, MainEntityOfPage: address,
-		Headline: clip(headline(p), maxHeadline), ArticleBody: p.Text, Image: s.imageOf(p.HTML), Keywords: p.Tags,
+		Headline: markup.Clip(markup.Headline(p), markup.MaxHeadline), ArticleBody: p.Text, Image: s.imageOf(p.HTML), Keywords: p.Tags,
 		DatePublished: stamp(v.PublishedAt), DateModified: stamp(changed(&v)),
 		Author: s.authors([]liveblog.Post{*p}), Publisher: s.publisher(),
 	}

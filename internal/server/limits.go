@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/gin-gonic/gin"
 )
@@ -28,7 +29,7 @@ func limitRequest(c *gin.Context) {
 	r := c.Request
 	if len(r.RequestURI) > maxURL {
 		c.Header("Connection", "close")
-		writeProblem(c, newProblem(r.Context(), http.StatusRequestURITooLong, "uri_too_long", "the address has more than 8192 bytes"))
+		problem.Write(c, problem.New(r.Context(), http.StatusRequestURITooLong, "uri_too_long", "the address has more than 8192 bytes"))
 		return
 	}
 	if faultyFraming(r) {
@@ -39,7 +40,7 @@ func limitRequest(c *gin.Context) {
 	}
 	if err := readableBody(r); err != nil {
 		c.Header("Connection", "close") // it is not read
-		writeProblem(c, problemOf(r.Context(), err))
+		problem.Write(c, problem.Of(r.Context(), err))
 		return
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dateline/internal/server/problem"
+
 	"github.com/gin-gonic/gin"
 )
 
@@ -122,7 +124,7 @@ func TestLimits_LongAddress(t *testing.T) {
 			if err != nil || res.StatusCode != want {
 				t.Fatal(n, res, err)
 			}
-			var p problem
+			var p problem.Problem
 			if want >= 400 && (json.NewDecoder(res.Body).Decode(&p) != nil || p.Code != "uri_too_long") {
 				t.Errorf("%+v", p)
 			}

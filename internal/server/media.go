@@ -86,7 +86,7 @@ func (uploadInput) mayNameBlog() {}
 // the one that a token is bound to.
 func (in *uploadInput) uploadBlog(ctx context.Context) *uuid.UUID {
 	if in.Blog == "" {
-		return principal(ctx).BlogID
+		return liveblog.PrincipalOf(ctx).BlogID
 	}
 	return &blogOf(ctx).blog.ID
 }
@@ -119,9 +119,9 @@ func (s *Server) uploadMedia(ctx context.Context, in *uploadInput) (*mediaOutput
 	if err != nil {
 		return nil, err
 	}
-	m.ID, m.BlogID, m.CreatedBy = uuid.New(), in.uploadBlog(ctx), principal(ctx).AuthorID()
+	m.ID, m.BlogID, m.CreatedBy = uuid.New(), in.uploadBlog(ctx), liveblog.PrincipalOf(ctx).AuthorID()
 	m.Width, m.Height, m.Color, m.Variants = img.Media.Width, img.Media.Height, img.Media.Color, img.Media.Variants
-	created, replayed, err := s.media.CreateMedia(ctx, actor(ctx), key, &m, img.Blobs)
+	created, replayed, err := s.media.CreateMedia(ctx, liveblog.ActorOf(ctx), key, &m, img.Blobs)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +230,7 @@ func (s *Server) authorizeMedia(ctx context.Context, action auth.Action, id stri
 	if err != nil {
 		return cmp.Or(general, err)
 	}
-	p, member := principal(ctx), liveblog.RoleNone
+	p, member := liveblog.PrincipalOf(ctx), liveblog.RoleNone
 	if p.User != nil && m.BlogID != nil {
 		if member, err = s.blogs.MemberRole(ctx, *m.BlogID, p.User.ID); err != nil {
 			return err
@@ -268,7 +268,7 @@ func (s *Server) updateMedia(ctx context.Context, in *mediaUpdateInput) (*mediaO
 	if err := patch.Normalize(); err != nil {
 		return nil, err
 	}
-	m, err := s.media.UpdateMedia(ctx, actor(ctx), in.ID, patch)
+	m, err := s.media.UpdateMedia(ctx, liveblog.ActorOf(ctx), in.ID, patch)
 	if err != nil {
 		return nil, err
 	}

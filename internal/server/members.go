@@ -95,7 +95,7 @@ func (s *Server) setMember(ctx context.Context, in *setMemberInput) (*memberOutp
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.members.SetMember(ctx, actor(ctx), blogOf(ctx).blog.ID, id, in.Body.Role)
+	m, err := s.members.SetMember(ctx, liveblog.ActorOf(ctx), blogOf(ctx).blog.ID, id, in.Body.Role)
 	if err != nil {
 		return nil, err
 	}
@@ -107,5 +107,5 @@ func (s *Server) removeMember(ctx context.Context, in *MemberPath) (*struct{}, e
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.members.RemoveMember(ctx, actor(ctx), blogOf(ctx).blog.ID, id)
+	return nil, s.members.RemoveMember(ctx, liveblog.ActorOf(ctx), blogOf(ctx).blog.ID, id)
 }

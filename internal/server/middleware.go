@@ -4,9 +4,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"regexp"
 	"runtime/debug"
+
+	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/gin-gonic/gin"
 )
@@ -20,8 +22,8 @@ func identify(c *gin.Context) {
 		id = rand.Text()
 	}
 	c.Header("X-Request-Id", id)
-	info := requestInfo{ID: id, Address: c.ClientIP()}
-	c.Request = c.Request.WithContext(withRequest(c.Request.Context(), info))
+	actor := liveblog.Actor{Principal: &liveblog.Principal{}, RequestID: id, Address: c.ClientIP()}
+	c.Request = c.Request.WithContext(liveblog.WithActor(c.Request.Context(), actor))
 	c.Next()
 }
 
@@ -30,11 +32,20 @@ func recovery(c *gin.Context) {
 	defer func() {
 		if r := recover(); r != nil {
 			ctx := c.Request.Context()
-			slog.ErrorContext(ctx, "panic", "error", fmt.Sprint(r), "stack", string(debug.Stack()), "request_id", requestID(ctx))
+			slog.ErrorContext(ctx, "panic", "error", fmt.Sprint(r), "stack", string(debug.Stack()), "request_id", liveblog.ActorOf(ctx).RequestID)
 			if !c.Writer.Written() {
-				writeProblem(c, newProblem(ctx, http.StatusInternalServerError, "internal", "something went wrong on our side"))
+				problem.Write(c, problem.Internal(ctx))
 			}
 		}
 	}()
 	c.Next()
+}
+
+// handle adapts h to Gin: it returns an error, and this writes the answer.
+func handle(h func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			problem.Fail(c, err)
+		}
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"dateline/internal/liveblog"
+
 	"github.com/gin-gonic/gin"
 )
 
@@ -24,14 +26,14 @@ func (s *Server) observe(c *gin.Context) {
 		s.options.Observer.Request(c.Request.Method, c.FullPath(), status, took)
 	}
 	ctx := c.Request.Context()
-	level := requestLevel(c.Request.Method, status, principal(ctx).Anonymous())
+	level := requestLevel(c.Request.Method, status, liveblog.PrincipalOf(ctx).Anonymous())
 	if !slog.Default().Enabled(ctx, level) { // what follows costs more than a glance
 		return
 	}
 	slog.Log(ctx, level, "request",
 		"method", c.Request.Method, "path", c.Request.URL.Path, "status", status,
 		"took", took.Round(time.Microsecond).String(), "bytes", max(c.Writer.Size(), 0),
-		"principal", principal(ctx).Key(), "request_id", requestID(ctx))
+		"principal", liveblog.PrincipalOf(ctx).Key(), "request_id", liveblog.ActorOf(ctx).RequestID)
 }
 
 func requestLevel(method string, status int, anonymous bool) slog.Level {

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/markup"
+	"dateline/internal/server/problem"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -211,13 +213,13 @@ func pagePath(slug string, q liveblog.PageQuery) string {
 		v.Set(cursorName(q), strconv.FormatInt(q.Cursor, 10))
 	}
 	if len(v) == 0 {
-		return blogURL(slug)
+		return liveblog.BlogURL(slug)
 	}
-	return blogURL(slug) + "?" + v.Encode()
+	return liveblog.BlogURL(slug) + "?" + v.Encode()
 }
 
 func (s *Server) blogView(p *liveblog.Page, q liveblog.PageQuery) *blogView {
-	b, here := p.Blog, blogURL(p.Blog.Slug)
+	b, here := p.Blog, liveblog.BlogURL(p.Blog.Slug)
 	v := &blogView{
 		headView: s.blogHead(p, q), Blog: b, BlogURL: here, Kind: pageKind(q), StatusWord: statusWord(b.Status),
 		UpdatedAt: lastUpdate(b, p.Posts), Summary: template.HTML(b.SummaryHTML), First: p.First,
@@ -226,13 +228,13 @@ func (s *Server) blogView(p *liveblog.Page, q liveblog.PageQuery) *blogView {
 	v.PlainOrder = !q.OldestFirst && !q.KeyEvents && q.Tag == ""
 	v.StartURL = pagePath(b.Slug, withCursor(q, 0))
 	for i := range p.Posts {
-		v.Posts = append(v.Posts, newArticle(&p.Posts[i], here, anchorFeed))
+		v.Posts = append(v.Posts, newArticle(&p.Posts[i], b.Slug, anchorFeed))
 	}
 	if p.Pinned != nil {
-		pinned := newArticle(p.Pinned, here, anchorPinned)
+		pinned := newArticle(p.Pinned, b.Slug, anchorPinned)
 		v.Pinned = &pinned
 	}
-	v.KeyEvents = keyEvents(p, here)
+	v.KeyEvents = keyEvents(p)
 	return v
 }
 
@@ -256,9 +258,9 @@ func pageKind(q liveblog.PageQuery) string {
 func (s *Server) blogHead(p *liveblog.Page, q liveblog.PageQuery) headView {
 	b, kind := p.Blog, pageKind(q)
 	h := s.head(&b)
-	h.Title, h.Description, h.OGType = b.Title, clip(oneLine(b.SummaryHTML), maxDescription), "article"
+	h.Title, h.Description, h.OGType = b.Title, markup.Clip(markup.OneLine(b.SummaryHTML), maxDescription), "article"
 	h.NoIndex = b.Unlisted || kind == "filtered"
-	h.Canonical, h.ShareURL = s.absolute(blogURL(b.Slug)), s.absolute(blogURL(b.Slug))
+	h.Canonical, h.ShareURL = s.absolute(liveblog.BlogURL(b.Slug)), s.absolute(liveblog.BlogURL(b.Slug))
 	if kind == "older" {
 		h.Canonical = s.absolute(pagePath(b.Slug, q))
 	}
@@ -272,19 +274,19 @@ func (s *Server) blogHead(p *liveblog.Page, q liveblog.PageQuery) headView {
 
 // head has what the pages of a blog share.
 func (s *Server) head(b *liveblog.Blog) headView {
-	return headView{Lang: b.Language, Dir: direction(b.Language), Feeds: blogURL(b.Slug), NoIndex: b.Unlisted}
+	return headView{Lang: b.Language, Dir: direction(b.Language), Feeds: liveblog.BlogURL(b.Slug), NoIndex: b.Unlisted}
 }
 
 // keyEvents links to posts on this page where it can: that needs no request.
-func keyEvents(p *liveblog.Page, blogURL string) []keyEventView {
+func keyEvents(p *liveblog.Page) []keyEventView {
 	shown := map[uuid.UUID]bool{}
 	for i := range p.Posts {
 		shown[p.Posts[i].ID] = true
 	}
 	var out []keyEventView
 	for i := range p.KeyEvents {
-		post := newArticle(&p.KeyEvents[i], blogURL, anchorFeed)
-		v := keyEventView{ID: post.ID, Version: post.Version, Position: post.Position, Title: headline(&post.Post), Href: post.URL, PublishedAt: post.PublishedAt}
+		post := newArticle(&p.KeyEvents[i], p.Blog.Slug, anchorFeed)
+		v := keyEventView{ID: post.ID, Version: post.Version, Position: post.Position, Title: markup.Headline(&post.Post), Href: post.URL, PublishedAt: post.PublishedAt}
 		if shown[post.ID] {
 			v.Href = "#" + anchorFeed + "-" + post.ID.String()
 		}
@@ -330,7 +332,7 @@ func (s *Server) postPage(c *gin.Context) error {
 		return errNoSuchPage
 	}
 	slug := c.Param("slug")
-	err = s.serveRecent(c, postURL(blogURL(slug), id), htmlType, func(ctx context.Context) (*renderedPage, error) {
+	err = s.serveRecent(c, liveblog.PostURL(slug, id), htmlType, func(ctx context.Context) (*renderedPage, error) {
 		blog, post, err := s.publicPost(ctx, slug, id)
 		if err != nil {
 			return nil, err
@@ -338,7 +340,7 @@ func (s *Server) postPage(c *gin.Context) error {
 		return s.rendered("permalink.html", s.permalinkView(blog, post), blog)
 	})
 	if removed, ok := errors.AsType[*removedError](err); ok {
-		return s.writeError(c, newProblem(c.Request.Context(), http.StatusGone, "post_removed", ""), removed.from)
+		return s.writeError(c, problem.New(c.Request.Context(), http.StatusGone, "post_removed", ""), removed.from)
 	}
 	return err
 }
@@ -370,20 +372,20 @@ func (s *Server) publicPost(ctx context.Context, slug string, id uuid.UUID) (*li
 }
 
 func (s *Server) permalinkView(b *liveblog.Blog, p *liveblog.Post) *permalinkView {
-	here := blogURL(b.Slug)
+	here := liveblog.BlogURL(b.Slug)
 	v := &permalinkView{
 		headView: s.head(b), Blog: b, BlogURL: here, StatusWord: statusWord(b.Status),
-		UpdatedAt: lastUpdate(*b, []liveblog.Post{*p}), Post: newArticle(p, here, anchorFeed), After: p.Position + 1,
+		UpdatedAt: lastUpdate(*b, []liveblog.Post{*p}), Post: newArticle(p, b.Slug, anchorFeed), After: p.Position + 1,
 	}
-	v.Title, v.OGType = headline(p), "article"
-	v.Description = clip(p.Text, maxDescription)
+	v.Title, v.OGType = markup.Headline(p), "article"
+	v.Description = markup.Clip(p.Text, maxDescription)
 	v.ShareURL = s.absolute(v.Post.URL)
 	v.Canonical = s.absolute(here)
 	if standsAlone(p) {
 		v.Canonical = v.ShareURL
 	}
 	v.Image = s.imageOf(p.HTML)
-	v.JSONLD = s.blogPosting(p, here)
+	v.JSONLD = s.blogPosting(p, b.Slug)
 	return v
 }
 
@@ -426,7 +428,7 @@ func (s *Server) homeView(blogs []liveblog.Blog) *homeView {
 		Canonical: s.absolute("/"), ShareURL: s.absolute("/"),
 	}}
 	for _, b := range blogs {
-		v.Blogs = append(v.Blogs, homeBlog{b, blogURL(b.Slug), clip(oneLine(b.SummaryHTML), maxDescription), statusWord(b.Status)})
+		v.Blogs = append(v.Blogs, homeBlog{b, liveblog.BlogURL(b.Slug), markup.Clip(markup.OneLine(b.SummaryHTML), maxDescription), statusWord(b.Status)})
 	}
 	slices.SortStableFunc(v.Blogs, func(a, b homeBlog) int { // live ones first; both newest first
 		return strings.Compare(string(b.Status), string(a.Status))

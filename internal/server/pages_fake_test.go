@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/markup"
 	"dateline/web"
 
 	"github.com/google/uuid"
@@ -109,7 +110,7 @@ func testPost(n int, title, html string) liveblog.Post {
 	at := kickOff.Add(time.Duration(n) * 2 * time.Minute)
 	return liveblog.Post{
 		ID: testID(n), Status: liveblog.PostPublished, Version: 1, Position: int64(n), Title: title,
-		HTML: html, Text: oneLine(html), Tags: []string{}, PublishedAt: &at, CreatedAt: at, UpdatedAt: at,
+		HTML: html, Text: markup.OneLine(html), Tags: []string{}, PublishedAt: &at, CreatedAt: at, UpdatedAt: at,
 	}
 }
 

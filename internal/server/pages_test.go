@@ -453,21 +453,6 @@ func TestDirection(t *testing.T) {
 	}
 }
 
-func TestHeadline(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"Corner. Nothing comes of it.":               "Corner. Nothing comes of it.",
-		"The visitors score first. It was coming.":   "The visitors score first",
-		"Will there be extra time tonight? We wait.": "Will there be extra time tonight?",
-		strings.Repeat("word ", 40):                  strings.TrimSpace(strings.Repeat("word ", 21)) + "…",
-		"":                                           "Post",
-	} {
-		if got := headline(&liveblog.Post{Text: text}); got != want {
-			t.Errorf("headline of %q is %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestSqueezed(t *testing.T) {
 	t.Parallel()
 	source := "const f = async (a, b) => a ? .5 : `${ a } = ${b}, 'c' : d` + ' { }' + \"don\\'t = \"\nreturn - a + b\n"

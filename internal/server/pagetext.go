@@ -6,75 +6,12 @@ import (
 	"strings"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/markup"
 
 	"golang.org/x/net/html"
 )
 
-// Limits of texts that stand for longer ones, in runes.
-const (
-	maxHeadline    = 110 // what search results show
-	maxDescription = 200
-)
-
-// headline names a post: its title, or else its first sentence.
-func headline(p *liveblog.Post) string {
-	if p.Title != "" {
-		return p.Title
-	}
-	text := strings.Join(strings.Fields(p.Text), " ")
-	if end := strings.IndexAny(text, ".!?。！？؟"); end > 0 && end+1 < len(text) {
-		first := text[:end]
-		if mark := []rune(text[end:])[0]; mark != '.' {
-			first += string(mark)
-		}
-		if len([]rune(first)) >= 20 { // else "1." or "St." would be a headline
-			text = first
-		}
-	}
-	if text == "" {
-		return "Post"
-	}
-	return clip(text, maxHeadline)
-}
-
-// clip shortens s to at most n runes, at a space if there is one.
-func clip(s string, n int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	cut := string(runes[:n-1])
-	if space := strings.LastIndexByte(cut, ' '); space > len(cut)/2 {
-		cut = cut[:space]
-	}
-	return strings.TrimRight(cut, " ,;:") + "…"
-}
-
-// oneLine is the text of sanitised HTML on one line. The points of a list keep
-// apart; they often have no full stop.
-func oneLine(source string) string {
-	var out strings.Builder
-	after := false // a point of a list
-	for line := range strings.Lines(markup.PlainText(source)) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		text, point := strings.CutPrefix(line, "- ")
-		switch {
-		case out.Len() == 0:
-		case after && point:
-			out.WriteString(" · ")
-		default:
-			out.WriteByte(' ')
-		}
-		out.WriteString(text)
-		after = point
-	}
-	return out.String()
-}
+// maxDescription is the length of the description of a page, in runes.
+const maxDescription = 200
 
 // imageView is an image for cards on other sites.
 type imageView struct {

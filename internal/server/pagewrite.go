@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/gin-gonic/gin"
 )
@@ -134,22 +135,22 @@ func (s *Server) pageError(c *gin.Context, err error) {
 		c.Abort() // nobody is there to read it
 		return
 	}
-	p := problemOf(c.Request.Context(), err)
+	p := problem.Of(c.Request.Context(), err)
 	if err := s.writeError(c, p, nil); err != nil {
-		writeProblem(c, p)
+		problem.Write(c, p)
 	}
 }
 
 // writeError answers with an error page; blog is named on it if not nil.
 // Missing pages may be asked for by many at once, so they are cacheable too.
-func (s *Server) writeError(c *gin.Context, p *problem, blog *liveblog.Blog) error {
+func (s *Server) writeError(c *gin.Context, p *problem.Problem, blog *liveblog.Blog) error {
 	text, ok := errorTexts[p.Status]
 	if !ok {
 		text = [2]string{"Something went wrong", "The fault is on our side. Please try again later."}
 	}
 	v := &errorView{headView: headView{Title: text[0], Lang: "en", Dir: "ltr", NoIndex: true}, Status: p.Status, Heading: text[0], Text: text[1]}
 	if blog != nil {
-		v.Blog, v.BlogURL = blog, blogURL(blog.Slug)
+		v.Blog, v.BlogURL = blog, liveblog.BlogURL(blog.Slug)
 	}
 	body, err := s.render.page("error.html", v)
 	if err != nil {
@@ -160,7 +161,7 @@ func (s *Server) writeError(c *gin.Context, p *problem, blog *liveblog.Blog) err
 		return nil
 	}
 	c.Header("Cache-Control", "no-store")
-	c.Header("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	c.Header("Retry-After", strconv.Itoa(int(problem.RetryAfter.Seconds())))
 	c.Data(p.Status, "text/html; charset=utf-8", body)
 	return nil
 }
@@ -174,7 +175,7 @@ func (s *Server) notFound(c *gin.Context) {
 		return
 	}
 	if strings.HasPrefix(c.Request.URL.Path, "/api/") || !strings.Contains(c.GetHeader("Accept"), "text/html") {
-		writeProblem(c, problemOf(c.Request.Context(), errNoSuchPage))
+		problem.Write(c, problem.Of(c.Request.Context(), errNoSuchPage))
 		return
 	}
 	s.pageError(c, errNoSuchPage)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 	"dateline/internal/stream"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -103,12 +104,12 @@ func cursor(text string, given bool) (p stream.Position) {
 func checkNames(query url.Values) error {
 	for name := range query {
 		if !slices.Contains(placeNames, name) && slices.ContainsFunc(placeNames, func(known string) bool { return folded(known) == folded(name) }) {
-			return &liveblog.Problem{Err: errBadRequest, Code: "bad_parameter",
+			return &liveblog.Problem{Err: problem.ErrBadRequest, Code: "bad_parameter",
 				Detail: strconv.Quote(name) + " is none of the parameters " + strings.Join(placeNames, ", ")}
 		}
 	}
 	if ids := oneOf(query["ids"]); ids != "" && ids != "receipt" {
-		return &liveblog.Problem{Err: errBadRequest, Code: "bad_parameter", Detail: "ids is receipt, or left out for numbers"}
+		return &liveblog.Problem{Err: problem.ErrBadRequest, Code: "bad_parameter", Detail: "ids is receipt, or left out for numbers"}
 	}
 	return nil
 }
@@ -135,7 +136,7 @@ func (in *pollInput) Resolve(hc huma.Context) []error {
 	in.place, in.refused = position(r)
 	in.byHeader = r.Header.Get("Last-Event-ID") != ""
 	if in.refused == nil && in.place.Invalid {
-		in.refused = &liveblog.Problem{Err: errBadRequest, Code: "bad_cursor",
+		in.refused = &liveblog.Problem{Err: problem.ErrBadRequest, Code: "bad_cursor",
 			Detail: "after, or the last event id, must be one number of up to 18 digits or one receipt"}
 	}
 	return nil

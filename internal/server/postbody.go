@@ -6,6 +6,7 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/wire"
 
 	"github.com/google/uuid"
 )
@@ -13,42 +14,10 @@ import (
 // maxRevisions is how many versions of a post are listed.
 const maxRevisions = 200
 
-// PublicPost is what everybody may see of a post, in answers and in events.
-// Like all that a body embeds it is exported: huma leaves out of the OpenAPI
-// document what is not.
-type PublicPost struct {
-	ID          uuid.UUID           `json:"id"`
-	Seq         int64               `json:"seq,omitempty" doc:"Of the event that this change caused, if readers see it"`
-	Version     int64               `json:"version"`
-	Position    int64               `json:"position" doc:"Place in the timeline; 0 when never published"`
-	Status      liveblog.PostStatus `json:"status" enum:"published,draft,submitted,removed"`
-	Title       string              `json:"title"`
-	HTML        string              `json:"html"`
-	Byline      string              `json:"byline"`
-	Tags        []string            `json:"tags"`
-	KeyEvent    bool                `json:"key_event"`
-	Pinned      bool                `json:"pinned"`
-	PublishedAt *time.Time          `json:"published_at"`
-	EditedAt    *time.Time          `json:"edited_at" doc:"Last visible change after publication"`
-	URL         string              `json:"url"`
-}
-
-func newPublicPost(p *liveblog.Post, slug string) PublicPost {
-	tags := p.Tags
-	if tags == nil {
-		tags = []string{}
-	}
-	return PublicPost{
-		ID: p.ID, Version: p.Version, Position: p.Position, Status: p.Status,
-		Title: p.Title, HTML: p.HTML, Byline: p.Byline, Tags: tags, KeyEvent: p.KeyEvent, Pinned: p.Pinned,
-		PublishedAt: p.PublishedAt, EditedAt: p.EditedAt, URL: postURL(blogURL(slug), p.ID),
-	}
-}
-
 // postBody is a post in an answer. What is behind the pointer is for those who
 // may read drafts.
 type postBody struct {
-	PublicPost
+	wire.Post
 	Views int64 `json:"views"`
 	*PostInside
 }
@@ -76,7 +45,7 @@ func newAuthorBody(id *uuid.UUID, name string) *authorBody {
 }
 
 func newPostBody(ctx context.Context, p *liveblog.Post) postBody {
-	out := postBody{PublicPost: newPublicPost(p, blogOf(ctx).blog.Slug), Views: p.Views}
+	out := postBody{Post: wire.NewPost(p, blogOf(ctx).blog.Slug), Views: p.Views}
 	if may(ctx, auth.ReadUnpublished) || may(ctx, auth.SubmitPost) {
 		out.PostInside = &PostInside{
 			Body: p.Body, Text: p.Text, ExternalID: p.ExternalID, Author: newAuthorBody(p.AuthorID, p.AuthorName),

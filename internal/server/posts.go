@@ -58,7 +58,7 @@ func permit(ctx context.Context) liveblog.Permit {
 		if before == liveblog.PostPublished || after == liveblog.PostPublished {
 			return allow(ctx, auth.PublishPost)
 		}
-		if own := principal(ctx).AuthorID(); own == nil || author == nil || *own != *author {
+		if own := liveblog.PrincipalOf(ctx).AuthorID(); own == nil || author == nil || *own != *author {
 			return liveblog.Errorf(liveblog.ErrForbidden, "not_yours", "this post belongs to somebody else")
 		}
 		return nil
@@ -189,7 +189,7 @@ func newPostOutput(ctx context.Context, w liveblog.Written, status int) *postOut
 func (s *Server) createPost(ctx context.Context, in *createPostInput) (*postOutput, error) {
 	post := liveblog.Post{
 		BlogID: blogOf(ctx).blog.ID, Status: in.Body.Status, Title: in.Body.Title, Byline: in.Body.Byline, Tags: in.Body.Tags,
-		KeyEvent: in.Body.KeyEvent, Pinned: in.Body.Pinned, ExternalID: in.Body.ExternalID, AuthorID: principal(ctx).AuthorID(),
+		KeyEvent: in.Body.KeyEvent, Pinned: in.Body.Pinned, ExternalID: in.Body.ExternalID, AuthorID: liveblog.PrincipalOf(ctx).AuthorID(),
 	}
 	if err := permit(ctx)(liveblog.PostDraft, post.Status, post.AuthorID); err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (s *Server) createPost(ctx context.Context, in *createPostInput) (*postOutp
 	if err := post.Validate(); err != nil {
 		return nil, err
 	}
-	w, err := s.posts.CreatePost(ctx, actor(ctx), key, post, permit(ctx))
+	w, err := s.posts.CreatePost(ctx, liveblog.ActorOf(ctx), key, post, permit(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +281,7 @@ func (s *Server) editPost(ctx context.Context, in *editPostInput) (*postOutput, 
 			return nil, err
 		}
 	}
-	w, err := s.posts.EditPost(ctx, actor(ctx), ref, patch, permit(ctx))
+	w, err := s.posts.EditPost(ctx, liveblog.ActorOf(ctx), ref, patch, permit(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +290,7 @@ func (s *Server) editPost(ctx context.Context, in *editPostInput) (*postOutput, 
 
 // ref names the post to change and the version that the change is based on.
 func (in PostPath) ref(ctx context.Context, header string) (liveblog.PostRef, error) {
-	version, err := ifMatch(principal(ctx), header)
+	version, err := ifMatch(liveblog.PrincipalOf(ctx), header)
 	return liveblog.PostRef{BlogID: blogOf(ctx).blog.ID, ID: in.ID, Version: version}, err
 }
 
@@ -306,14 +306,14 @@ func (s *Server) removePost(ctx context.Context, in *changePostInput) (*noOutput
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.posts.RemovePost(ctx, actor(ctx), ref, permit(ctx))
+	_, err = s.posts.RemovePost(ctx, liveblog.ActorOf(ctx), ref, permit(ctx))
 	return &noOutput{}, err
 }
 
 // restorePost needs no If-Match: an undo comes before the new version is read.
 func (s *Server) restorePost(ctx context.Context, in *PostPath) (*postOutput, error) {
 	ref := liveblog.PostRef{BlogID: blogOf(ctx).blog.ID, ID: in.ID}
-	w, err := s.posts.RestorePost(ctx, actor(ctx), ref, permit(ctx))
+	w, err := s.posts.RestorePost(ctx, liveblog.ActorOf(ctx), ref, permit(ctx))
 	if err != nil {
 		return nil, err
 	}

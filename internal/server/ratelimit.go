@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 	"dateline/internal/stream"
 
 	"github.com/gin-gonic/gin"
@@ -101,7 +102,7 @@ var unlimited = map[string]bool{
 func (s *Server) limitAddress(c *gin.Context) {
 	ctx := liveblog.WithAnonymous(c.Request.Context(), true)
 	c.Request = c.Request.WithContext(ctx)
-	if s.addresses == nil || unlimited[c.FullPath()] || s.familiar(c.Request) || s.addresses.take(requestOf(ctx).Address) {
+	if s.addresses == nil || unlimited[c.FullPath()] || s.familiar(c.Request) || s.addresses.take(liveblog.ActorOf(ctx).Address) {
 		c.Next()
 		return
 	}
@@ -110,7 +111,7 @@ func (s *Server) limitAddress(c *gin.Context) {
 		c.Abort()
 		return
 	}
-	writeProblem(c, problemOf(ctx, errAddressLimit))
+	problem.Write(c, problem.Of(ctx, errAddressLimit))
 }
 
 var (
@@ -122,7 +123,7 @@ var (
 // stranger, who pays for it. What is at hand is free, so that a thousand readers
 // who share an address are no matter.
 func (s *Server) mayRead(ctx context.Context) error {
-	if !liveblog.Anonymous(ctx) || s.reads.take(requestOf(ctx).Address) {
+	if !liveblog.Anonymous(ctx) || s.reads.take(liveblog.ActorOf(ctx).Address) {
 		return nil
 	}
 	return errReadLimit
@@ -145,14 +146,14 @@ func (s *Server) limitRate(c *gin.Context) {
 	c.Header("RateLimit", fmt.Sprintf(`"api";r=%d;t=%d`, int(left), int(math.Ceil(full.Seconds()))))
 	if !allowed {
 		err := liveblog.Errorf(liveblog.ErrTooMany, "too_many_requests", "this is more than %d requests a second; wait and go on", int(s.rates.perSecond))
-		writeProblem(c, problemOf(c.Request.Context(), err))
+		problem.Write(c, problem.Of(c.Request.Context(), err))
 		return
 	}
 	c.Next()
 }
 
 func clientOf(c *gin.Context) string {
-	if p := principal(c.Request.Context()); !p.Anonymous() {
+	if p := liveblog.PrincipalOf(c.Request.Context()); !p.Anonymous() {
 		return p.Key()
 	}
 	return stream.Prefix(c.ClientIP()).String()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"golang.org/x/sync/singleflight"
 )
@@ -73,7 +74,7 @@ func (r *recent[T]) get(key string, load func() (T, error)) (T, error) {
 		}
 		value, _, err = r.read(key, asked, false, load)
 	}
-	if err != nil && !panicked(err) && !errors.Is(err, liveblog.ErrTooMany) {
+	if err != nil && !problem.Panicked(err) && !errors.Is(err, liveblog.ErrTooMany) {
 		r.forget(key)
 	}
 	return value, err
@@ -121,8 +122,8 @@ func (r *recent[T]) passed(value T, err error) bool {
 
 func (r *recent[T]) load(key string, load func() (T, error)) (reading[T], error) {
 	began := time.Now()
-	value, err := guarded("read "+key, load)
-	if err == nil || panicked(err) {
+	value, err := problem.Guard("read "+key, load)
+	if err == nil || problem.Panicked(err) {
 		r.put(key, entry[T]{value: value, err: err, read: time.Now()})
 	}
 	return reading[T]{value, began}, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 )
 
 func one(int) int { return 1 }
@@ -209,14 +210,14 @@ func TestRecent_PanicIsAnError(t *testing.T) {
 		for range 10 {
 			all.Go(func() {
 				_, err := cache.get("a", func() (int, error) { time.Sleep(time.Second); panic("a template that divides by zero") })
-				if p := problemOf(t.Context(), err); p.Status != http.StatusInternalServerError {
+				if p := problem.Of(t.Context(), err); p.Status != http.StatusInternalServerError {
 					t.Errorf("%+v", p)
 				}
 			})
 		}
 		all.Wait()
 		good := func() (int, error) { return 1, nil }
-		if _, err := cache.get("a", good); !panicked(err) {
+		if _, err := cache.get("a", good); !problem.Panicked(err) {
 			t.Errorf("%v at once: it would panic again", err)
 		}
 		time.Sleep(recentLife)

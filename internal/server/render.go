@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -13,8 +12,8 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-
-	"github.com/google/uuid"
+	"dateline/internal/markup"
+	"dateline/internal/wire"
 )
 
 // Renderer makes HTML of the nouns, for pages and for the stream, from one set of templates.
@@ -107,9 +106,9 @@ const (
 	anchorPinned = "pinned"
 )
 
-func newArticle(post *liveblog.Post, blogURL, anchor string) articleView {
+func newArticle(post *liveblog.Post, slug, anchor string) articleView {
 	v := articleView{
-		Post: *post, Anchor: anchor, BlogURL: blogURL, URL: postURL(blogURL, post.ID),
+		Post: *post, Anchor: anchor, BlogURL: liveblog.BlogURL(slug), URL: liveblog.PostURL(slug, post.ID),
 		Body: template.HTML(post.HTML), // sanitised when it was stored
 	}
 	if post.PublishedAt != nil {
@@ -118,39 +117,16 @@ func newArticle(post *liveblog.Post, blogURL, anchor string) articleView {
 	return v
 }
 
-func blogURL(slug string) string { return "/b/" + slug }
-
-func postURL(blogURL string, id uuid.UUID) string { return blogURL + "/p/" + id.String() }
-
-// Article is the whole article of a post, its body left empty: the stream
-// carries the body's HTML beside it, once.
-func (r *Renderer) Article(post *liveblog.Post, slug string) (string, error) {
-	view := newArticle(post, blogURL(slug), anchorFeed)
+// article is the whole article of a post with an empty body: an event carries the
+// body's HTML beside it, once.
+func (r *Renderer) article(post *liveblog.Post, slug string) (string, error) {
+	view := newArticle(post, slug, anchorFeed)
 	view.Body = ""
 	var b strings.Builder
 	if err := r.post.Execute(&b, view); err != nil {
 		return "", fmt.Errorf("render post %s: %w", post.ID, err)
 	}
 	return b.String(), nil
-}
-
-// postData is a post in an event.
-type postData struct {
-	PublicPost
-	Headline string `json:"headline"`
-	Article  string `json:"article"`
-}
-
-// goneData is all a reader is told of a removed post.
-type goneData struct {
-	ID      uuid.UUID `json:"id"`
-	Version int64     `json:"version"`
-}
-
-// blogData is a blog in an event, with what the head of its page shows.
-type blogData struct {
-	blogBody
-	PinnedPost *postData `json:"pinned_post"`
 }
 
 // Encode makes the name and the data of the server-sent event for ev: one line
@@ -162,7 +138,7 @@ func (r *Renderer) Encode(ev liveblog.Event) (eventName string, data []byte, err
 	if err != nil {
 		return "", nil, fmt.Errorf("encode event %d: %w", ev.Seq, err)
 	}
-	data, err = oneLineJSON(v)
+	data, err = wire.Marshal(v)
 	return string(name), data, err
 }
 
@@ -176,7 +152,7 @@ func (r *Renderer) eventData(ev liveblog.Event) (liveblog.EventType, any, error)
 	case ev.Post.Status != liveblog.PostPublished:
 		return liveblog.EventDelete, gone(ev), nil
 	case ev.Type == liveblog.EventDelete: // published again since: a later event tells
-		return ev.Type, goneData{ID: ev.Post.ID, Version: ev.Version}, nil
+		return ev.Type, wire.DeleteEvent{ID: ev.Post.ID, Version: ev.Version}, nil
 	default:
 		v, err := r.postData(ev.Post, ev.Slug)
 		return ev.Type, v, err
@@ -185,36 +161,24 @@ func (r *Renderer) eventData(ev liveblog.Event) (liveblog.EventType, any, error)
 
 // gone takes the version of the removal, so that a client that keeps the
 // highest version never goes back behind it.
-func gone(ev liveblog.Event) goneData {
-	return goneData{ID: ev.Post.ID, Version: max(ev.Version, ev.Post.Version)}
+func gone(ev liveblog.Event) wire.DeleteEvent {
+	return wire.DeleteEvent{ID: ev.Post.ID, Version: max(ev.Version, ev.Post.Version)}
 }
 
-func (r *Renderer) postData(p *liveblog.Post, slug string) (*postData, error) {
-	article, err := r.Article(p, slug)
+func (r *Renderer) postData(p *liveblog.Post, slug string) (*wire.PostEvent, error) {
+	article, err := r.article(p, slug)
 	if err != nil {
 		return nil, err
 	}
-	return &postData{newPublicPost(p, slug), headline(p), article}, nil
+	return &wire.PostEvent{Post: wire.NewPost(p, slug), Headline: markup.Headline(p), Article: article}, nil
 }
 
-func (r *Renderer) blogData(ev liveblog.Event) (*blogData, error) {
-	v := &blogData{blogBody: newBlogBody(ev.Blog)}
+func (r *Renderer) blogData(ev liveblog.Event) (*wire.BlogEvent, error) {
+	v := &wire.BlogEvent{Blog: wire.NewBlog(ev.Blog)}
 	if ev.Pinned == nil || ev.Pinned.Status != liveblog.PostPublished {
 		return v, nil
 	}
 	var err error
 	v.PinnedPost, err = r.postData(ev.Pinned, ev.Blog.Slug)
 	return v, err
-}
-
-// oneLineJSON leaves < and > as they are: they are half of the bytes of HTML,
-// and the stream is never read as HTML.
-func oneLineJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -14,6 +14,7 @@ import (
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
 	"dateline/internal/media"
+	"dateline/internal/server/problem"
 	"dateline/internal/stream"
 	"dateline/internal/views"
 
@@ -100,10 +101,10 @@ var setGlobals = sync.OnceFunc(func() {
 	gin.SetMode(gin.ReleaseMode)
 	// Or {"role": ..., "ROLE": ...} would have its first role checked and its second used.
 	huma.ValidateStrictCasing = true
-	huma.NewErrorWithContext = newHumaError
+	huma.NewErrorWithContext = problem.FromHuma
 	// The OpenAPI document describes errors by what this returns.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		return newHumaError(nil, status, msg, errs...)
+		return problem.FromHuma(nil, status, msg, errs...)
 	}
 })
 

@@ -68,7 +68,7 @@ func (s *Server) signIn(ctx context.Context, in *signInInput) (*sessionOutput, e
 	if err := usableCookies(ctx); err != nil {
 		return nil, err
 	}
-	signed, err := s.auth.Login(ctx, actor(ctx), browserOf(ctx).client(), in.Body.Email, in.Body.Password)
+	signed, err := s.auth.Login(ctx, liveblog.ActorOf(ctx), browserOf(ctx).client(), in.Body.Email, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (s *Server) refreshSession(ctx context.Context, in *refreshInput) (*session
 	if in.Body != nil && in.Body.RefreshToken != "" {
 		token = in.Body.RefreshToken
 	}
-	signed, err := s.auth.Refresh(ctx, actor(ctx), b.client(), token)
+	signed, err := s.auth.Refresh(ctx, liveblog.ActorOf(ctx), b.client(), token)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ type showSessionOutput struct {
 }
 
 func (s *Server) showSession(ctx context.Context, _ *struct{}) (*showSessionOutput, error) {
-	p := principal(ctx)
+	p := liveblog.PrincipalOf(ctx)
 	out := &showSessionOutput{}
 	out.Body.User = newUserBody(p.User)
 	out.Body.Permissions = auth.Permissions(p, nil, liveblog.RoleNone)
@@ -120,7 +120,7 @@ func (s *Server) signOut(ctx context.Context, _ *struct{}) (*cookieOutput, error
 	if err := usableCookies(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.auth.Logout(ctx, actor(ctx), browserOf(ctx).refresh); err != nil {
+	if err := s.auth.Logout(ctx, liveblog.ActorOf(ctx), browserOf(ctx).refresh); err != nil {
 		return nil, err
 	}
 	return &cookieOutput{SetCookie: s.forget()}, nil
@@ -134,7 +134,7 @@ type changePasswordInput struct {
 }
 
 func (s *Server) changePassword(ctx context.Context, in *changePasswordInput) (*cookieOutput, error) {
-	signed, err := s.auth.ChangePassword(ctx, actor(ctx), browserOf(ctx).client(), in.Body.Current, in.Body.New)
+	signed, err := s.auth.ChangePassword(ctx, liveblog.ActorOf(ctx), browserOf(ctx).client(), in.Body.Current, in.Body.New)
 	if err != nil {
 		return nil, err
 	}

@@ -64,10 +64,10 @@ func (s *Server) claimSetup(ctx context.Context, in *claimSetupInput) (*sessionO
 		return nil, err
 	}
 	u := &liveblog.User{Email: in.Body.Email, Name: in.Body.Name, Role: liveblog.RoleAdmin, PasswordHash: hash}
-	if err := s.setup.ClaimSetup(ctx, actor(ctx), in.Body.Token, u); err != nil {
+	if err := s.setup.ClaimSetup(ctx, liveblog.ActorOf(ctx), in.Body.Token, u); err != nil {
 		return nil, err
 	}
-	signed, err := s.auth.Start(ctx, actor(ctx), browserOf(ctx).client(), u)
+	signed, err := s.auth.Start(ctx, liveblog.ActorOf(ctx), browserOf(ctx).client(), u)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 	"dateline/internal/stream"
 	"dateline/internal/views"
 
@@ -113,7 +114,7 @@ func (s *Server) stream(c *gin.Context) error {
 		c.Request = c.Request.WithContext(allowed)
 	}
 	req := stream.Request{BlogID: blog.ID, Position: place, Address: c.ClientIP(), Guarded: !blog.Public(), Poll: pollURL(blog.Slug)}
-	if req.Desk = auth.Allow(principal(ctx), auth.ReadUnpublished, &blog.ID, member) == nil; !req.Desk {
+	if req.Desk = auth.Allow(liveblog.PrincipalOf(ctx), auth.ReadUnpublished, &blog.ID, member) == nil; !req.Desk {
 		req.Token = func() string { return s.pageToken(req.BlogID, req.Address) }
 	}
 	if c.Request.Method == http.MethodHead {
@@ -145,7 +146,7 @@ func (s *Server) whileAllowed(r *http.Request, slug string) (allowed context.Con
 		defer close(done)
 		giveUp := time.AfterFunc(unsure, cancel)
 		defer giveUp.Stop()
-		_, _ = guarded("watch over a draft's reader", func() (struct{}, error) { // a panic ends the stream, not the node
+		_, _ = problem.Guard("watch over a draft's reader", func() (struct{}, error) { // a panic ends the stream, not the node
 			s.watch(r.WithContext(allowed), slug, giveUp)
 			return struct{}{}, nil
 		})
@@ -213,7 +214,7 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 		return nil, in.refused
 	}
 	blog := blogOf(ctx).blog
-	req := stream.Request{BlogID: blog.ID, Position: in.place, Address: requestOf(ctx).Address}
+	req := stream.Request{BlogID: blog.ID, Position: in.place, Address: liveblog.ActorOf(ctx).Address}
 	batch, err := s.hub.Poll(ctx, req, patience(blog, time.Duration(in.Wait)*time.Second), pollLimit)
 	if err != nil {
 		return nil, err
@@ -238,7 +239,7 @@ func (s *Server) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 // blog that is over look once a minute.
 func pollCaching(ctx context.Context, b *stream.Batch) string {
 	switch {
-	case !blogOf(ctx).blog.Public() || !principal(ctx).Anonymous() || b.Reset != nil:
+	case !blogOf(ctx).blog.Public() || !liveblog.PrincipalOf(ctx).Anonymous() || b.Reset != nil:
 		return "no-store"
 	case len(b.Events) > 0:
 		return "public, max-age=2"
@@ -279,7 +280,7 @@ func (s *Server) reportViews(ctx context.Context, in *viewsInput) (*noOutput, er
 	}
 	blogID := blogOf(ctx).blog.ID
 	if !robot(in.UserAgent) && s.auth.ViewTokens().Valid(token, blogID) {
-		s.views.Add(views.Beacon{BlogID: blogID, Token: token, Address: stream.Prefix(requestOf(ctx).Address), Posts: posts})
+		s.views.Add(views.Beacon{BlogID: blogID, Token: token, Address: stream.Prefix(liveblog.ActorOf(ctx).Address), Posts: posts})
 	}
 	return &noOutput{}, nil
 }
@@ -290,7 +291,7 @@ func readBeacon(body []byte) (token string, posts []uuid.UUID, err error) {
 		return "", nil, err
 	}
 	if !tokenPattern.MatchString(beacon.Token) || len(beacon.Posts) > maxViewed {
-		return "", nil, &liveblog.Problem{Err: errBadRequest, Code: "bad_beacon",
+		return "", nil, &liveblog.Problem{Err: problem.ErrBadRequest, Code: "bad_beacon",
 			Detail: "token must be 16 to 64 of A-Z, a-z, 0-9, _ and -, and posts at most 50 ids"}
 	}
 	return beacon.Token, beacon.Posts, nil

@@ -17,6 +17,7 @@ import (
 	"dateline/internal/proof/eventsource"
 	"dateline/internal/proof/eventsource/conformance"
 	"dateline/internal/stream"
+	"dateline/internal/wire"
 
 	"github.com/google/uuid"
 )
@@ -92,7 +93,7 @@ func TestStream_ParsersAgree(t *testing.T) {
 	site := serveLog(t, log)
 	events := readStream(t, site.URL+"/stream?after=0")
 	for i, text := range conformance.Texts() {
-		var post PublicPost
+		var post wire.Post
 		err := json.Unmarshal([]byte(events[i+1].Data), &post)
 		want := string([]rune(text.Text))
 		if err != nil || post.Seq != int64(i+1) || post.Title != want || post.HTML != want || events[i+1].ID != fmt.Sprint(i+1) {

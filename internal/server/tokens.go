@@ -8,6 +8,7 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/server/problem"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -96,7 +97,7 @@ type createTokenOutput struct {
 }
 
 func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*createTokenOutput, error) {
-	t := &liveblog.Token{Name: in.Body.Name, Scopes: in.Body.Scopes, CreatedBy: principal(ctx).AuthorID()}
+	t := &liveblog.Token{Name: in.Body.Name, Scopes: in.Body.Scopes, CreatedBy: liveblog.PrincipalOf(ctx).AuthorID()}
 	if err := s.bind(ctx, t, in.Body.Blog); err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*create
 		return nil, err
 	}
 	secret := auth.NewToken(t, time.Now(), time.Duration(in.Body.Days)*24*time.Hour)
-	created, replayed, err := s.tokens.CreateTokenOnce(ctx, actor(ctx), key, t)
+	created, replayed, err := s.tokens.CreateTokenOnce(ctx, liveblog.ActorOf(ctx), key, t)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*create
 
 // madeBefore refuses to make a token again: its secret can't be told twice.
 func madeBefore(ctx context.Context, t *liveblog.Token) error {
-	p := newProblem(ctx, http.StatusConflict, "token_made_before",
+	p := problem.New(ctx, http.StatusConflict, "token_made_before",
 		fmt.Sprintf("this Idempotency-Key made the token %s before, whose secret is shown once only: revoke it, and make another one with a new key", t.ID))
 	p.Current = newTokenBody(t)
 	return p
@@ -143,5 +144,5 @@ type tokenPath struct {
 }
 
 func (s *Server) revokeToken(ctx context.Context, in *tokenPath) (*struct{}, error) {
-	return nil, s.tokens.RevokeToken(ctx, actor(ctx), in.ID)
+	return nil, s.tokens.RevokeToken(ctx, liveblog.ActorOf(ctx), in.ID)
 }

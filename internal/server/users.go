@@ -100,7 +100,7 @@ func (s *Server) createUser(ctx context.Context, in *createUserInput) (*createUs
 		return nil, err
 	}
 	u := &liveblog.User{Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role, PasswordHash: hash}
-	created, replayed, err := s.users.CreateUserOnce(ctx, actor(ctx), key, u)
+	created, replayed, err := s.users.CreateUserOnce(ctx, liveblog.ActorOf(ctx), key, u)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *Server) updateUser(ctx context.Context, in *updateUserInput) (*userOutp
 		return nil, err
 	}
 	change := liveblog.UserChange{Name: in.Body.Name, Role: in.Body.Role, Disabled: in.Body.Disabled}
-	u, err := s.users.UpdateUser(ctx, actor(ctx), id, change)
+	u, err := s.users.UpdateUser(ctx, liveblog.ActorOf(ctx), id, change)
 	if err != nil {
 		return nil, err
 	}

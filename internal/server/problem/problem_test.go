@@ -1,4 +1,4 @@
-package server
+package problem
 
 import (
 	"bytes"
@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// A client that hangs up is no failure of ours: operators are paged for those.
-func TestProblemOf_LogsOnlyItsOwnFailures(t *testing.T) {
+// A client that hangs up is no failure of the server: operators are paged for those.
+func TestOf_LogsOnlyFailuresOfTheServer(t *testing.T) {
 	var log bytes.Buffer
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	if p := problemOf(t.Context(), fmt.Errorf("wait: %w", context.Canceled)); p.Status != statusClientGone || log.Len() > 0 {
+	if p := Of(t.Context(), fmt.Errorf("wait: %w", context.Canceled)); p.Status != statusClientGone || log.Len() > 0 {
 		t.Errorf("a client that left: %d, logged %q", p.Status, log.String())
 	}
-	if p := problemOf(t.Context(), errors.New("secret detail")); p.Status != http.StatusInternalServerError ||
+	if p := Of(t.Context(), errors.New("secret detail")); p.Status != http.StatusInternalServerError ||
 		strings.Contains(p.Detail, "secret") || !strings.Contains(log.String(), "secret detail") {
 		t.Errorf("a failure: %+v, logged %q", p, log.String())
 	}
