@@ -2,6 +2,7 @@ package check
 
 import (
 	"net/http"
+	"slices"
 
 	"dateline/internal/proof/chaos/history"
 )
@@ -64,17 +65,33 @@ type shownPage struct {
 
 func pageOf(p *history.Probe) shownPage { return shownPage{p.Node, p.What, p.Blog} }
 
-// withheld reports whether a node without its database rather showed no page than
-// one that may hold what was taken back: something of the blog was since it showed
-// the page last, or all of it may be of a history that was lost.
+// withheld reports whether a node without its database answered 503 because it has
+// no page that it may show: it never showed the page, something of the blog was
+// removed or corrected since it did, or the whole history may be a lost one. The
+// balancer, node 0, passes on the answer of any node.
 func (j *judge) withheld(p *history.Probe) bool {
-	last, known := j.shown[pageOf(p)]
-	if !known || p.Status != http.StatusServiceUnavailable || !j.faults.cutOff(p.At) ||
-		!j.truth.tookBack(p.Blog, last-redactedWithin, p.At) && !j.faults.replaces(p.At) {
+	if p.Status != http.StatusServiceUnavailable || !j.faults.cutOff(p.At) {
+		return false
+	}
+	nodes := []int{p.Node}
+	if p.Node == 0 {
+		nodes = nodes[:0]
+		for n := range j.run.Nodes {
+			nodes = append(nodes, n+1)
+		}
+	}
+	if !j.faults.replaces(p.At) && !slices.ContainsFunc(nodes, func(n int) bool { return j.outdated(n, p) }) {
 		return false
 	}
 	j.isolation.count("pages withheld that may hold what was taken back", 1)
 	return true
+}
+
+// outdated reports whether a node has no page of before a probe that is known to
+// hold nothing that was removed or corrected.
+func (j *judge) outdated(node int, p *history.Probe) bool {
+	last, known := j.shown[shownPage{node, p.What, p.Blog}]
+	return !known || j.truth.tookBack(p.Blog, last-redactedWithin, p.At)
 }
 
 // judgeShown asks whether a page may still show a text, by when it was asked for.

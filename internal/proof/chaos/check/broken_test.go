@@ -221,6 +221,14 @@ var broken = []struct {
 		at := p.clock
 		p.probes = append(p.probes, history.Probe{At: at, Node: 2, What: "page", Blog: "b", Status: 200}, history.Probe{At: at + second, Node: 2, What: "page", Blog: "b", Status: 503})
 	}},
+	{name: "the balancer withheld a page that every node could show", want: "G10", damage: func(p *past) {
+		p.run.Nodes = 2
+		p.faults = append(p.faults, history.Fault{Kind: "F16", Began: began, Ended: p.clock + 60*second, Allows: history.Allows{Down: true}})
+		for node := range 2 {
+			p.probes = append(p.probes, history.Probe{At: p.clock + 60*second, Node: node + 1, What: "page", Blog: "b", Status: 200})
+		}
+		p.probes = append(p.probes, history.Probe{At: p.clock + 60*second + second, What: "page", Blog: "b", Status: 503})
+	}},
 	{name: "pages were withheld long after a restore", want: "G10", damage: func(p *past) {
 		p.faults = append(p.faults, history.Fault{Kind: "F34", Began: p.clock - second, Ended: p.clock, Allows: history.Allows{Down: true, Lost: true}})
 		p.probes = append(p.probes, history.Probe{At: p.clock - 2*second, Node: 2, What: "page", Blog: "b", Status: 200},

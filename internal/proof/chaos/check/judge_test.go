@@ -109,6 +109,21 @@ var sound = []struct {
 		p.probes = append(p.probes, history.Probe{At: p.clock - second, Node: 2, What: "page", Blog: "b", Status: 200},
 			history.Probe{At: p.clock + 2*second, Node: 2, What: "page", Blog: "b", Status: 503})
 	}},
+	{name: "a page that one of the nodes never showed is withheld by the balancer", damage: func(p *past) {
+		p.run.Nodes = 2
+		p.faults = append(p.faults, history.Fault{Kind: "F16", Began: began, Ended: p.clock + 60*second, Allows: history.Allows{Down: true}})
+		p.probes = append(p.probes, history.Probe{At: p.clock + 60*second, Node: 1, What: "page", Blog: "b", Status: 200},
+			history.Probe{At: p.clock + 61*second, What: "page", Blog: "b", Status: 503})
+	}},
+	{name: "a node that has not noticed a restore yet says hello in the lost epoch", damage: func(p *past) {
+		snapshot(p)
+		p.faults[1].Allows.Reset = []string{"epoch"}
+		r := p.readers["late"]
+		r.who.Keeps = history.KeepsReceipt
+		r.insert(9, history.Seen{At: p.clock + second, Kind: history.Open, Seq: 8, Epoch: "e1"},
+			history.Seen{At: p.clock + second, Kind: history.Hello, Seq: 8, Epoch: "e0"},
+			history.Seen{At: p.clock + second, Kind: history.Reset, Why: "epoch", Seq: 8, Epoch: "e1"})
+	}},
 	{name: "a flooded node has no time for a page", damage: func(p *past) {
 		p.faults = append(p.faults, history.Fault{Kind: "F47", Began: began, Ended: p.clock, Allows: history.Allows{Busy: true}})
 		p.probes[0].Status = 503

@@ -199,7 +199,7 @@ func (r *reader) groundless(s *history.Seen) string {
 		return fmt.Sprintf("the log keeps what follows %d", r.pos)
 	case s.Why == "pruned" && r.blog.Low > 0:
 		return ""
-	case s.Why == "epoch" && r.known && s.Epoch == r.epoch:
+	case s.Why == "epoch" && r.known && s.Epoch == r.epoch && (r.moved == nil || r.moved.Epoch == s.Epoch):
 		return "the epoch is the same"
 	case s.Why == "ahead" && r.strayed(s):
 		return ""
