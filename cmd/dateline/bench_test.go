@@ -29,7 +29,7 @@ func TestBench_Refuses(t *testing.T) {
 func TestBench_StreamsOfEachNode(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ readers, nodes, files int }{{18_000, 1, 20_000}, {96_000, 6, 20_000}, {100_000, 6, 20_000}} {
-		room, err := divide(tt.files, streamsOfEach(tt.readers, tt.nodes))
+		room, err := divideFiles(tt.files, streamsOfEach(tt.readers, tt.nodes))
 		if err != nil || room.streams*tt.nodes < tt.readers {
 			t.Errorf("%d readers of %d nodes: %d streams each, %v", tt.readers, tt.nodes, room.streams, err)
 		}

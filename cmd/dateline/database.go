@@ -112,7 +112,7 @@ func tryConnect(ctx context.Context, dsn string) error {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		explained := explain(config, err)
-		if passes(err) {
+		if isTransient(err) {
 			return &awayError{explained.Error()}
 		}
 		return explained

@@ -24,9 +24,9 @@ type awayError struct{ text string }
 // Error says what to do if it doesn't.
 func (e *awayError) Error() string { return e.text }
 
-// passes reports whether a server that did not let us in may do so later: it is not
-// reached, or it is starting, stopping or full. Who is refused stays refused.
-func passes(err error) bool {
+// isTransient reports whether a failure to connect may pass by itself: the server is
+// not reached, or it is starting, stopping or full.
+func isTransient(err error) bool {
 	if e, answered := errors.AsType[*pgconn.PgError](err); answered {
 		return e.Code == notYetAccepting || e.Code == tooManyClients
 	}
@@ -34,9 +34,9 @@ func passes(err error) bool {
 	return unreached || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// awaitDatabase returns when PostgreSQL answers, or when it has not for as long as c
-// says, or when it refuses what waiting would not change. After a machine's start,
-// nodes and their database come in any order.
+// awaitDatabase returns when PostgreSQL answers, when it has not answered for
+// c.DatabaseWait, or when waiting would not help. After a machine starts, nodes and
+// their database come up in any order.
 func awaitDatabase(ctx context.Context, c *Config) error {
 	if c.DatabaseURL == "" {
 		return nil // our own is started, and waited for, by openDatabase

@@ -51,7 +51,7 @@ func TestPasses(t *testing.T) {
 		{context.DeadlineExceeded, true},
 		{errors.New("server refused TLS connection"), false},
 	} {
-		if got := passes(test.err); got != test.want {
+		if got := isTransient(test.err); got != test.want {
 			t.Errorf("%v: %v", test.err, got)
 		}
 	}

@@ -61,7 +61,7 @@ func (*doctorCommand) Run(ctx context.Context, c *Config, term console) error {
 	}
 	checkServer(ctx, r, c)
 	if r.failed {
-		return errSaid
+		return errReported
 	}
 	return nil
 }

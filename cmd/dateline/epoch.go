@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// epochCommand makes readers start again, for restores that the program can't
-// notice by itself.
+// epochCommand makes readers start again after a restore that the program can't
+// detect by itself.
 type epochCommand struct {
 	Blog string `placeholder:"SLUG" help:"Only the readers of this blog."`
 }

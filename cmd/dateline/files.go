@@ -6,23 +6,23 @@ import (
 )
 
 const (
-	// leastReserve is how many files are kept for the database's connections, at
+	// minReserve is how many files are reserved for the database's connections, at
 	// least; where the limit is high, a twentieth of it is.
-	leastReserve = 64
-	// streamShare is the part of the connections that streams may take; the rest
-	// is for editors, programs and pages.
+	minReserve = 64
+	// streamShare is the part of the connections that streams may take; the others
+	// are for editors, programs and pages.
 	streamShare = 0.8
 )
 
-// shares divides the files that this process may have open.
-type shares struct {
+// fileBudget is how the files that this process may have open are divided.
+type fileBudget struct {
 	connections int // of clients, in all
 	streams     int // and long polls, among them
 }
 
-// divide gives streams their share, or as many places as the operator wishes.
-func divide(files, wished int) (shares, error) {
-	s := shares{connections: files - max(files/20, leastReserve)}
+// divideFiles gives streams their share, or as many as the operator wishes.
+func divideFiles(files, wished int) (fileBudget, error) {
+	s := fileBudget{connections: files - max(files/20, minReserve)}
 	s.streams = int(float64(s.connections) * streamShare)
 	if s.streams < 1 {
 		return s, fmt.Errorf("this process may have only %d files open: allow 1024 or more (ulimit -n, LimitNOFILE)", files)
@@ -40,7 +40,7 @@ func divide(files, wished int) (shares, error) {
 func openFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 1024 // what systems allow at least
+		return 1024 // the least that systems allow
 	}
 	return int(min(limit.Cur, 1<<20))
 }

@@ -19,14 +19,14 @@ func TestDivide(t *testing.T) {
 		{files: 1024, wished: 1000, refusal: "raise the limit"},
 		{files: 64, refusal: "allow 1024 or more"},
 	} {
-		got, err := divide(test.files, test.wished)
+		got, err := divideFiles(test.files, test.wished)
 		if test.refusal != "" {
 			if err == nil || !strings.Contains(err.Error(), test.refusal) {
 				t.Errorf("%+v: %v", test, err)
 			}
 			continue
 		}
-		if err != nil || got != (shares{test.connections, test.streams}) {
+		if err != nil || got != (fileBudget{test.connections, test.streams}) {
 			t.Errorf("%+v: got %+v %v", test, got, err)
 		}
 	}

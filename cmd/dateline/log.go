@@ -36,7 +36,7 @@ func isTerminal(w any) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// requestHandler adds the id of the request to lines that do not have it yet.
+// requestHandler adds the id of the request to records that do not have it yet.
 type requestHandler struct{ slog.Handler }
 
 const requestID = "request_id"

@@ -53,15 +53,15 @@ func main() {
 		stop() // a second signal kills
 	}()
 	if err := run(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}); err != nil {
-		if !errors.Is(err, errSaid) {
+		if !errors.Is(err, errReported) {
 			fmt.Fprintln(os.Stderr, "dateline:", err)
 		}
 		os.Exit(1)
 	}
 }
 
-// errSaid is the error of a command that has already told what is wrong.
-var errSaid = errors.New("failed")
+// errReported is the error of a command that has already printed what is wrong.
+var errReported = errors.New("failed")
 
 // run is the program without its globals, so that tests can start it. It
 // returns when the command is done, or when ctx has ended and all is stopped.

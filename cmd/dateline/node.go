@@ -31,16 +31,16 @@ import (
 )
 
 const (
-	// streamsPerSecond is how many new streams a node lets in, a quarter of them
-	// at once: about as many as two cores open.
+	// streamsPerSecond is how many new streams a node admits, a quarter of them at
+	// once: about as many as two cores can open.
 	streamsPerSecond = 20_000
-	// tidyInterval is how often what has expired is deleted; a node that asks a
-	// little earlier than that after the last time is not sent away.
-	tidyInterval = 10 * time.Minute
-	tidySlack    = 10 * time.Second
+	// upkeepInterval is how often expired data is deleted; upkeepSlack is how much
+	// earlier a node may start after the last time.
+	upkeepInterval = 10 * time.Minute
+	upkeepSlack    = 10 * time.Second
 )
 
-// node is one process of the product at work: the parts and what connects them.
+// node is one process of the product: its parts and what connects them.
 type node struct {
 	db       *database
 	registry *prometheus.Registry
@@ -85,10 +85,10 @@ func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, 
 	return n, nil
 }
 
-// useFastPath gives readers a loop per core. A loop that walks its readers makes
-// one short system call after the other and holds on to its place in Go's
-// scheduler meanwhile, so those who publish get as many places besides: the
-// kernel, which is fairer, shares the cores out.
+// useFastPath serves readers by one loop per core. A loop that writes to its readers
+// makes one short system call after the other, and keeps its P of Go's scheduler
+// meanwhile. So publishers get as many Ps besides, and the kernel, which is fairer,
+// divides the cores.
 func (n *node) useFastPath(ctx context.Context) {
 	loops := runtime.GOMAXPROCS(0)
 	if err := n.hub.UseFastPath(loops); err != nil {
@@ -98,9 +98,9 @@ func (n *node) useFastPath(ctx context.Context) {
 	runtime.GOMAXPROCS(2 * loops)
 }
 
-// route makes the handler of all requests.
+// route makes the handler for all requests.
 func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) error {
-	who, err := newAuth(ctx, c, n.db)
+	authentication, err := newAuth(ctx, c, n.db)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) 
 		PublicURL: public, TrustedProxies: proxies, Version: version, Ready: n.ready, RatePerMinute: c.RateLimit,
 		AddressRate: c.AddressRate, AddressReads: c.AddressReads, PageTokens: c.StreamsPerAddress,
 		Blogs: n.db, Posts: n.db, Pages: n.db, Media: pictures, Counts: n.db,
-		Auth: who, Setup: n.db, Users: n.db, Tokens: n.db, Members: n.db,
+		Auth: authentication, Setup: n.db, Users: n.db, Tokens: n.db, Members: n.db,
 		Hub: n.hub, Outdated: n.hub.Outdated, Superseded: n.hub.Superseded, Observer: metrics.NewRequests(n.registry), Views: n.batcher, Admin: built, Renderer: renderer,
 	})
 	if err != nil {
@@ -151,7 +151,7 @@ func newAuth(ctx context.Context, c *Config, db *database) (*auth.Service, error
 	return auth.NewService(db, keys, time.Now), nil
 }
 
-// ready says whether this node should get requests.
+// ready returns nil when this node should get requests.
 func (n *node) ready(ctx context.Context) error {
 	switch {
 	case n.hub.Draining():
@@ -163,12 +163,12 @@ func (n *node) ready(ctx context.Context) error {
 	}
 }
 
-// serve answers until ctx ends or a server fails. Readers leave first, the
-// parts behind the servers stop last, so that a running request finds them.
-func (n *node) serve(ctx context.Context, c *Config, main *listen.Listeners) error {
+// serve serves until ctx ends or a server fails. Streams are closed first; the parts
+// behind the servers stop last, so that running requests can use them.
+func (n *node) serve(ctx context.Context, c *Config, listeners *listen.Listeners) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){n.hub.Run, n.notifier.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.tidy} {
+	for _, run := range []func(context.Context){n.hub.Run, n.notifier.Run, n.listener.Run, n.listener.Poll, n.batcher.Run, n.upkeep} {
 		parts.Go(func() { run(background) })
 	}
 	parts.Go(func() { memory.ReleaseWhenIdle(background, n.hub.Streams) })
@@ -177,7 +177,7 @@ func (n *node) serve(ctx context.Context, c *Config, main *listen.Listeners) err
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		s := listen.NewServer(listen.CloseOnDrain(n.handler, n.hub.Draining))
-		return listen.Serve(ctx, s, requestsLimit, func(ctx context.Context) { n.drain(ctx, main) }, main.All()...)
+		return listen.Serve(ctx, s, requestsLimit, func(ctx context.Context) { n.drain(ctx, listeners) }, listeners.All()...)
 	})
 	if c.MetricsListen != "" {
 		g.Go(func() error { return serveMetrics(ctx, c.MetricsListen, n.registry) })
@@ -188,11 +188,11 @@ func (n *node) serve(ctx context.Context, c *Config, main *listen.Listeners) err
 // drain sends readers to other nodes and returns when all streams are closed. While
 // clients are connected, it lasts at least until load balancers have noticed that
 // the node is not ready.
-func (n *node) drain(ctx context.Context, main *listen.Listeners) {
+func (n *node) drain(ctx context.Context, listeners *listen.Listeners) {
 	noticed := time.NewTimer(noticeTime)
 	defer noticed.Stop()
 	n.hub.Drain(ctx)
-	if main.Connections() == 0 {
+	if listeners.Connections() == 0 {
 		return
 	}
 	select {
@@ -201,9 +201,9 @@ func (n *node) drain(ctx context.Context, main *listen.Listeners) {
 	}
 }
 
-// tidy deletes what has expired, now and then, on one of the nodes.
-func (n *node) tidy(ctx context.Context) {
-	tick := time.NewTicker(tidyInterval)
+// upkeep deletes expired data, on one node at a time.
+func (n *node) upkeep(ctx context.Context) {
+	tick := time.NewTicker(upkeepInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -211,23 +211,23 @@ func (n *node) tidy(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if _, err := n.db.Upkeep(ctx, tidyInterval-tidySlack, n.forget); err != nil {
+		if _, err := n.db.Upkeep(ctx, upkeepInterval-upkeepSlack, n.deleteExpired); err != nil {
 			slog.WarnContext(ctx, "delete what has expired", "error", err)
 		}
 	}
 }
 
-func (n *node) forget(ctx context.Context) error {
+func (n *node) deleteExpired(ctx context.Context) error {
 	var errs []error
-	for _, forget := range []func(context.Context) error{
+	for _, remove := range []func(context.Context) error{
 		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.db.ForgetTokens, n.prune, n.retain,
 	} {
-		errs = append(errs, forget(ctx))
+		errs = append(errs, remove(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-// prune keeps the logs at the length that the operator wants.
+// prune deletes the events beyond the number that the operator wants to keep.
 func (n *node) prune(ctx context.Context) error {
 	if n.keepEvents == 0 {
 		return nil

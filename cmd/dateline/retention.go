@@ -8,7 +8,7 @@ import (
 	"dateline/internal/media"
 )
 
-// retention is how long the operator wants what is no longer shown. 0 is for ever.
+// retention is how long data is kept that is no longer shown. 0 is for ever.
 type retention struct {
 	audit, addresses, unusedMedia, removed time.Duration
 
@@ -22,7 +22,7 @@ func newRetention(c *Config) retention {
 	}
 }
 
-// retain deletes what is past its time. Texts go first: a picture that only they
+// retain deletes data after its retention. Texts go first: a picture that only they
 // showed is unused then.
 func (n *node) retain(ctx context.Context) error {
 	var errs []error

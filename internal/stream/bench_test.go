@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// What is due to a reader is found without allocating.
-func TestNext_AllocatesNothing(t *testing.T) {
+// To find what is due to a reader allocates nothing.
+func TestPeek_AllocatesNothing(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(1)
 	h := startHub(t, log, roomy)
@@ -24,11 +24,12 @@ func TestNext_AllocatesNothing(t *testing.T) {
 	if err := topic.append(1, before, log.events[1:]); err != nil {
 		t.Fatal(err)
 	}
-	buffers := make([][]byte, 0, 4)
+	b := writeBatch{buffers: make([][]byte, 0, 4)}
 	allocs := testing.AllocsPerRun(100, func() {
 		s := Subscriber{topic: topic, cursor: 1}
-		if d := s.next(buffers); d.events != 1 {
-			t.Fatalf("%d events are due", d.events)
+		s.peek(&b)
+		if n := s.advance(&b, len(b.buffers)); n != 1 || s.cursor != 2 {
+			t.Fatalf("%d events are due, the cursor is at %d", n, s.cursor)
 		}
 	})
 	if allocs != 0 {
@@ -52,6 +53,7 @@ func BenchmarkFanOut(b *testing.B) {
 		subscribers[i] = &Subscriber{topic: t}
 		buffers[i] = make([][]byte, 0, 4)
 	}
+	var batch writeBatch
 	post := &liveblog.Post{Text: strings.Repeat("x", 300), Status: liveblog.PostPublished}
 	b.ReportAllocs()
 	for i := range b.N {
@@ -63,8 +65,10 @@ func BenchmarkFanOut(b *testing.B) {
 			b.Fatal(err)
 		}
 		for j, s := range subscribers {
-			if d := s.next(buffers[j][:0]); d.events != 1 {
-				b.Fatalf("reader %d got %d events", j, d.events)
+			batch.buffers = buffers[j]
+			s.peek(&batch)
+			if n := s.advance(&batch, len(batch.buffers)); n != 1 {
+				b.Fatalf("reader %d got %d events", j, n)
 			}
 		}
 	}

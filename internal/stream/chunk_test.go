@@ -147,7 +147,7 @@ func TestChunk_OfAFrameIsShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, compressed := range []bool{false, true} {
-		bare, whole := frame.as(compressed, false), frame.as(compressed, true)
+		bare, whole := frame.bytes(compressed, false), frame.bytes(compressed, true)
 		if want := fmt.Sprintf("%x\r\n%s\r\n", len(bare), bare); string(whole) != want {
 			t.Errorf("the chunk is %q, want %q", whole, want)
 		}

@@ -170,7 +170,7 @@ func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
 	p.SetLastID("3")
 	said, err := p.Next()
 	_, end := p.Next()
-	if err != nil || said.Name != nameBye || said.HasID || !errors.Is(end, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(awayRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream; charset=utf-8" {
+	if err != nil || said.Name != nameBye || said.HasID || !errors.Is(end, io.EOF) || p.LastID() != "3" || p.Retry() < milliseconds(outageRetry) || w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		t.Errorf("%d %q: %v, id %q, retry %d", w.Code, w.Header(), err, p.LastID(), p.Retry())
 	}
 }

@@ -424,3 +424,11 @@ func (c *client) expectRange(from, to int64) {
 		}
 	}
 }
+
+// takeAll takes all that is due to a subscriber.
+func takeAll(s *Subscriber) *writeBatch {
+	b := &writeBatch{}
+	s.peek(b)
+	s.advance(b, len(b.buffers))
+	return b
+}

@@ -20,21 +20,21 @@ const (
 	nameBye   = "bye"
 )
 
-// Encode turns an event into the name and the data of its server-sent event.
-// Data is one line of JSON, an object without the number and the chain of the
-// event: the frame has these. The name may differ from the event's type: any event
-// of a post that is removed by now is told as a deletion.
+// Encode turns an event into the name and the data of its server-sent event. Data is
+// one line of JSON, an object without the event's number and chain, which the frame
+// adds. The name may differ from the event's type: any event of a post that has been
+// removed is sent as a deletion.
 type Encode func(liveblog.Event) (name string, data []byte, err error)
 
-// Frame is an event as readers get it. Frames are shared by all readers of a
-// node and never change.
+// Frame is an event as readers get it. All readers of a node share it, and it never
+// changes.
 type Frame struct {
 	Seq   int64
 	Chain liveblog.Chain
 	Name  string
 	Data  []byte // JSON
 
-	wire                         // the event in the format of server-sent events, its end included; empty for one that is not made
+	wire                         // the server-sent event; empty in a stripped frame
 	receipt atomic.Pointer[wire] // the same under an id that is a receipt
 	content *content
 	event   liveblog.EventType
@@ -42,31 +42,30 @@ type Frame struct {
 	at      int64 // Unix nanoseconds of the commit
 }
 
-// newFrame makes the frame of an event that tells a content. alone says that no
-// other frame has the same: it is compressed as a whole then.
-func newFrame(ev liveblog.Event, c *content, alone bool) *Frame {
+// newFrame makes the frame of an event. unshared says that no other frame has the
+// same content: then the frame is compressed as a whole.
+func newFrame(ev liveblog.Event, c *content, unshared bool) *Frame {
 	f := &Frame{Seq: ev.Seq, Chain: ev.Chain, event: ev.Type, subject: subject(ev), at: ev.At.UnixNano()}
-	return f.make(c, alone)
+	return f.encode(c, unshared)
 }
 
-// make fills a frame that has only what it is about.
-func (f *Frame) make(c *content, alone bool) *Frame {
-	f.content, f.Name = c, c.nameOf(f.event)
-	f.wire.make(f, number(f.Seq))
-	if alone {
+// encode adds the bytes to a stripped frame.
+func (f *Frame) encode(c *content, unshared bool) *Frame {
+	f.content, f.Name = c, c.eventName(f.event)
+	f.wire.encode(f, number(f.Seq))
+	if unshared {
 		f.shared = nil
 	}
 	f.Data = f.plain[len(f.plain)-f.data : len(f.plain)-len(eventEnd)]
 	return f
 }
 
-// bare is the frame without what it tells: only what it is about.
-func (f *Frame) bare() *Frame {
+// stripped is the frame without its bytes: only what identifies the event.
+func (f *Frame) stripped() *Frame {
 	return &Frame{Seq: f.Seq, Chain: f.Chain, event: f.event, subject: f.subject, at: f.at}
 }
 
-// isBare reports whether the frame tells nothing.
-func (f *Frame) isBare() bool { return f.plain == nil }
+func (f *Frame) isStripped() bool { return f.plain == nil }
 
 // subject is the post that an event is about, or the zero id for the blog itself.
 func subject(ev liveblog.Event) uuid.UUID {
@@ -76,16 +75,15 @@ func subject(ev liveblog.Event) uuid.UUID {
 	return *ev.PostID
 }
 
-// to gives the frame as a reader wants it.
-func (f *Frame) to(s *Subscriber) []byte {
+// bytesFor are the bytes of the frame as a subscriber wants them.
+func (f *Frame) bytesFor(s *Subscriber) []byte {
 	if s.receipts {
-		return f.withReceipt().as(s.compressed, s.chunked)
+		return f.withReceipt().bytes(s.compressed, s.chunked)
 	}
-	return f.as(s.compressed, s.chunked)
+	return f.bytes(s.compressed, s.chunked)
 }
 
-// readyFor reports whether the frame is made in the form that a reader wants, so
-// that giving it takes no time.
+// readyFor reports whether the bytes that a subscriber wants are encoded.
 func (f *Frame) readyFor(s *Subscriber) bool {
 	w := &f.wire
 	if s.receipts {
@@ -93,7 +91,7 @@ func (f *Frame) readyFor(s *Subscriber) bool {
 			return false
 		}
 	}
-	return w.plain != nil && (!s.compressed || w.packed.Load() != nil)
+	return w.plain != nil && (!s.compressed || w.compressed.Load() != nil)
 }
 
 // withReceipt is the frame under an id that is a receipt.
@@ -102,30 +100,30 @@ func (f *Frame) withReceipt() *wire {
 		return w
 	}
 	w := &wire{}
-	w.make(f, receipt(f.Seq, f.Chain))
+	w.encode(f, receipt(f.Seq, f.Chain))
 	f.receipt.CompareAndSwap(nil, w)
 	return f.receipt.Load()
 }
 
-// make writes the event under an id.
-func (w *wire) make(f *Frame, id string) {
-	const most = 160 // bytes of all but the content
-	b := appendHead(make([]byte, sizeRoom, sizeRoom+most+len(f.content.tail)), f.Name, id)
+// encode writes the frame's event under an id.
+func (w *wire) encode(f *Frame, id string) {
+	const headRoom = 160 // bytes of all but the content
+	b := appendHead(make([]byte, chunkRoom, chunkRoom+headRoom+len(f.content.tail)), f.Name, id)
 	head := len(b)
-	b = f.content.appendTold(b, f.Seq, f.Chain)
+	b = f.content.appendData(b, f.Seq, f.Chain)
 	w.data, w.shared = len(b)-head, f.content
-	w.whole, w.plain = chunk(b)
+	w.chunked, w.plain = chunk(b)
 }
 
-// noID leaves the id line out, so that the reader's last event id stays
+// noID leaves the id line out, so that the browser's last event id stays
 // (WHATWG HTML, server-sent events, "id" field).
 const noID = ""
 
 // number is the ordinary id of an event.
 func number(seq int64) string { return strconv.FormatInt(seq, 10) }
 
-// receipt is an id that tells the history as well. Where that is not known there
-// is none.
+// receipt is an id that names the history as well. It is noID where the chain is not
+// known.
 func receipt(seq int64, chain liveblog.Chain) string {
 	if chain == "" {
 		return noID
@@ -133,9 +131,9 @@ func receipt(seq int64, chain liveblog.Chain) string {
 	return number(seq) + "." + string(chain)
 }
 
-// appendEvent writes one event of the format (WHATWG HTML, section 9.2.6). name
-// is one of our constants and data one line of JSON: neither can hold CR, LF or
-// NUL, since JSON escapes them.
+// appendEvent appends one event in the format of WHATWG HTML, section 9.2.6. name is
+// one of our constants and data one line of JSON: neither can contain CR, LF or NUL,
+// since JSON escapes them.
 func appendEvent(b []byte, name, id string, data []byte) []byte {
 	return append(append(appendHead(b, name, id), data...), eventEnd...)
 }
@@ -143,7 +141,7 @@ func appendEvent(b []byte, name, id string, data []byte) []byte {
 // eventEnd ends the data and the event.
 const eventEnd = "\n\n"
 
-// appendHead writes an event up to its data.
+// appendHead appends an event up to its data.
 func appendHead(b []byte, name, id string) []byte {
 	b = append(b, "event: "...)
 	b = append(b, name...)

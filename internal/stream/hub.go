@@ -2,7 +2,7 @@ package stream
 
 import (
 	"context"
-	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,79 +15,79 @@ import (
 
 // Log is the event log in the database.
 type Log interface {
-	// Heads tells how far the logs of these blogs go.
+	// Heads reads how far the logs of these blogs go.
 	Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error)
 	// EventsAfter reads up to limit events with seq > after, in order.
 	EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error)
-	// RenewEpochs begins new epochs unless the log goes on from what this node has
-	// told, or somebody has begun them already.
-	RenewEpochs(ctx context.Context, told liveblog.Head) error
+	// RenewEpochs begins new epochs unless the log continues what this node has
+	// sent, or another node has begun them already.
+	RenewEpochs(ctx context.Context, sent liveblog.Head) error
 }
 
-// Metrics is told what the hub does.
+// Metrics receives what the hub does.
 type Metrics interface {
-	Fetched(events int)                             // new events came into a ring
+	Fetched(events int)                             // new events were added to a ring
 	Delivered(events int)                           // events were written to one reader
 	Latency(sinceCommit time.Duration, readers int) // of the newest event that so many readers got
 	Reset(reason string)                            // a reader was told to start again
 	Closed(reason string)                           // a stream ended, and why
 }
 
-// idleLife is how long a topic without readers stays.
+// idleLife is how long a topic without readers is kept.
 const idleLife = time.Minute
 
-// Hub owns the topics and counts the subscribers of this node.
+// Hub owns the topics and the subscribers of this node.
 type Hub struct {
-	log      Log
-	encode   Encode
-	metrics  Metrics
-	limits   *limiter
-	arrivals arrivals
+	log       Log
+	encode    Encode
+	metrics   Metrics
+	limits    *limiter
+	admission admission
 
 	loads singleflight.Group
-	heads *knownHeads
+	heads *headCache
 
-	mu     sync.Mutex // before a topic's
+	mu     sync.Mutex // locked before a topic's mutex
 	topics map[uuid.UUID]*topic
 
-	running sync.Mutex      // after a topic's
-	ctx     context.Context // of Run; nil before and canceled after
+	runMu   sync.Mutex      // locked after a topic's mutex
+	ctx     context.Context // of Run; nil before and after it
 	fetches sync.WaitGroup
 
-	// Compress lets readers who accept it have their streams compressed. It is set
-	// before the first one comes.
+	// Compress allows compressed streams for readers that accept them. It is set
+	// before the first stream begins.
 	Compress    bool
-	compressing atomic.Bool // somebody reads a compressed stream
-	receipting  atomic.Bool // somebody's ids are receipts
+	compressing atomic.Bool // a reader gets, or got, a compressed stream
+	receipting  atomic.Bool // a reader gets, or got, receipts as ids
 
-	loops    []*loop // of the fast path, if there is one
+	loops    []*loop // of the fast path; empty without one
 	draining chan struct{}
-	leave    time.Time // the end of the drain's window
+	drainEnd time.Time
 }
 
-// New makes a hub. It answers once Run runs.
+// New makes a hub. It serves while Run runs.
 func New(log Log, encode Encode, metrics Metrics, limits Limits) *Hub {
 	return &Hub{
-		log: log, encode: encode, metrics: metrics, limits: newLimiter(limits), arrivals: newArrivals(limits.PerSecond),
-		topics: map[uuid.UUID]*topic{}, draining: make(chan struct{}), heads: newKnownHeads(),
+		log: log, encode: encode, metrics: metrics, limits: newLimiter(limits), admission: newAdmission(limits.PerSecond),
+		topics: map[uuid.UUID]*topic{}, draining: make(chan struct{}), heads: newHeadCache(),
 	}
 }
 
-// Run keeps the hub until ctx ends and then waits for its fetches. Topics that
-// nobody reads any more are let go.
+// Run keeps the hub until ctx ends and then waits for its fetches. It evicts topics
+// that have had no reader for a while.
 func (h *Hub) Run(ctx context.Context) {
-	h.running.Lock()
+	h.runMu.Lock()
 	h.ctx = ctx
-	h.running.Unlock()
+	h.runMu.Unlock()
 	defer h.startLoops()()
 	tick := time.NewTicker(idleLife / 4)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			h.running.Lock()
-			h.ctx = nil // no fetch begins while those that run are waited for
-			h.running.Unlock()
+			h.runMu.Lock()
+			h.ctx = nil // no fetch starts while Run waits for those that run
+			h.runMu.Unlock()
 			h.fetches.Wait()
 			return
 		case <-tick.C:
@@ -96,10 +96,10 @@ func (h *Hub) Run(ctx context.Context) {
 	}
 }
 
-// spawn runs f on the hub's behalf; it reports false outside of Run.
+// spawn runs f in a goroutine of the hub. It reports false outside of Run.
 func (h *Hub) spawn(f func(context.Context)) bool {
-	h.running.Lock()
-	defer h.running.Unlock()
+	h.runMu.Lock()
+	defer h.runMu.Unlock()
 	if h.ctx == nil || h.ctx.Err() != nil {
 		return false
 	}
@@ -112,22 +112,22 @@ func (h *Hub) evict() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, t := range h.topics {
-		if t.letGo(idleLife) {
+		if t.tryEvict(idleLife) {
 			delete(h.topics, id)
 		}
 	}
 }
 
-// Wake says that a blog's log may go to seq now. It never waits.
+// Wake reports that a blog's log may go to seq now. It never blocks.
 func (h *Hub) Wake(blogID uuid.UUID, seq int64) {
-	h.heads.ring(blogID, seq)
-	if t := h.known(blogID); t != nil {
+	h.heads.notified(blogID, seq)
+	if t := h.findTopic(blogID); t != nil {
 		t.wake(seq)
 	}
 }
 
 // Watched lists the blogs whose events this node follows, and those whose pages
-// are asked for.
+// were requested a short time ago.
 func (h *Hub) Watched() []uuid.UUID {
 	h.mu.Lock()
 	ids := make(map[uuid.UUID]struct{}, len(h.topics))
@@ -135,116 +135,28 @@ func (h *Hub) Watched() []uuid.UUID {
 		ids[id] = struct{}{}
 	}
 	h.mu.Unlock()
-	return h.heads.wanted(ids)
+	return h.heads.addRequested(ids)
 }
 
-// Heads compares the topics with what the database reports. A head that does not
-// continue ours is asked for again: the report may be older than what we know. Of a
-// blog that is not there any more the head is empty.
+// Heads compares the topics with heads that were read from the database. A head that
+// does not continue a topic is read again: it may be older than what the topic knows.
+// The head of a blog that no longer exists is empty.
 func (h *Hub) Heads(heads []liveblog.Head) {
 	for _, head := range heads {
-		h.heads.learn(head)
-		t := h.known(head.BlogID)
+		h.heads.update(head)
+		t := h.findTopic(head.BlogID)
 		if t == nil {
 			continue
 		}
 		if !t.continuedBy(head) {
-			h.spawn(func(ctx context.Context) { _ = t.ask(ctx) }) // the next poll asks again
+			h.spawn(func(ctx context.Context) { _ = t.refreshHead(ctx) }) // after an error the next poll reads it again
 			continue
 		}
-		t.learn(head, 0)
+		t.applyHead(head, 0)
 	}
 }
 
-func (h *Hub) known(blogID uuid.UUID) *topic {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.topics[blogID]
-}
-
-// ask reads the blog's head from the database, once for all who ask at the same
-// time, and lets the topic learn from it. When the database holds another history
-// than what was told, as a backup does that was put back, a new epoch begins first.
-func (t *topic) ask(ctx context.Context) error {
-	_, err, _ := t.hub.loads.Do("head "+t.blogID.String(), func() (any, error) {
-		asked := t.head()
-		head, err := t.hub.loadHead(ctx, t.blogID)
-		if err == nil && t.replacedBy(head, asked) {
-			head, err = t.renewed(ctx)
-		}
-		if errors.Is(err, liveblog.ErrNotFound) {
-			head, err = liveblog.Head{BlogID: t.blogID, Chain: liveblog.Genesis}, nil // a backup from before the blog
-		}
-		if err == nil {
-			t.learn(head, asked)
-		}
-		return nil, err
-	})
-	return err
-}
-
-// renewed has a new epoch begun and reads the head in it.
-func (t *topic) renewed(ctx context.Context) (liveblog.Head, error) {
-	if err := t.hub.log.RenewEpochs(context.WithoutCancel(ctx), t.told()); err != nil {
-		return liveblog.Head{}, err
-	}
-	return t.hub.loadHead(ctx, t.blogID)
-}
-
-func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, error) {
-	ctx = liveblog.WithAnonymous(context.WithoutCancel(ctx), false) // one read for all who ask
-	heads, err := h.log.Heads(ctx, []uuid.UUID{blogID})
-	if err != nil {
-		return liveblog.Head{}, err
-	}
-	if len(heads) == 0 {
-		return liveblog.Head{}, liveblog.ErrNotFound
-	}
-	h.heads.learn(heads[0])
-	return heads[0], nil
-}
-
-// enter finds the topic of a blog and counts readers in.
-func (h *Hub) enter(ctx context.Context, blogID uuid.UUID, readers int) (*topic, error) {
-	for {
-		t, err := h.topicOf(ctx, blogID)
-		if err != nil || t.join(readers) {
-			return t, err
-		}
-	}
-}
-
-// topicOf finds or begins the topic of a blog. The first reader waits for one
-// read of the blog's head, and those who come meanwhile for the same one.
-func (h *Hub) topicOf(ctx context.Context, blogID uuid.UUID) (*topic, error) {
-	if t := h.known(blogID); t != nil {
-		return t, nil
-	}
-	t, err, _ := h.loads.Do("topic "+blogID.String(), func() (any, error) {
-		head, err := h.loadHead(ctx, blogID)
-		if err != nil {
-			return nil, err
-		}
-		return h.begin(head), nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return t.(*topic), nil
-}
-
-func (h *Hub) begin(head liveblog.Head) *topic {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if t := h.topics[head.BlogID]; t != nil {
-		return t
-	}
-	t := newTopic(h, head)
-	h.topics[head.BlogID] = t
-	return t
-}
-
-// Readers tells how many streams are open on each watched blog of this node.
+// Readers is how many readers' streams are open on each blog of this node.
 func (h *Hub) Readers() map[uuid.UUID]int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -257,46 +169,51 @@ func (h *Hub) Readers() map[uuid.UUID]int64 {
 	return out
 }
 
-// Streams tells how many streams and long polls are open on this node.
+// Streams is how many streams and long polls are open on this node.
 func (h *Hub) Streams() int { return h.limits.open() }
 
-// Drain asks all readers to go, each at a random moment within a window that
-// grows with their number, and returns when they have or ctx ends.
+// Drain says goodbye to all readers, to each at a random time within a window that
+// grows with their number. It returns when all streams are closed or ctx ends.
 func (h *Hub) Drain(ctx context.Context) {
 	h.mu.Lock()
-	h.leave = time.Now().Add(drainWindow(h.limits.open()))
+	h.drainEnd = time.Now().Add(drainWindow(h.limits.open()))
 	close(h.draining)
 	h.mu.Unlock()
 	h.wakeLoops()
 	h.limits.wait(ctx)
 }
 
-// drainWindow spreads the readers who go over 5 s, and at most 2,000 of them
-// over one second; a few are sent on sooner.
+// drainWindow spreads the goodbyes over 5 s, and over more than that if there would
+// be more than 2,000 in one second; a few readers leave sooner.
 func drainWindow(streams int) time.Duration {
 	few := time.Duration(streams) * 100 * time.Millisecond
 	many := time.Duration(streams) * time.Second / 2000
 	return min(max(min(few, 5*time.Second), many), 30*time.Second)
 }
 
-// leaveBy is the end of the drain's window.
-func (h *Hub) leaveBy() time.Time {
+// drainEnds is the end of the drain's window.
+func (h *Hub) drainEnds() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.leave
+	return h.drainEnd
 }
 
-// farewell is how much longer than the drain's window a reader may take for what
-// it is behind. Then its connection ends without a goodbye: it resumes elsewhere
-// all the same, while a node that waited for the slowest would hold up a deployment.
-const farewell = 2 * time.Second
-
-// farewellOver reports whether a node that leaves waits for slow readers no more.
-func (h *Hub) farewellOver() bool {
-	return h.Draining() && time.Now().After(h.leaveBy().Add(farewell))
+// goodbyeDelay is the time to a random moment in the rest of the drain's window.
+func (h *Hub) goodbyeDelay() time.Duration {
+	return rand.N(max(0, time.Until(h.drainEnds())) + time.Millisecond)
 }
 
-// Draining reports whether the node is leaving.
+// drainGrace is how long after the drain's window a slow reader may still take what
+// is due. Then its connection is closed without a bye: the reader resumes elsewhere
+// all the same, while a node that waited for the slowest one would delay a deployment.
+const drainGrace = 2 * time.Second
+
+// drainGraceOver reports whether a draining node no longer waits for slow readers.
+func (h *Hub) drainGraceOver() bool {
+	return h.Draining() && time.Now().After(h.drainEnds().Add(drainGrace))
+}
+
+// Draining reports whether the node is draining.
 func (h *Hub) Draining() bool {
 	select {
 	case <-h.draining:

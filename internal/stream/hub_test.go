@@ -53,10 +53,10 @@ func TestHub_EvictedTopicTakesNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * idleLife)
-		if found.join(1) {
+		if found.addReaders(1, 0) {
 			t.Error("a topic that was let go takes a reader")
 		}
-		next, err := h.enter(t.Context(), blogA, 1)
+		next, err := h.enter(t.Context(), blogA, 1, 0)
 		if err != nil || next == found {
 			t.Errorf("the reader is sent back to it: %v", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 )
 
 // Limits bound what readers may take of a node. 0 is no limit.
@@ -18,14 +19,15 @@ type Limits struct {
 	PerSecond  int // new streams
 }
 
-// Why a reader is refused, as the metrics tell it.
+// The limit because of which a stream is rejected, as bye and the metrics say it.
 const (
-	fullNode    = "node_limit"
-	fullBlog    = "blog_limit"
-	fullAddress = "address_limit"
+	reasonNodeLimit    = "node_limit"
+	reasonBlogLimit    = "blog_limit"
+	reasonAddressLimit = "address_limit"
 )
 
-// limiter counts open streams and long polls. What nobody holds, it forgets.
+// limiter counts open streams and long polls. It forgets blogs and addresses that
+// have none.
 type limiter struct {
 	limits    Limits
 	mu        sync.Mutex
@@ -33,19 +35,27 @@ type limiter struct {
 	blogs     map[uuid.UUID]int
 	addresses map[netip.Prefix]int
 	warned    time.Time
-	empty     chan struct{} // closed when the last stream ends, if anybody waits
+	empty     chan struct{} // closed when the last stream ends; nil unless wait runs
 }
 
 func newLimiter(l Limits) *limiter {
 	return &limiter{limits: l, blogs: map[uuid.UUID]int{}, addresses: map[netip.Prefix]int{}}
 }
 
-// acquire counts a stream in, or says why not. release counts it out.
-func (l *limiter) acquire(blogID uuid.UUID, prefix netip.Prefix) (refusal string) {
+// acquire counts a stream, until release, or returns the limit that is reached. A
+// client without an address comes through a proxy that reports none: all of them are
+// not counted as one client.
+func (l *limiter) acquire(blogID uuid.UUID, prefix netip.Prefix) (reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if refusal := l.refuse(blogID, prefix); refusal != "" {
-		return refusal
+	switch {
+	case reached(l.limits.Streams, l.streams):
+		return reasonNodeLimit
+	case reached(l.limits.PerBlog, l.blogs[blogID]):
+		return reasonBlogLimit
+	case prefix.IsValid() && reached(l.limits.PerAddress, l.addresses[prefix]):
+		l.warn(prefix)
+		return reasonAddressLimit
 	}
 	l.streams++
 	l.blogs[blogID]++
@@ -53,26 +63,10 @@ func (l *limiter) acquire(blogID uuid.UUID, prefix netip.Prefix) (refusal string
 	return ""
 }
 
-// refuse says which limit is reached, if any; l.mu is held. What has no address
-// comes through a proxy that tells none: it is not counted as one client.
-func (l *limiter) refuse(blogID uuid.UUID, prefix netip.Prefix) string {
-	switch {
-	case reached(l.limits.Streams, l.streams):
-		return fullNode
-	case reached(l.limits.PerBlog, l.blogs[blogID]):
-		return fullBlog
-	case prefix.IsValid() && reached(l.limits.PerAddress, l.addresses[prefix]):
-		l.warn(prefix)
-		return fullAddress
-	default:
-		return ""
-	}
-}
-
 func reached(limit, n int) bool { return limit > 0 && n >= limit }
 
-// warn tells the operator, once a minute: most often the address is that of a
-// proxy, and all of its readers count as one.
+// warn logs once a minute that an address is at its limit. Most often the address is
+// that of a proxy, and all of its readers count as one client.
 func (l *limiter) warn(prefix netip.Prefix) {
 	if time.Since(l.warned) < time.Minute {
 		return
@@ -85,16 +79,12 @@ func (l *limiter) release(blogID uuid.UUID, prefix netip.Prefix) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.streams--
-	countOut(l.blogs, blogID)
-	countOut(l.addresses, prefix)
-	if l.streams == 0 {
-		l.lastLeft()
+	decrement(l.blogs, blogID)
+	decrement(l.addresses, prefix)
+	if l.streams > 0 {
+		return
 	}
-}
-
-// lastLeft tells those who wait for it, and lets go of a crowd's addresses: a map
-// never shrinks; l.mu is held.
-func (l *limiter) lastLeft() {
+	// A map never shrinks: new ones drop the addresses of a burst.
 	l.blogs, l.addresses = map[uuid.UUID]int{}, map[netip.Prefix]int{}
 	if l.empty != nil {
 		close(l.empty)
@@ -102,7 +92,7 @@ func (l *limiter) lastLeft() {
 	}
 }
 
-func countOut[K comparable](counts map[K]int, key K) {
+func decrement[K comparable](counts map[K]int, key K) {
 	if counts[key]--; counts[key] == 0 {
 		delete(counts, key)
 	}
@@ -132,8 +122,8 @@ func (l *limiter) wait(ctx context.Context) {
 	}
 }
 
-// Prefix is what streams are counted by: an IPv4 address, or the /64 that an
-// IPv6 subscriber has to itself. What is no address counts together.
+// Prefix is what streams are counted by: an IPv4 address, or the /64 that an IPv6
+// subscriber has alone. Texts that are no address count together.
 func Prefix(address string) netip.Prefix {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
@@ -149,4 +139,61 @@ func Prefix(address string) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return p
+}
+
+// maxAdmissionWait is how long a new stream waits to be admitted. A waiting request
+// holds a connection, so that clients with a longer wait reconnect instead.
+const maxAdmissionWait = 2 * time.Second
+
+// admission begins new streams at a steady rate. When thousands of readers reconnect
+// in one second, publishers and the readers that are connected go first.
+type admission struct{ bucket *rate.Limiter }
+
+// newAdmission admits so many streams a second, a quarter of which may come at once;
+// 0 is no limit.
+func newAdmission(perSecond int) admission {
+	if perSecond == 0 {
+		return admission{rate.NewLimiter(rate.Inf, 0)}
+	}
+	return admission{rate.NewLimiter(rate.Limit(perSecond), max(1, perSecond/4))}
+}
+
+// admit waits until a stream may begin. It returns the reason if it may not:
+// reasonDraining when the node drains, reasonStorm when the wait would be too long or
+// the client left.
+func (a admission) admit(ctx context.Context, draining <-chan struct{}) (reason string) {
+	admitted := a.await(ctx, draining)
+	select {
+	case <-draining:
+		return reasonDraining
+	default:
+	}
+	if !admitted {
+		return reasonStorm
+	}
+	return ""
+}
+
+// await returns true when it is the stream's turn, and false when that is too far
+// off, the client leaves or the node drains.
+func (a admission) await(ctx context.Context, draining <-chan struct{}) bool {
+	turn := a.bucket.Reserve()
+	wait := turn.Delay()
+	if wait == 0 {
+		return true
+	}
+	if wait > maxAdmissionWait {
+		turn.Cancel()
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-draining:
+	}
+	turn.Cancel()
+	return false
 }

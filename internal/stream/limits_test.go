@@ -23,15 +23,15 @@ func TestLimiter(t *testing.T) {
 		want   string
 	}{
 		{"no limits", Limits{}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "192.0.2.1"}, ""},
-		{"node", Limits{Streams: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.2"}, fullNode},
-		{"blog", Limits{PerBlog: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "192.0.2.2"}, fullBlog},
+		{"node", Limits{Streams: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.2"}, reasonNodeLimit},
+		{"blog", Limits{PerBlog: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "192.0.2.2"}, reasonBlogLimit},
 		{"another blog", Limits{PerBlog: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.2"}, ""},
-		{"address", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.1"}, fullAddress},
+		{"address", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogB, "192.0.2.1"}, reasonAddressLimit},
 		{"another address", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "192.0.2.2"}, ""},
-		{"the same /64", Limits{PerAddress: 1}, []reader{{blogA, "2001:db8::1"}}, reader{blogA, "2001:db8::ffff:2"}, fullAddress},
+		{"the same /64", Limits{PerAddress: 1}, []reader{{blogA, "2001:db8::1"}}, reader{blogA, "2001:db8::ffff:2"}, reasonAddressLimit},
 		{"another /64", Limits{PerAddress: 1}, []reader{{blogA, "2001:db8::1"}}, reader{blogA, "2001:db8:0:1::1"}, ""},
-		{"IPv4 in IPv6", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "::ffff:192.0.2.1"}, fullAddress},
-		{"a zone", Limits{PerAddress: 1}, []reader{{blogA, "fe80::1%eth0"}}, reader{blogA, "fe80::2%eth1"}, fullAddress},
+		{"IPv4 in IPv6", Limits{PerAddress: 1}, []reader{{blogA, "192.0.2.1"}}, reader{blogA, "::ffff:192.0.2.1"}, reasonAddressLimit},
+		{"a zone", Limits{PerAddress: 1}, []reader{{blogA, "fe80::1%eth0"}}, reader{blogA, "fe80::2%eth1"}, reasonAddressLimit},
 		{"no address", Limits{PerAddress: 1}, []reader{{blogA, "@"}}, reader{blogA, ""}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestLimiter_ForgetsTheRefused(t *testing.T) {
 		t.Fatal(refusal)
 	}
 	for i := range 1000 {
-		if refusal := l.acquire(uuid.New(), Prefix(fmt.Sprintf("2001:db8:0:%x::1", i))); refusal != fullNode {
+		if refusal := l.acquire(uuid.New(), Prefix(fmt.Sprintf("2001:db8:0:%x::1", i))); refusal != reasonNodeLimit {
 			t.Fatal(refusal)
 		}
 	}

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -14,116 +15,111 @@ import (
 const (
 	// tick is the resolution of a loop's clock.
 	tick = 100 * time.Millisecond
-	// company is how many ticks readers wait for each other's heartbeats: a loop
-	// is woken once for all of a second.
-	company = 10
+	// heartbeatBucket is how many ticks heartbeats are rounded up to: a loop is woken
+	// once for all that are due within a second.
+	heartbeatBucket = 10
+	// clockEvery is how many connections a loop serves before it reads its clock,
+	// which takes a fiftieth of the time of a write.
+	clockEvery = 64
 )
 
-// ticks converts a time that a loop waits.
+// ticks converts a duration.
 func ticks(d time.Duration) uint32 { return uint32(max(0, d) / tick) }
 
-const (
-	// glance is how many readers a loop serves before it looks at its clock: that
-	// takes as long as a fiftieth of a write.
-	glance = 64
-	// stallCheck is how often a blocked reader is looked at.
-	stallCheck = 2 * time.Second
-)
-
-// seat is what the fast path keeps of a reader: its cursor and its socket.
-// Everything else is shared. It belongs to one loop. What a delivery needs comes
-// first: two lines of the processor's cache.
-type seat struct {
-	sub    Subscriber
-	closed func()   // gives back what the connection held besides its socket; nil for a free seat
-	rest   []byte   // of a frame that was written in part
-	page   []*Frame // of the log, for one who is behind the ring
-	ending string
-
-	fd       int32
-	sent     uint32 // the tick of the last write
-	blocked  bool   // the socket takes nothing now: wait for the kernel's word
-	fetching bool   // a page is on its way
-	away     bool   // the page could not be read: the database is away
-
-	index   int32
-	tag     uint32 // tells the users of one seat apart
-	place   int32  // in the list of the topic's readers
-	silence uint32 // how many ticks may pass without a write until the heartbeat
-	leaveAt uint32 // the tick of the goodbye, while the node drains
-	watch   patience
-	prefix  netip.Prefix // of the client, for the limits
-}
-
-// patience follows a blocked reader, as watch does on the portable path.
-type patience struct {
-	watching        bool
-	began, progress uint32 // ticks
-	queued          int32  // bytes not acknowledged at the last look
-}
-
-// loop owns readers of the fast path: it alone touches their seats and sockets.
-// There is one per core. It serves those for whom something is due, waits for
-// the kernel where a socket is full, and keeps no goroutine, timer or buffer per
-// reader.
+// loop owns connections of the fast path: it alone uses their state and their
+// sockets. There is one loop per core. It writes to those connections for which
+// something is due, waits for the kernel where a socket is full, and has no
+// goroutine, timer or buffer per connection.
 type loop struct {
 	hub   *Hub
 	epoll int
-	bell  int // an eventfd: wakes the loop
+	wake  int // an eventfd that interrupts the wait for sockets
 
-	mu      sync.Mutex
-	ringing bool
-	stopped bool
-	arrived []arrival
-	pages   []delivery
-	dirty   []*group
+	// What other goroutines hand to the loop.
+	mu       sync.Mutex
+	signaled bool
+	stopped  bool
+	incoming []newConn
+	pages    []pageResult
+	dirty    []*group
 
-	seats  []seat
+	conns  []conn // by index; a free one has no release function
 	free   []int32
 	groups map[*topic]*group
 	wheel  *wheel
 	began  time.Time
 	tags   uint32
 
-	spare   []arrival // the list of arrived that is not in use
-	share   share
-	buffers [][]byte
-	iov     []unix.Iovec
-	message unix.Msghdr
-	events  []unix.EpollEvent
-	served  int
-	clock   uint32 // ticks, at the last glance
-	tally   tally
-	leaving bool
-	count   atomic.Int64 // of readers
+	spare      []newConn // the list that takes turns with incoming
+	shared     sharedBatch
+	buffers    [][]byte // of a page
+	iov        []unix.Iovec
+	message    unix.Msghdr
+	events     []unix.EpollEvent
+	served     int
+	clock      uint32 // the tick when the clock was last read
+	deliveries deliveries
+	draining   bool
+	count      atomic.Int64 // of connections, those in incoming included
 }
 
-// group is the readers of one topic in one loop.
+// group is the connections of one topic in one loop.
 type group struct {
-	loop    *loop
-	topic   *topic
-	readers []int32
-	dirty   atomic.Bool
+	loop  *loop
+	topic *topic
+	conns []int32
+	dirty atomic.Bool
 }
 
-// arrival is a reader who comes to a loop, with the first bytes it is owed.
-type arrival struct {
-	sub    Subscriber
-	prefix netip.Prefix
-	fd     int
-	closed func()
-	first  []byte
-	buffer *[openingSize]byte // that first is in, to be used again
+// newConn is a connection on its way to a loop, with the first bytes that it gets.
+type newConn struct {
+	sub     Subscriber
+	prefix  netip.Prefix
+	fd      int
+	release func()
+	first   []byte
+	buffer  *[openingSize]byte // that first is in; it is reused
 }
 
-// delivery is a page of the log for a reader who is behind the ring.
-type delivery struct {
+// pageResult is a page of the log for a reader that is behind the ring.
+type pageResult struct {
 	index   int32
 	tag     uint32
-	sub     Subscriber // its cursor is behind the page
+	sub     Subscriber // moved past the page
 	frames  []*Frame
 	refused *reset
 	err     error
+}
+
+// UseFastPath makes the hub serve readers over plain HTTP/1.1 by that many loops, one
+// per core, instead of a goroutine each. It is called before Run.
+func (h *Hub) UseFastPath(loops int) error {
+	for range loops {
+		l, err := newLoop(h)
+		if err != nil {
+			return fmt.Errorf("fast path: %w", err)
+		}
+		h.loops = append(h.loops, l)
+	}
+	return nil
+}
+
+// startLoops runs the loops; stop ends them and waits.
+func (h *Hub) startLoops() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, l := range h.loops {
+		running.Go(func() { l.run(ctx) })
+	}
+	return func() { cancel(); running.Wait() }
+}
+
+// wakeLoops makes the loops notice that the node drains: a loop whose readers are
+// silent sleeps for seconds.
+func (h *Hub) wakeLoops() {
+	for _, l := range h.loops {
+		l.enqueue(func() {})
+	}
 }
 
 func newLoop(h *Hub) (*loop, error) {
@@ -132,12 +128,12 @@ func newLoop(h *Hub) (*loop, error) {
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
 	}
-	if l.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+	if l.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		unix.Close(l.epoll)
 		return nil, err
 	}
 	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: none}
-	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.bell, &ev); err != nil {
+	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.wake, &ev); err != nil {
 		l.closeFiles()
 		return nil, err
 	}
@@ -146,117 +142,257 @@ func newLoop(h *Hub) (*loop, error) {
 
 func (l *loop) closeFiles() {
 	unix.Close(l.epoll)
-	unix.Close(l.bell)
+	unix.Close(l.wake)
 }
 
-// run serves until ctx ends and then lets go of whoever is left.
+// run serves until ctx ends and then closes the connections that are left.
 func (l *loop) run(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() { l.ring(func() {}) })
+	stop := context.AfterFunc(ctx, func() { l.enqueue(func() {}) })
 	defer stop()
 	for ctx.Err() == nil {
-		n, err := unix.EpollWait(l.epoll, l.events, l.rest())
+		n, err := unix.EpollWait(l.epoll, l.events, l.pollTimeout())
 		if err != nil && err != unix.EINTR {
 			slog.Error("stream loop", "error", err)
 			break
 		}
-		l.look()
+		l.readClock()
 		for _, ev := range l.events[:max(0, n)] {
 			l.handle(ev)
 		}
-		l.takeIn()
-		l.look()
-		l.wheel.turn(l.clock, l.wake)
-		l.share.forget()
+		l.takeQueued()
+		l.readClock()
+		l.wheel.turn(l.clock, l.deadlineReached)
+		l.shared.drop()
 		l.shrink()
 	}
-	l.abandon()
+	l.closeAll()
 }
 
-// shrink lets go of a crowd's seats when all are gone.
-func (l *loop) shrink() {
-	const ordinary = 1024
-	if len(l.free) == len(l.seats) && len(l.seats) > ordinary {
-		l.seats, l.free, l.wheel.links = nil, nil, nil
-	}
-}
-
-// look reads the clock, and tells the hub what was delivered since it last did.
-func (l *loop) look() {
-	now := time.Now()
-	l.clock = uint32(now.Sub(l.began) / tick)
-	l.tally.report(l.hub.metrics, now)
-}
-
-// rest is how long the loop may sleep, in milliseconds: until a reader is due by
-// the wheel, and without readers until it is woken. To be woken for nothing costs
-// more than it seems: Go's monitor looks around some sixty times before it sleeps again.
-func (l *loop) rest() int {
+// pollTimeout is how long the loop may sleep, in milliseconds: until the wheel's next
+// deadline, and without connections until it is woken. A needless wake-up costs more
+// than it seems: Go's monitor thread polls some sixty times before it sleeps again.
+func (l *loop) pollTimeout() int {
 	if l.count.Load() == 0 {
 		return -1
 	}
-	lived := time.Since(l.began)
-	ahead := time.Duration(int32(l.wheel.next()-uint32(lived/tick))) * tick
-	return max(0, int((ahead-lived%tick)/time.Millisecond)+1)
+	age := time.Since(l.began)
+	ahead := time.Duration(int32(l.wheel.next()-uint32(age/tick))) * tick
+	return max(0, int((ahead-age%tick)/time.Millisecond)+1)
 }
 
-// ring changes what the loop takes in, and wakes it. It reports false, and
+// readClock reads the clock, and reports what was delivered since it was last read.
+func (l *loop) readClock() {
+	now := time.Now()
+	l.clock = uint32(now.Sub(l.began) / tick)
+	l.deliveries.report(l.hub.metrics, now)
+}
+
+// shrink frees the memory of a burst of connections when all are closed.
+func (l *loop) shrink() {
+	const maxKept = 1024
+	if len(l.free) == len(l.conns) && len(l.conns) > maxKept {
+		l.conns, l.free, l.wheel.links = nil, nil, nil
+	}
+}
+
+// enqueue changes what is handed to the loop, and wakes it. It reports false, and
 // changes nothing, when the loop has stopped.
-func (l *loop) ring(change func()) bool {
+func (l *loop) enqueue(change func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
 		return false
 	}
 	change()
-	if !l.ringing {
-		l.ringing = true
+	if !l.signaled {
+		l.signaled = true
 		one := [8]byte{1}
-		_, _ = unix.Write(l.bell, one[:]) // full means that it rings already
+		_, _ = unix.Write(l.wake, one[:]) // it fails when the loop is woken already
 	}
 	return true
 }
 
-// notify says that something is due to a group's readers.
+// notify tells the loop that something is due to the group's connections.
 func (g *group) notify() {
 	if g.dirty.CompareAndSwap(false, true) {
-		g.loop.ring(func() { g.loop.dirty = append(g.loop.dirty, g) })
+		g.loop.enqueue(func() { g.loop.dirty = append(g.loop.dirty, g) })
 	}
 }
 
-// emptied gives a list to fill again, but not a crowd's.
-func emptied(list []arrival) []arrival {
-	const ordinary = 256
-	if cap(list) > ordinary {
-		return nil
-	}
-	clear(list)
-	return list[:0]
-}
-
-// takeIn does what the loop was rung for.
-func (l *loop) takeIn() {
+// takeQueued does what was handed to the loop.
+func (l *loop) takeQueued() {
 	l.mu.Lock()
-	if !l.ringing {
+	if !l.signaled {
 		l.mu.Unlock()
 		return
 	}
-	arrived, pages, dirty := l.arrived, l.pages, l.dirty
-	l.arrived, l.pages, l.dirty, l.ringing = l.spare, nil, nil, false
+	incoming, pages, dirty := l.incoming, l.pages, l.dirty
+	l.incoming, l.pages, l.dirty, l.signaled = l.spare, nil, nil, false
 	l.mu.Unlock()
-	for _, a := range arrived {
-		l.seat(a)
+	for _, n := range incoming {
+		l.add(n)
 	}
-	l.spare = emptied(arrived)
-	for _, d := range pages {
-		l.takePage(d)
+	const maxKept = 256 // the list of a burst is dropped
+	l.spare = nil
+	if cap(incoming) <= maxKept {
+		clear(incoming)
+		l.spare = incoming[:0]
+	}
+	for _, p := range pages {
+		l.takePage(p)
 	}
 	for _, g := range dirty {
-		g.dirty.Store(false)                       // before they are served: what comes meanwhile notifies again
-		for n := len(g.readers) - 1; n >= 0; n-- { // backwards: one who leaves is replaced by the last
-			l.serve(g.readers[n])
+		g.dirty.Store(false)                     // before the walk: what comes meanwhile notifies again
+		for n := len(g.conns) - 1; n >= 0; n-- { // backwards: a closed connection is replaced by the last
+			l.serve(g.conns[n])
 		}
 	}
-	if !l.leaving && l.hub.Draining() {
-		l.leave()
+	if !l.draining && l.hub.Draining() {
+		l.draining = true
+		for i := range l.conns {
+			if l.conns[i].open() {
+				l.scheduleGoodbye(&l.conns[i])
+			}
+		}
 	}
+}
+
+// groupOf finds or makes the group of a topic, and adds it to the topic.
+func (l *loop) groupOf(t *topic) *group {
+	g := l.groups[t]
+	if g == nil {
+		g = &group{loop: l, topic: t}
+		l.groups[t] = g
+		t.addGroup(g)
+	}
+	return g
+}
+
+// closeAll closes what is left when the node stops.
+func (l *loop) closeAll() {
+	l.mu.Lock()
+	l.stopped = true
+	incoming := l.incoming
+	l.mu.Unlock()
+	for _, n := range incoming {
+		l.add(n)
+	}
+	for i := range l.conns {
+		if l.conns[i].open() {
+			l.close(&l.conns[i], reasonDraining)
+		}
+	}
+	l.closeFiles()
+}
+
+// deadlineKind is what a connection does at its deadline.
+type deadlineKind uint8
+
+const (
+	sendHeartbeat deadlineKind = iota
+	checkStall                 // does the client still take bytes?
+	retryPage                  // of the log, which could not be read
+	sayGoodbye                 // since the node drains
+)
+
+// deadline is when a connection needs the loop next, even if nothing is due to it.
+type deadline struct {
+	at   uint32 // tick
+	kind deadlineKind
+}
+
+// earlier is the one of two deadlines that comes first.
+func (d deadline) earlier(other deadline) deadline {
+	if int32(other.at-d.at) < 0 {
+		return other
+	}
+	return d
+}
+
+// stallCheck is how often a blocked connection is checked.
+const stallCheck = 2 * time.Second
+
+// schedule sets the connection's next deadline. A write postpones the heartbeat, but
+// does not schedule it anew: the old deadline is found to be too early.
+func (l *loop) schedule(c *conn) {
+	d := deadline{(c.sent + uint32(c.silence) + heartbeatBucket - 1) / heartbeatBucket * heartbeatBucket, sendHeartbeat}
+	if c.blocked {
+		d = deadline{l.clock + ticks(stallCheck), checkStall}
+	}
+	if c.awaitsRetry {
+		d = d.earlier(deadline{l.clock + ticks(pageRetry), retryPage})
+	}
+	if l.draining && c.ending == stillOpen {
+		d = d.earlier(deadline{c.goodbyeAt, sayGoodbye})
+	}
+	c.deadline = d
+	l.wheel.set(c.index, d.at)
+}
+
+// scheduleGoodbye gives a connection a random moment of the drain to close at.
+func (l *loop) scheduleGoodbye(c *conn) {
+	c.goodbyeAt = l.clock + ticks(l.hub.goodbyeDelay())
+	l.schedule(c)
+}
+
+// deadlineReached does what a connection's deadline is for, and sets the next one.
+func (l *loop) deadlineReached(i int32) {
+	c := &l.conns[i]
+	if int32(l.clock-c.deadline.at) < 0 { // the wheel has turned once before it is time
+		l.wheel.set(i, c.deadline.at)
+		return
+	}
+	switch c.deadline.kind {
+	case sendHeartbeat:
+		if int32(l.clock-c.sent) >= int32(c.silence) && !c.blocked && len(c.unsent) == 0 {
+			c.unsent = append(c.unsent, c.sub.wrap(pingFrame(c.sub.topic.head()))...)
+			l.serve(i)
+		}
+	case checkStall:
+		switch {
+		case !c.blocked:
+		case l.draining && l.hub.drainGraceOver():
+			l.close(c, reasonDraining)
+		case l.stalled(c):
+			l.close(c, reasonStalled)
+		}
+	case retryPage:
+		c.awaitsRetry = false
+		l.serve(i)
+	case sayGoodbye:
+		if c.ending == stillOpen {
+			c.unsent, c.ending, c.page = append(c.unsent, c.sub.wrapLast(byeFrame())...), endsForDrain, nil
+			l.serve(i)
+		}
+	}
+	if c = &l.conns[i]; c.open() {
+		l.schedule(c)
+	}
+}
+
+// deliveries accumulates what a loop delivered. To report each delivery by itself,
+// and to read the clock for it, would take a tenth of its time.
+type deliveries struct {
+	events  int
+	readers int
+	newest  int64 // when the event that all these readers got was committed, Unix nanoseconds
+}
+
+func (d *deliveries) add(m Metrics, events int, newest int64) {
+	if events == 0 {
+		return
+	}
+	if newest != d.newest {
+		d.report(m, time.Now())
+	}
+	d.events, d.readers, d.newest = d.events+events, d.readers+1, newest
+}
+
+// report reports what was accumulated until now, and begins anew.
+func (d *deliveries) report(m Metrics, now time.Time) {
+	if d.readers > 0 {
+		m.Delivered(d.events)
+		m.Latency(now.Sub(time.Unix(0, d.newest)), d.readers)
+	}
+	*d = deliveries{}
 }

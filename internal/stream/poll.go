@@ -29,7 +29,7 @@ type BatchEvent struct {
 	Data json.RawMessage `json:"data" doc:"The same as in the stream"`
 }
 
-// BatchReset tells a reader to start again.
+// BatchReset tells a client to start again.
 type BatchReset struct {
 	Reason string         `json:"reason" enum:"epoch,ahead,pruned,chain"`
 	Epoch  string         `json:"epoch"`
@@ -37,15 +37,16 @@ type BatchReset struct {
 	Chain  liveblog.Chain `json:"chain" doc:"Of the event head"`
 }
 
-// Poll answers with up to limit events after a position, at once when there are
-// any, else as soon as there is one or after wait. While it waits it counts as a
-// stream for the limits; over one of them it does not wait. What needs no waiting
-// is answered whatever the limits, by a node that is leaving too.
+// Poll returns up to limit events after a position: at once when there are any,
+// otherwise when one is committed or wait is over. While it waits it counts as a
+// stream for the limits; over one of them it does not wait. A poll that need not wait
+// is answered whatever the limits, and by a draining node too.
 func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit int) (*Batch, error) {
 	if wait > 0 && h.Draining() {
-		return nil, h.leaving()
+		h.metrics.Closed(reasonDraining)
+		return nil, &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: reasonDraining, Detail: "the node is leaving; ask again", RetryAfter: h.retryAfter(reasonDraining)}
 	}
-	t, err := h.enter(ctx, req.BlogID, 0)
+	t, err := h.enter(ctx, req.BlogID, 0, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -56,40 +57,40 @@ func (h *Hub) Poll(ctx context.Context, req Request, wait time.Duration, limit i
 	if refused != nil {
 		return resetBatch(*refused), nil
 	}
-	wait, done := h.mayWait(req, wait)
-	defer done()
-	return s.await(ctx, wait, limit)
+	if wait > 0 {
+		prefix := Prefix(req.Address)
+		if reason := h.limits.acquire(req.BlogID, prefix); reason == "" {
+			defer h.limits.release(req.BlogID, prefix)
+		} else {
+			h.metrics.Closed(reason)
+			wait = 0
+		}
+	}
+	return s.await(ctx, max(wait, 0), limit)
 }
 
-// mayWait gives the time that a long poll may wait, none over a limit. done ends
-// what is counted for it.
-func (h *Hub) mayWait(req Request, wished time.Duration) (wait time.Duration, done func()) {
-	if wished <= 0 {
-		return 0, func() {}
-	}
-	prefix := Prefix(req.Address)
-	if refusal := h.limits.acquire(req.BlogID, prefix); refusal != "" {
-		h.metrics.Closed(refusal)
-		return 0, func() {}
-	}
-	return wished, func() { h.limits.release(req.BlogID, prefix) }
-}
-
-// await is Poll for a subscriber: it looks, and waits while there is nothing.
+// await returns a batch when there are events, or when nothing is left to wait for.
 func (s *Subscriber) await(ctx context.Context, wait time.Duration, limit int) (*Batch, error) {
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for {
-		frames, changed, err := s.poll(ctx)
+		frames, changed, err := s.nextFrames(ctx)
 		switch {
-		case errors.Is(err, errHole):
-			return s.lost(ctx)
+		case errors.Is(err, errLogGap):
+			refused, err := s.explainGap(ctx)
+			switch {
+			case err != nil:
+				return nil, err
+			case refused != nil:
+				return resetBatch(*refused), nil
+			}
+			return s.batch(nil, 0), nil
 		case errors.Is(err, errReplaced):
-			return resetBatch(*s.refuted()), nil
+			return resetBatch(*s.resetForChain()), nil
 		case err != nil:
 			return nil, err
 		}
-		if len(frames) > 0 || s.generation != s.topic.generationNow() || s.done() || wait == 0 {
+		if len(frames) > 0 || s.generation != s.topic.currentGeneration() || s.done() || wait == 0 {
 			return s.batch(frames, limit), nil
 		}
 		select {
@@ -104,67 +105,44 @@ func (s *Subscriber) await(ctx context.Context, wait time.Duration, limit int) (
 	}
 }
 
-// leaving refuses a long poll that comes to a node which is leaving.
-func (h *Hub) leaving() error {
-	h.metrics.Closed(nameBye)
-	return &liveblog.Problem{Err: liveblog.ErrUnavailable, Code: reasonDraining, Detail: "the node is leaving; ask again", RetryAfter: h.comeBack(nameBye)}
-}
-
-// poll gives what is due without moving the cursor. The error is errReplaced when
-// the reader's place is in another history.
-func (s *Subscriber) poll(ctx context.Context) ([]*Frame, <-chan struct{}, error) {
+// nextFrames returns the frames that are due, without moving the cursor. The error is
+// errReplaced when the cursor belongs to another history.
+func (s *Subscriber) nextFrames(ctx context.Context) ([]*Frame, <-chan struct{}, error) {
 	t := s.topic
 	t.mu.Lock()
-	behind, changed := s.cursor < t.ring.low || slices.ContainsFunc(s.pending(), (*Frame).isBare), t.changed
-	frames, disproved := []*Frame(nil), false
+	behind, changed := s.cursor < t.ring.low || slices.ContainsFunc(s.pending(), (*Frame).isStripped), t.changed
+	frames, mismatch := []*Frame(nil), false
 	if !behind && s.generation == t.generation {
-		disproved = s.disproved()
+		mismatch = s.chainMismatch()
 		frames = append(frames, s.pending()...)
 	}
 	t.mu.Unlock()
-	if disproved {
+	if mismatch {
 		return nil, nil, errReplaced
 	}
 	if !behind {
 		return frames, changed, nil
 	}
 	p, err := t.history(ctx, s.cursor, s.generation)
-	if err == nil && s.claim != nil && !p.follows(*s.claim) {
+	if err == nil && s.expectedChain != nil && !p.follows(*s.expectedChain) {
 		err = errReplaced
 	}
 	return p.frames, changed, err
 }
 
-// lost answers a poll whose next event the log lacks.
-func (s *Subscriber) lost(ctx context.Context) (*Batch, error) {
-	refused, err := s.giveUp(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if refused == nil {
-		return s.batch(nil, 0), nil
-	}
-	return resetBatch(*refused), nil
-}
-
 func resetBatch(r reset) *Batch {
-	told := BatchReset(r)
-	return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Chain: r.Chain, Events: []BatchEvent{}, Reset: &told}
+	br := BatchReset(r)
+	return &Batch{Epoch: r.Epoch, Head: r.Head, Next: r.Head, Chain: r.Chain, Events: []BatchEvent{}, Reset: &br}
 }
 
-func (t *topic) generationNow() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.generation
-}
-
+// batch is the response with up to limit frames.
 func (s *Subscriber) batch(frames []*Frame, limit int) *Batch {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := &Batch{Epoch: t.epoch, Head: t.ring.head, Next: s.cursor, Chain: t.ring.chainAt(s.cursor), Events: []BatchEvent{}}
 	if s.generation != t.generation {
-		return resetBatch(*s.startAgain(t.reason))
+		return resetBatch(*s.startAgain(t.resetReason))
 	}
 	for _, f := range frames[:min(limit, len(frames))] {
 		b.Events = append(b.Events, BatchEvent{Seq: f.Seq, Type: f.Name, Data: f.Data})

@@ -148,10 +148,10 @@ func TestHub_EachEditCostsTheSame(t *testing.T) {
 			t.Fatalf("edit %d was encoded %d times", seq+1, n)
 		}
 	}
-	topic := h.known(blogA)
+	topic := h.findTopic(blogA)
 	topic.mu.Lock()
 	for _, f := range topic.ring.frames[:edits-1] {
-		if !f.isBare() {
+		if !f.isStripped() {
 			t.Errorf("event %d keeps an old text", f.Seq)
 		}
 	}
@@ -179,7 +179,7 @@ func TestRing_TellsWhatTheLogDoes(t *testing.T) {
 	log := newMemoryLog()
 	h := startHub(t, log, roomy)
 	follow(t, h, Position{}).expect("hello", "0")
-	topic := h.known(blogA)
+	topic := h.findTopic(blogA)
 	var posts []uuid.UUID
 	for range 400 {
 		step(log, random, &posts)
@@ -238,14 +238,14 @@ func compareWithLog(t *testing.T, h *Hub, log *memoryLog, s *Subscriber) {
 		got = append(got, gzipHeader...)
 	}
 	for s.cursor < head {
-		d := s.next(nil)
+		d := takeAll(s)
 		if d.behind {
-			frames, refused, err := s.catchUp(t.Context())
+			frames, refused, err := s.readPage(t.Context())
 			if err != nil || refused != nil {
 				t.Fatal(refused, err)
 			}
 			for _, f := range frames {
-				d.buffers = append(d.buffers, f.to(s))
+				d.buffers = append(d.buffers, f.bytesFor(s))
 			}
 		}
 		got = append(got, bytes.Join(unframed(t, s, d.buffers), nil)...)
@@ -306,7 +306,7 @@ func unpacked(t *testing.T, packed []byte) []byte {
 
 // Compression is never done while others wait: a frame that is not ready in the
 // form that a reader wants is made apart.
-func TestNext_CompressesNothing(t *testing.T) {
+func TestPeek_CompressesNothing(t *testing.T) {
 	t.Parallel()
 	log := newMemoryLog()
 	h := startHub(t, log, roomy)
@@ -316,16 +316,16 @@ func TestNext_CompressesNothing(t *testing.T) {
 	log.publish(3)
 	h.Wake(blogA, 3)
 	c.expectRange(1, 3)
-	s := &Subscriber{topic: h.known(blogA), compressed: true, receipts: true}
-	if d := s.next(nil); !d.behind || len(d.buffers) > 0 {
+	s := &Subscriber{topic: h.findTopic(blogA), compressed: true, receipts: true}
+	if d := takeAll(s); !d.behind || len(d.buffers) > 0 {
 		t.Fatalf("what was not compressed yet is given at once: %d buffers", len(d.buffers))
 	}
 	h.compressing.Store(true)
 	h.receipting.Store(true)
-	if _, _, err := (&Subscriber{topic: s.topic}).catchUp(t.Context()); err != nil {
+	if _, _, err := (&Subscriber{topic: s.topic}).readPage(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if d := s.next(nil); d.behind || d.events != 3 {
+	if d := takeAll(s); d.behind || d.events != 3 {
 		t.Errorf("what was compressed for one is not there for the next: %+v", d)
 	}
 }
@@ -343,7 +343,7 @@ func TestHistory_RendersNoMoreThanAPage(t *testing.T) {
 		encoded.Add(1)
 		return encodeText(ev)
 	})
-	page, err := h.begin(log.now()).history(t.Context(), 0, 0)
+	page, err := h.makeTopic(log.now()).history(t.Context(), 0, 0)
 	if n := int(encoded.Load()); err != nil || n > len(page.frames)+1 || len(page.frames) != maxPage/long-1 {
 		t.Errorf("for %d frames %d posts were rendered, %v", len(page.frames), n, err)
 	}

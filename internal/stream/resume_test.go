@@ -193,8 +193,8 @@ func TestSubscribe_SharedAnswerMayBeOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &slowLog{newMemoryLog(), make(chan struct{})}
 		h := startHub(t, log, roomy)
-		topic := h.begin(log.now())
-		go func() { _ = topic.ask(t.Context()) }() // only its question matters
+		topic := h.makeTopic(log.now())
+		go func() { _ = topic.refreshHead(t.Context()) }() // only its question matters
 		synctest.Wait()
 		log.publish(1)
 		refused := make(chan *reset, 1)
@@ -277,7 +277,7 @@ func TestServe_LongTextsComeInShortPages(t *testing.T) {
 		log.append(liveblog.EventPost, uuid.New(), 1, long)
 	}
 	h := startHub(t, log, roomy)
-	topic := h.begin(log.now())
+	topic := h.makeTopic(log.now())
 	page, err := topic.history(t.Context(), 0, 0)
 	if size := len(page.frames) * len(long); err != nil || size > maxPage || size < maxPage/2 {
 		t.Errorf("a page holds %d bytes, %v", size, err)

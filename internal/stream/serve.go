@@ -1,13 +1,9 @@
 package stream
 
 import (
-	"context"
-	"errors"
-	"log/slog"
+	"encoding/json"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
-	"os"
 	"slices"
 	"time"
 
@@ -18,187 +14,205 @@ import (
 )
 
 const (
-	// heartbeat is the silence after which a ping is sent. It is below the
-	// 60 s at which proxies give up on a quiet connection.
+	// heartbeat is the silence after which a ping is sent. It is below the 60 s
+	// after which proxies close a silent connection.
 	heartbeat = 20 * time.Second
-	// stalled is how long a reader may take no bytes at all.
-	stalled = 20 * time.Second
-	// pageRetry is when a page of the log that could not be read is asked for again.
+	// stallTimeout is how long a reader may take no bytes at all.
+	stallTimeout = 20 * time.Second
+	// pageRetry is the pause before a page of the log that could not be read is
+	// read again.
 	pageRetry = time.Second
-	// busyRetry is the least wait of a reader who can't be served now; the most is
-	// three times as long.
+	// busyRetry is the least time after which a rejected reader reconnects; the most
+	// is three times that.
 	busyRetry = 5 * time.Second
-	// awayRetry is the same while the database is away; the most is twice that.
-	awayRetry = time.Second
-
-	noDatabase = "database"
-	inStorm    = "storm"
+	// outageRetry is the same while the database is away; the most is twice that.
+	outageRetry = time.Second
 )
 
-// Request is a reader's wish to follow a blog.
+// Request is a client's request for the stream of a blog.
 type Request struct {
 	BlogID   uuid.UUID
 	Position Position
 	Address  string // of the client
-	// Guarded is a stream whose request's context may end it at any moment, since
-	// not everybody may read it.
+	// Guarded is a stream that its request's context may end at any moment, since
+	// not everybody may read the blog.
 	Guarded bool
-	// Poll is where the same events are to be had as long polls.
+	// Poll is the URL that answers with the same events as long polls.
 	Poll string
-	// Desk is a stream of somebody who works on the blog: no reader, for the counts.
+	// Desk is a stream of an editor of the blog, which is not counted as a reader.
 	Desk bool
-	// Token makes what the reader's page reports views with; nil is none.
+	// Token makes the token with which the reader's page reports views; nil is none.
 	Token func() string
 }
 
-// Serve streams a blog's events to one reader until it leaves, stalls, the blog
-// is over or the node drains. It writes the whole response, in every case with
-// a status that EventSource understands: it gives up for good on any but 200, so
-// a node that can't serve now says 200, when to come back, and no more; 204 stops
-// it for good, which is right once a blog has ended.
+// Serve streams a blog's events to one client until the client leaves or stalls,
+// the blog has ended, or the node drains. It writes the whole response, always with
+// a status that EventSource handles: EventSource gives up for good on any status but
+// 200, so that a node which can't serve now answers 200 with the time to reconnect;
+// 204 stops EventSource for good, which is right once a blog has ended.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 	prefix := Prefix(req.Address)
-	if refusal := h.limits.acquire(req.BlogID, prefix); refusal != "" {
-		h.turnAway(w, refusal, req.Poll)
+	if reason := h.limits.acquire(req.BlogID, prefix); reason != "" {
+		h.reject(w, reason, req.Poll)
 		return
 	}
-	adopted := false
-	defer func() {
-		if !adopted { // else the fast path counts it out
-			h.limits.release(req.BlogID, prefix)
-		}
-	}()
-	adopted = h.serve(w, r, req, prefix)
-}
-
-// serve is Serve for a reader who is counted in. It reports whether the fast path
-// took the reader over.
-func (h *Hub) serve(w http.ResponseWriter, r *http.Request, req Request, prefix netip.Prefix) (adopted bool) {
-	admitted := h.arrivals.admit(r.Context(), h.draining)
-	if h.Draining() {
-		h.sendOn(w, r, req.Poll)
-		return false
+	release := func() { h.limits.release(req.BlogID, prefix) }
+	defer func() { release() }()
+	switch reason := h.admission.admit(r.Context(), h.draining); reason {
+	case "":
+	case reasonDraining:
+		h.redirect(w, r, req.Poll)
+		return
+	default:
+		h.reject(w, reason, req.Poll)
+		return
 	}
-	if !admitted {
-		h.turnAway(w, inStorm, req.Poll)
-		return false
+	readers, desks := 1, 0
+	if req.Desk {
+		readers, desks = 0, 1
 	}
-	t, leave, err := h.countIn(r.Context(), req)
+	t, err := h.enter(r.Context(), req.BlogID, readers, desks)
 	if err != nil {
-		h.turnAway(w, noDatabase, req.Poll)
-		return false
+		h.reject(w, reasonDatabase, req.Poll)
+		return
 	}
-	defer func() {
-		if !adopted {
-			leave()
-		}
-	}()
-	return h.attend(w, r, req, t, prefix)
-}
-
-// countIn finds the topic of a blog and counts a reader in, or somebody who works
-// on the blog; leave counts out again.
-func (h *Hub) countIn(ctx context.Context, req Request) (t *topic, leave func(), err error) {
-	if !req.Desk {
-		t, err = h.enter(ctx, req.BlogID, 1)
-		return t, func() { t.join(-1) }, err
+	release = func() {
+		t.addReaders(-readers, -desks)
+		h.limits.release(req.BlogID, prefix)
 	}
-	if t, err = h.enter(ctx, req.BlogID, 0); err != nil {
-		return nil, nil, err
-	}
-	t.countDesks(1)
-	return t, func() { t.countDesks(-1) }, nil
-}
-
-// attend is serve for a reader whose topic is there. Desks, which are few, take
-// the portable path: what the other one gives up it counts as a reader.
-func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *topic, prefix netip.Prefix) (adopted bool) {
 	s, refused, err := h.subscribe(r.Context(), t, req.Position)
 	if err != nil {
-		h.turnAway(w, noDatabase, req.Poll)
-		return false
+		h.reject(w, reasonDatabase, req.Poll)
+		return
 	}
 	if s.compressed = h.Compress && wantsGzip(r); s.compressed {
 		h.compressing.Store(true)
 	}
 	if refused == nil && s.done() {
 		w.WriteHeader(http.StatusNoContent)
-		return false
+		return
 	}
 	first := greeting(s, refused, req)
-	if !req.Guarded && !req.Desk && h.adopt(w, r, s, first, prefix) {
-		return true
+	// Editors are few and take the portable path: what the fast path releases, it
+	// counts as a reader.
+	if !req.Guarded && !req.Desk && h.handOff(w, r, s, first, prefix) {
+		release = func() {} // the loop releases the reader when it closes the connection
+		return
 	}
-	c := newConnection(h, w, s, listen.ConnOf(r))
+	c := newPortableConn(h, w, s, listen.ConnOf(r))
 	defer c.close(r)
 	h.metrics.Closed(c.run(r.Context(), first))
-	return false
 }
 
-// done reports whether the blog is over and the reader has all of it.
-func (s *Subscriber) done() bool {
-	s.topic.mu.Lock()
-	defer s.topic.mu.Unlock()
+// greeting is what a stream begins with: a comment, which shows the client and
+// proxies that the stream is open, the time to wait after a break, and hello. The
+// hello before a reset has no id: a connection that breaks between the two must come
+// back with the cursor that was refused.
+func greeting(s *Subscriber, refused *reset, req Request) []byte {
+	first := append([]byte(":\n"), retryLine(milliseconds(reconnectDelay()))...)
+	if refused != nil {
+		first = slices.Concat(first, s.hello(false, req), s.reset(*refused))
+	} else {
+		first = append(first, s.hello(true, req)...)
+	}
+	if s.compressed {
+		return slices.Concat(gzipHeader, store(first))
+	}
+	return first
+}
+
+// hello is the data of a stream's first event.
+type hello struct {
+	Epoch   string         `json:"epoch"`
+	Head    int64          `json:"head"`
+	From    int64          `json:"from"`
+	Chain   liveblog.Chain `json:"chain,omitempty"` // of from, as far as this node knows it
+	Readers int64          `json:"readers"`
+	Poll    string         `json:"poll,omitempty"`
+	Token   string         `json:"token,omitempty"`
+}
+
+// hello says where a stream begins, under an id to resume with if it is known that
+// the reader may resume there.
+func (s *Subscriber) hello(resumable bool, req Request) []byte {
+	data, id := hello{From: s.cursor, Poll: req.Poll}, noID
+	if req.Token != nil {
+		data.Token = req.Token()
+	}
 	t := s.topic
-	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
+	t.mu.Lock()
+	data.Epoch, data.Head, data.Chain, data.Readers = t.epoch, t.ring.head, t.ring.chainAt(s.cursor), t.counts.readers
+	t.mu.Unlock()
+	if resumable && s.expectedChain == nil {
+		id = s.id(s.cursor, data.Chain)
+	}
+	return jsonEvent(nameHello, id, data)
 }
 
-// Reject answers a reader who can't be served while the database is away; poll
-// is where to ask meanwhile.
-func (h *Hub) Reject(w http.ResponseWriter, poll string) { h.turnAway(w, noDatabase, poll) }
+// Reject answers a client that can't be served while the database is away; poll is
+// where the same events are available meanwhile.
+func (h *Hub) Reject(w http.ResponseWriter, poll string) { h.reject(w, reasonDatabase, poll) }
 
-// turnAway answers a reader who must come back later, and says where to get the
-// same events meanwhile.
-func (h *Hub) turnAway(w http.ResponseWriter, reason, poll string) {
-	writeHead(w, refusedFields)
-	_, _ = w.Write(refusal(h.comeBack(reason), reason, poll)) // the reader may be gone
+// reject answers a client that must come back later, with the reason and the URL to
+// poll meanwhile. The response is a stream, short as it is: EventSource would give up
+// for good on any other.
+func (h *Hub) reject(w http.ResponseWriter, reason, poll string) {
+	writeHead(w, rejectFields)
+	body := append(retryLine(milliseconds(h.retryAfter(reason))), jsonEvent(nameBye, noID, bye{Reason: reason, Poll: poll})...)
+	_, _ = w.Write(body) // the client may have left
 	h.metrics.Closed(reason)
 }
 
-// otherNodes is the header by which a proxy says that it asks another node when
+// otherNodes is the header by which a proxy says that it tries another node when
 // this one answers 503; deploy/nginx.conf sets it.
 const otherNodes = "X-Other-Nodes"
 
-// sendOn answers a reader who comes to a node that is leaving. To a proxy that
-// counts connections such a node looks like the least busy one.
-func (h *Hub) sendOn(w http.ResponseWriter, r *http.Request, poll string) {
+// redirect answers a client that connects to a draining node, which a proxy that
+// counts connections takes for the least busy one. A proxy with other nodes tries
+// one of them at once.
+func (h *Hub) redirect(w http.ResponseWriter, r *http.Request, poll string) {
 	if r.Header.Get(otherNodes) == "" {
-		h.turnAway(w, nameBye, poll)
+		h.reject(w, reasonDraining, poll)
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)
-	h.metrics.Closed(nameBye)
+	h.metrics.Closed(reasonDraining)
 }
 
-// comeBack is how long a reader who was turned away should wait: a while; from a
-// node that is leaving, until it has left and others are asked; and less where the
-// database is away, which costs no more than one question for all who ask.
-func (h *Hub) comeBack(reason string) time.Duration {
+// retryAfter is the time after which a rejected client reconnects: when a draining
+// node has stopped and others answer; soon where the database is away, which costs
+// one query for all clients that ask; otherwise after a while.
+func (h *Hub) retryAfter(reason string) time.Duration {
 	switch {
 	case h.Draining():
-		return time.Until(h.leaveBy()) + moment()
-	case reason == noDatabase:
-		return awayRetry + rand.N(awayRetry)
+		return time.Until(h.drainEnds()) + redirectDelay()
+	case reason == reasonDatabase:
+		return outageRetry + rand.N(outageRetry)
 	}
 	return busyRetry + rand.N(2*busyRetry)
 }
 
-// moment is the wait of a reader who is expected elsewhere.
-func moment() time.Duration { return 200*time.Millisecond + rand.N(1800*time.Millisecond) }
+// redirectDelay is how long a reader that was sent to another node waits.
+func redirectDelay() time.Duration { return 200*time.Millisecond + rand.N(1800*time.Millisecond) }
 
-// afterBreak is how long a reader waits when its connection breaks without a
-// word: a killed node's readers are back within 2 s, and not all at once.
-func afterBreak() time.Duration { return 500*time.Millisecond + rand.N(1500*time.Millisecond) }
+// reconnectDelay is how long a reader waits when its connection breaks without a
+// bye: the readers of a killed node are back within 2 s, and not all at once.
+func reconnectDelay() time.Duration { return 500*time.Millisecond + rand.N(1500*time.Millisecond) }
 
 func milliseconds(d time.Duration) int { return int(max(0, d.Milliseconds())) }
 
-// field is a line of an answer's head.
+// jittered spreads what many connections do over a tenth of d before and after d.
+func jittered(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5)
+}
+
+// field is one line of a response's head.
 type field struct{ name, value string }
 
-// closing says that the connection ends with the answer.
+// closing announces that the connection closes after the response.
 var closing = field{"Connection", "close"}
 
-// streamFields are those of every answer that EventSource understands.
+// streamFields are in the head of every response that EventSource handles.
 var streamFields = []field{
 	{"Content-Type", "text/event-stream; charset=utf-8"},
 	{"Cache-Control", "no-store, no-transform"},
@@ -206,14 +220,14 @@ var streamFields = []field{
 }
 
 var (
-	// A refused reader would hold a place until its connection is idle for a minute.
-	refusedFields = append(slices.Clone(streamFields), closing)
-	// For those who are let in gzip is one choice of two (RFC 9110, section 12.5.5).
+	// A rejected client would hold a slot until its connection is idle for a minute.
+	rejectFields = append(slices.Clone(streamFields), closing)
+	// Streams vary by coding (RFC 9110, section 12.5.5), rejections do not.
 	plainFields      = append(slices.Clone(streamFields), field{"Vary", "Accept-Encoding"})
 	compressedFields = append(slices.Clone(plainFields), field{"Content-Encoding", "gzip"})
 )
 
-// fields are those of the head of a reader's stream.
+// fields are in the head of the subscriber's stream.
 func (s *Subscriber) fields() []field {
 	if s.compressed {
 		return compressedFields
@@ -228,203 +242,13 @@ func writeHead(w http.ResponseWriter, fields []field) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// connection writes what a subscriber is owed to one response: the portable
-// way, which needs a goroutine for each reader.
-type connection struct {
-	hub     *Hub
-	w       http.ResponseWriter
-	control *http.ResponseController
-	sub     *Subscriber
-	timer   *time.Timer
-	buffers [][]byte
-	watched bool // the connection itself sees whether its reader makes progress
-}
+// WriteHead answers a HEAD request for a stream.
+func WriteHead(w http.ResponseWriter) { writeHead(w, plainFields) }
 
-func newConnection(h *Hub, w http.ResponseWriter, s *Subscriber, conn *listen.Conn) *connection {
-	if conn != nil {
-		conn.BeginStream(stalled, h.farewellOver)
-	}
-	return &connection{
-		hub: h, w: w, control: http.NewResponseController(w), sub: s, timer: time.NewTimer(jittered(heartbeat)), watched: conn != nil,
-	}
-}
-
-// close ends the connection of HTTP/1 with its stream, as the fast path does: it
-// was tuned for it, and a reader who was sent away from a node that leaves shall
-// not come back over it.
-func (c *connection) close(r *http.Request) {
-	c.timer.Stop()
-	if conn := listen.ConnOf(r); conn != nil && r.ProtoMajor == 1 {
-		conn.EndStream()
-	}
-}
-
-// jittered spreads what many connections do over a tenth of the time around d.
-func jittered(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5)
-}
-
-// run streams until there is a reason to stop, and returns it.
-func (c *connection) run(ctx context.Context, first []byte) string {
-	if err := c.greet(first); err != nil {
-		return reasonOf(err)
-	}
-	leave := c.hub.draining
-	var leaving <-chan time.Time
-	for {
-		d := c.sub.next(c.buffers[:0])
-		err := c.deliver(ctx, d)
-		c.keep(d.buffers)
-		var again <-chan time.Time
-		switch {
-		case errors.Is(err, liveblog.ErrUnavailable): // the stream outlives the outage
-			d.changed, again = nil, time.After(pageRetry)
-		case err != nil:
-			return reasonOf(err)
-		case d.over:
-			return nameEnd
-		case d.behind:
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return "gone"
-		case <-d.changed:
-		case <-again:
-		case <-c.timer.C:
-			if err := c.ping(); err != nil {
-				return reasonOf(err)
-			}
-		case <-leave:
-			leave, leaving = nil, time.After(c.hub.leaveIn())
-		case <-leaving:
-			_ = c.write(c.sub.own(byeFrame())) // it reconnects in any case
-			return nameBye
-		}
-	}
-}
-
-// keep makes the next delivery reuse a list of buffers, but not a long one, and
-// lets go of the frames in it: a reader costs its cursor, not what it was sent.
-func (c *connection) keep(buffers [][]byte) {
-	const ordinary = 16
-	clear(buffers)
-	c.buffers = nil
-	if cap(buffers) <= ordinary {
-		c.buffers = buffers
-	}
-}
-
-// leaveIn is the time to a random moment of what is left of the drain's window.
-func (h *Hub) leaveIn() time.Duration {
-	return rand.N(max(0, time.Until(h.leaveBy())) + time.Millisecond)
-}
-
-// greet sends what every stream begins with. The first bytes go out at once:
-// they tell the reader, and proxies, that the stream is open.
-func (c *connection) greet(first []byte) error {
-	writeHead(c.w, c.sub.fields())
-	return c.write(first)
-}
-
-// greeting is what a stream begins with: a comment, which shows that it is open, the
-// time to wait after a break, and hello. A refused reader's hello has no id: cut
-// off before its reset, the reader must come back with the cursor that was refused.
-func greeting(s *Subscriber, refused *reset, req Request) []byte {
-	first := append([]byte(":\n"), retryLine(milliseconds(afterBreak()))...)
-	if refused != nil {
-		first = slices.Concat(first, s.hello(false, req), s.reset(*refused))
-	} else {
-		first = append(first, s.hello(true, req)...)
-	}
-	if s.compressed {
-		return slices.Concat(gzipHeader, store(first))
-	}
-	return first
-}
-
-// deliver writes what is due; a reader who is behind the ring gets a page of the log.
-func (c *connection) deliver(ctx context.Context, d due) error {
-	if d.behind {
-		if err := c.write(d.buffers...); err != nil {
-			return err
-		}
-		return c.replay(ctx)
-	}
-	if len(d.buffers) == 0 {
-		return nil
-	}
-	if err := c.write(d.buffers...); err != nil {
-		return err
-	}
-	if d.events > 0 {
-		c.hub.metrics.Latency(time.Since(time.Unix(0, d.newest)), 1)
-	}
-	c.hub.metrics.Delivered(d.events)
-	return nil
-}
-
-func (c *connection) replay(ctx context.Context) error {
-	frames, refused, err := c.sub.catchUp(ctx)
+func jsonEvent(name, id string, v any) []byte {
+	data, err := json.Marshal(v)
 	if err != nil {
-		return err
+		panic("stream: control events are always encodable: " + err.Error())
 	}
-	if refused != nil {
-		return c.write(c.sub.own(c.sub.reset(*refused)))
-	}
-	var buffers [][]byte
-	for _, f := range frames {
-		buffers = append(buffers, f.to(c.sub))
-	}
-	c.hub.metrics.Delivered(len(frames))
-	return c.write(buffers...)
-}
-
-func (c *connection) ping() error {
-	return c.write(c.sub.own(pingFrame(c.sub.topic.head())))
-}
-
-// write sends buffers and flushes them.
-func (c *connection) write(buffers ...[]byte) error {
-	if len(buffers) == 0 {
-		return nil
-	}
-	for _, b := range buffers {
-		if err := c.extend(); err != nil {
-			return err
-		}
-		if _, err := c.w.Write(b); err != nil {
-			return err
-		}
-	}
-	c.timer.Reset(jittered(heartbeat))
-	return c.control.Flush()
-}
-
-// extend gives the reader the full time for one more event, unless the
-// connection judges by what it takes.
-func (c *connection) extend() error {
-	if c.watched {
-		return nil
-	}
-	err := c.control.SetWriteDeadline(time.Now().Add(stalled))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil
-	}
-	return err
-}
-
-// reasonOf says why a stream ended, for the metrics.
-func reasonOf(err error) string {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "stalled"
-	case errors.Is(err, liveblog.ErrUnavailable):
-		return noDatabase
-	case errors.Is(err, errHole):
-		slog.Error("stream ended at a hole in the log", "error", err)
-		return "hole"
-	default:
-		return "gone"
-	}
+	return appendEvent(nil, name, id, data)
 }

@@ -118,11 +118,11 @@ func TestServe_ViewsKeepOnlyTheNewest(t *testing.T) {
 	if m := <-c.messages; m.name != "views" || m.id != "" || !strings.Contains(m.data, `"`+a.String()+`":1`) {
 		t.Fatalf("got %+v", m)
 	}
-	topic := h.known(blogA)
+	topic := h.findTopic(blogA)
 	slow := &Subscriber{topic: topic, views: 0}
 	h.Views(blogA, liveblog.Counts{Posts: map[uuid.UUID]int64{b: 2}, Readers: 1})
 	h.Views(blogA, liveblog.Counts{Posts: map[uuid.UUID]int64{b: 2}, Readers: 1})
-	d := slow.next(nil)
+	d := takeAll(slow)
 	if len(d.buffers) != 1 {
 		t.Fatalf("a slow reader got %d frames of views, want 1", len(d.buffers))
 	}
@@ -131,7 +131,7 @@ func TestServe_ViewsKeepOnlyTheNewest(t *testing.T) {
 			t.Errorf("%s lacks %s", d.buffers[0], want)
 		}
 	}
-	if got := slow.next(nil); len(got.buffers) != 0 {
+	if got := takeAll(slow); len(got.buffers) != 0 {
 		t.Errorf("unchanged counts were told again: %s", got.buffers)
 	}
 }
@@ -143,7 +143,7 @@ func TestServe_TurnsAwayWithWordsThatEventSourceKeeps(t *testing.T) {
 		t.Errorf("hello does not say where to poll: %s", m.data)
 	}
 	c := follow(t, h, Position{})
-	c.expectRefusal(fullAddress)
+	c.expectRefusal(reasonAddressLimit)
 	if c.retry < busyRetry {
 		t.Errorf("retry %s is short", c.retry)
 	}
@@ -161,18 +161,18 @@ func (c *client) expectRefusal(reason string) {
 // Whatever the limit, who is not let in hears which it was and where to poll.
 func TestServe_EveryRefusalNamesThePoll(t *testing.T) {
 	for reason, limits := range map[string]Limits{
-		fullNode: {Streams: 1}, fullBlog: {PerBlog: 1}, fullAddress: {PerAddress: 1},
+		reasonNodeLimit: {Streams: 1}, reasonBlogLimit: {PerBlog: 1}, reasonAddressLimit: {PerAddress: 1},
 	} {
 		h := startHub(t, newMemoryLog(), limits)
 		follow(t, h, Position{}).expect("hello", "0")
 		follow(t, h, Position{}).expectRefusal(reason)
 	}
 	h := startHub(t, newMemoryLog(), Limits{PerSecond: 1})
-	h.arrivals.bucket.ReserveN(time.Now(), 1)
+	h.admission.bucket.ReserveN(time.Now(), 1)
 	for range 10 {
-		h.arrivals.bucket.Reserve()
+		h.admission.bucket.Reserve()
 	}
-	follow(t, h, Position{}).expectRefusal(inStorm)
+	follow(t, h, Position{}).expectRefusal(reasonStorm)
 	h = startHub(t, newMemoryLog(), roomy)
 	h.Drain(t.Context())
 	follow(t, h, Position{}).expectRefusal(reasonDraining)
@@ -183,8 +183,8 @@ func TestServe_DatabaseAway(t *testing.T) {
 	log.breakDown(errAway)
 	h := startHub(t, log, roomy)
 	cold := follow(t, h, Position{})
-	cold.expectRefusal(noDatabase)
-	if cold.retry < awayRetry || cold.retry > 2*awayRetry {
+	cold.expectRefusal(reasonDatabase)
+	if cold.retry < outageRetry || cold.retry > 2*outageRetry {
 		t.Errorf("while the database is away, readers are to come back after %s", cold.retry)
 	}
 	log.breakDown(nil)
@@ -245,7 +245,7 @@ func TestServe_LeavingIsNoLimit(t *testing.T) {
 	c := follow(t, h, Position{})
 	c.expectRefusal(reasonDraining)
 	<-c.done
-	if closed := h.metrics.(*noMetrics).closed; len(closed) != 1 || closed[0] != nameBye {
+	if closed := h.metrics.(*noMetrics).closed; len(closed) != 1 || closed[0] != reasonDraining {
 		t.Errorf("closed for %v", closed)
 	}
 }
@@ -308,14 +308,14 @@ func TestServe_DesksAreNoReaders(t *testing.T) {
 	if readers := h.Readers()[blogA]; readers != 0 || h.Streams() != 1 {
 		t.Errorf("%d readers, %d streams", readers, h.Streams())
 	}
-	found := h.known(blogA)
-	if found.letGo(0) {
+	found := h.findTopic(blogA)
+	if found.tryEvict(0) {
 		t.Error("the topic of a desk was let go")
 	}
 	cancel()
 	_ = r.Close()
 	<-served
-	if !found.letGo(-1) || h.Streams() != 0 {
+	if !found.tryEvict(-1) || h.Streams() != 0 {
 		t.Errorf("the topic of a desk that left is kept, %d streams", h.Streams())
 	}
 }

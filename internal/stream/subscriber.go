@@ -2,91 +2,47 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"time"
 
 	"dateline/internal/liveblog"
-
-	"github.com/google/uuid"
 )
 
-// Why a reader is told to start again.
-const (
-	reasonEpoch  = "epoch"  // the cursor belongs to another history
-	reasonAhead  = "ahead"  // the cursor is beyond the log's end
-	reasonPruned = "pruned" // the events after the cursor are no longer kept
-	reasonChain  = "chain"  // the event at the cursor is another one in this history
-
-	reasonInvalid = "invalid" // the cursor is no number
-)
-
-// Position is where a reader asks to go on. Without a cursor it is the end of
-// the log; without an epoch and a chain the cursor is believed to belong to this
-// history.
+// Position is where a client asks to resume. Without a cursor it is the end of the
+// log; without an epoch and a chain the cursor is assumed to belong to this history.
 type Position struct {
 	After    int64
 	HasAfter bool
 	Invalid  bool // there is a cursor, but it can't be understood
 	Epoch    string
-	Chain    liveblog.Chain // of the event After, if the reader knows it
-	Receipts bool           // the reader wants ids that hold the chain as well
+	Chain    liveblog.Chain // of the event After, if the client knows it
+	Receipts bool           // the client wants ids that hold the chain as well
 }
 
-// reset is the data of the event that tells a reader to start again.
-type reset struct {
-	Reason string         `json:"reason"`
-	Epoch  string         `json:"epoch"`
-	Head   int64          `json:"head"`
-	Chain  liveblog.Chain `json:"chain"` // of head
-}
-
-// hello is the data of a stream's first event.
-type hello struct {
-	Epoch   string         `json:"epoch"`
-	Head    int64          `json:"head"`
-	From    int64          `json:"from"`
-	Chain   liveblog.Chain `json:"chain,omitempty"` // of from, as far as this node knows it
-	Readers int64          `json:"readers"`
-	Poll    string         `json:"poll,omitempty"`
-	Token   string         `json:"token,omitempty"`
-}
-
-// Subscriber is a reader's cursor into the ring of a blog. It has no queue: a
-// slow reader costs its cursor. It is used by one writer at a time.
+// Subscriber is a reader's cursor into the ring of a blog. It has no queue: a slow
+// reader costs its cursor. One writer at a time uses it. Two equal subscribers are
+// owed the same bytes.
 type Subscriber struct {
 	topic      *topic
 	cursor     int64
 	generation int
-	views      int64
-	compressed bool // the reader gets deflate blocks
-	receipts   bool // its ids are receipts
-	repeats    bool // it says the same of its history each time that it comes back
-	chunked    bool // and chunks; net/http makes them itself
+	views      int64 // the version of the counts that the reader has
+	compressed bool  // the reader gets deflate blocks
+	receipts   bool  // its ids are receipts
+	pinned     bool  // its URL names an epoch or a chain, which a browser repeats on each reconnect
+	chunked    bool  // it gets chunks; net/http makes them itself
 
-	claim *liveblog.Chain // of the event at the cursor, to be compared where that is known
+	// expectedChain is the chain that the event at the cursor must have. It is
+	// compared when the ring or a page of the log holds that place, and nil afterwards.
+	expectedChain *liveblog.Chain
 }
 
-// due is what a subscriber is owed at one moment.
-type due struct {
-	buffers [][]byte        // to write, in order
-	first   int             // which of them is the first event of the log
-	events  int             // how many of them are events of the log
-	from    int64           // the cursor before these
-	views   bool            // counts of views come after them
-	newest  int64           // when the last of these was committed, Unix nanoseconds
-	behind  bool            // the ring has let go of what comes next: read the log
-	over    bool            // nothing comes after this
-	changed <-chan struct{} // closed when something new is due
-}
-
-// subscribe finds where a reader goes on. When that is impossible it gives the
-// frame that says so and goes on from the end of the log.
+// subscribe decides where a stream resumes. When it can't resume at its position,
+// subscribe returns the reset that says so, and a subscriber at the end of the log.
 //
-// What this node does not know of is not trusted and not refused before the
-// database was asked: the reader may come from a faster node.
+// What this node does not know is neither trusted nor refused before the database
+// was asked: the reader may come from a node that is ahead.
 func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber, *reset, error) {
-	if err := t.reach(ctx, p); err != nil {
+	if err := t.ensureKnown(ctx, p); err != nil {
 		return nil, nil, err
 	}
 	if err := t.awaitKnown(ctx, p); err != nil {
@@ -96,50 +52,50 @@ func (h *Hub) subscribe(ctx context.Context, t *topic, p Position) (*Subscriber,
 	defer t.mu.Unlock()
 	s := &Subscriber{
 		topic: t, cursor: p.After, generation: t.generation, views: t.counts.version,
-		receipts: p.Receipts, repeats: p.Epoch != "" || p.Chain != "",
+		receipts: p.Receipts, pinned: p.Epoch != "" || p.Chain != "",
 	}
 	if s.receipts {
 		h.receipting.Store(true)
 	}
-	reason := t.refuse(p)
-	if reason != "" {
+	if reason := t.resumeError(p); reason != "" {
 		return s, s.startAgain(reason), nil
 	}
 	switch {
 	case !p.HasAfter:
 		s.cursor = t.ring.head
 	case p.Chain != "" && t.ring.chainAt(p.After) == "":
-		s.claim = &p.Chain
+		s.expectedChain = &p.Chain
 	}
 	return s, nil, nil
 }
 
-// reach asks how far the log goes when a position is not in the history that is
-// known. It asks twice at most: the first answer may be that to a question which
-// another reader asked before the event at this position was there.
-func (t *topic) reach(ctx context.Context, p Position) error {
+// ensureKnown asks the database for the head when a position is not in the history
+// that this node knows. It asks at most twice: the first answer may belong to a query
+// that another reader started before the event at this position was committed.
+func (t *topic) ensureKnown(ctx context.Context, p Position) error {
 	for range 2 {
-		if t.knows(p) {
+		if t.covers(p) {
 			return nil
 		}
-		if err := t.ask(ctx); err != nil {
+		if err := t.refreshHead(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// knows reports whether a position is in the topic's history, as far as this
-// node knows it.
-func (t *topic) knows(p Position) bool {
+// covers reports whether a position is in the topic's history, as far as this node
+// knows it.
+func (t *topic) covers(p Position) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	reason := t.refuse(p)
+	reason := t.resumeError(p)
 	return reason != reasonEpoch && reason != reasonAhead && reason != reasonChain
 }
 
-// refuse says why a position can't be resumed, or nothing; t.mu is held.
-func (t *topic) refuse(p Position) string {
+// resumeError is the reason why a stream can't resume at a position, or "". The
+// caller holds t.mu.
+func (t *topic) resumeError(p Position) string {
 	switch {
 	case p.Invalid:
 		return reasonInvalid
@@ -149,93 +105,192 @@ func (t *topic) refuse(p Position) string {
 		return reasonAhead
 	case p.HasAfter && p.After < t.lowSeq:
 		return reasonPruned
-	case p.HasAfter && p.Chain != "" && t.otherAt(p.After, p.Chain):
+	case p.HasAfter && p.Chain != "" && t.hasOtherChain(p.After, p.Chain):
 		return reasonChain
 	default:
 		return ""
 	}
 }
 
-// otherAt reports whether the ring knows another chain of an event; t.mu is held.
-func (t *topic) otherAt(seq int64, chain liveblog.Chain) bool {
+// hasOtherChain reports whether the ring holds another chain for an event. The
+// caller holds t.mu.
+func (t *topic) hasOtherChain(seq int64, chain liveblog.Chain) bool {
 	held := t.ring.chainAt(seq)
 	return held != "" && held != chain
 }
 
-// disproved compares what the reader said of its history, or what it was told from
-// the log, with the ring as soon as that holds the place. The topic's mutex is held.
-func (s *Subscriber) disproved() bool {
-	held := s.topic.ring.chainAt(s.cursor)
-	if s.claim == nil || held == "" {
-		return false
+// awaitKnown returns when the ring holds all events that this node knows to be in
+// the log. A reader that gets older frames waits for it: one of them may be about to
+// be corrected or removed.
+func (t *topic) awaitKnown(ctx context.Context, p Position) error {
+	if !p.HasAfter {
+		return nil
 	}
-	claimed := *s.claim
-	s.claim = nil
-	return claimed != held
+	known := t.hub.heads.seq(t.blogID)
+	var timeout *time.Timer
+	for last := int64(-1); ; {
+		t.mu.Lock()
+		head, changed := t.ring.head, t.changed
+		t.mu.Unlock()
+		if head >= known || p.After >= head {
+			return nil
+		}
+		t.wake(known)
+		switch {
+		case timeout == nil:
+			timeout = time.NewTimer(fetchTimeout)
+			defer timeout.Stop()
+		case head > last:
+			timeout.Reset(fetchTimeout)
+		}
+		last = head
+		select {
+		case <-changed:
+		case <-timeout.C:
+			return errBehind
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
-// startAgain moves the cursor to the end of the log as it is now, and says so. Who
-// repeats an epoch or a chain in the URL gets receipts from then on: such an id is
-// judged by itself, while a number would be judged by what the URL says of another
-// history. The topic's mutex is held.
+// fetchTimeout is how long a reader waits for events that are known to be in the
+// log, while none arrives.
+const fetchTimeout = time.Second
+
+// errBehind reports that events which are known to be in the log could not be read.
+var errBehind = liveblog.Errorf(liveblog.ErrUnavailable, "behind", "the newest events can't be read at the moment; ask again")
+
+// startAgain moves the cursor to the present end of the log and returns the reset
+// that says so. A reader whose URL names an epoch or a chain gets receipts from then
+// on: such an id is judged by itself, while a number would be judged by what the URL
+// says of another history. The caller holds the topic's mutex.
 func (s *Subscriber) startAgain(reason string) *reset {
 	t := s.topic
-	s.generation, s.cursor, s.claim = t.generation, t.ring.head, nil
-	if s.receipts = s.receipts || s.repeats; s.receipts {
+	s.generation, s.cursor, s.expectedChain = t.generation, t.ring.head, nil
+	if s.receipts = s.receipts || s.pinned; s.receipts {
 		t.hub.receipting.Store(true)
 	}
 	t.hub.metrics.Reset(reason)
 	return &reset{Reason: reason, Epoch: t.epoch, Head: t.ring.head, Chain: t.ring.chainAt(t.ring.head)}
 }
 
-// next gives what is due now, appended to buffers, and moves the cursor past it.
-func (s *Subscriber) next(buffers [][]byte) due {
+// resetForChain is startAgain for a reader whose cursor belongs to another history.
+func (s *Subscriber) resetForChain() *reset {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	return s.startAgain(reasonChain)
+}
+
+// chainMismatch compares the expected chain with the ring as soon as the ring holds
+// the place of the cursor. The caller holds the topic's mutex.
+func (s *Subscriber) chainMismatch() bool {
+	held := s.topic.ring.chainAt(s.cursor)
+	if s.expectedChain == nil || held == "" {
+		return false
+	}
+	expected := *s.expectedChain
+	s.expectedChain = nil
+	return expected != held
+}
+
+// done reports whether the blog has ended and the reader has all of its events.
+func (s *Subscriber) done() bool {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	t := s.topic
+	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
+}
+
+// writeBatch is what is due to a subscriber at one moment. The subscriber does not
+// move when the batch is made, but by advance, when it is written.
+type writeBatch struct {
+	buffers [][]byte        // to write, in order: a reset if needed, events, counts of views, end
+	start   Subscriber      // the subscriber as it is before the first event, after a reset
+	first   int             // the index of the first event in buffers
+	events  int             // how many of the buffers are events
+	views   int64           // the version of the counts that follow them; start.views without any
+	newest  int64           // when the last event was committed, Unix nanoseconds
+	behind  bool            // the ring no longer holds the next events: read a page of the log
+	over    bool            // the stream ends with this batch
+	changed <-chan struct{} // closed when more is due
+}
+
+// peek makes the batch of what is due now, in place of the one that b holds.
+func (s *Subscriber) peek(b *writeBatch) {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	d := due{buffers: buffers, changed: t.changed}
+	b.buffers, b.start, b.views, b.changed = b.buffers[:0], *s, s.views, t.changed
+	b.events, b.newest, b.behind, b.over = 0, 0, false, false
+	s = &b.start
 	if s.generation != t.generation {
-		d.buffers = append(d.buffers, s.own(s.reset(*s.startAgain(t.reason))))
-	} else if s.disproved() {
-		d.buffers = append(d.buffers, s.own(s.reset(*s.startAgain(reasonChain))))
+		b.buffers = append(b.buffers, s.wrap(s.reset(*s.startAgain(t.resetReason))))
+	} else if s.chainMismatch() {
+		b.buffers = append(b.buffers, s.wrap(s.reset(*s.startAgain(reasonChain))))
 	}
-	d.first, d.from = len(d.buffers), s.cursor
+	b.first = len(b.buffers)
 	if s.cursor < t.ring.low {
-		d.behind = true
-		return d
+		b.behind = true
+		return
 	}
 	pending := s.pending()
-	if d.behind = !s.ready(pending); d.behind {
-		return d
+	if b.behind = !allReady(pending, s); b.behind {
+		return
 	}
 	for _, f := range pending {
-		d.buffers = append(d.buffers, f.to(s))
-		d.newest = f.at
-		d.events++
+		b.buffers = append(b.buffers, f.bytesFor(s))
+		b.newest = f.at
+		b.events++
 	}
-	s.cursor = max(s.cursor, t.ring.head)
 	if frame := t.counts.since(s.views); frame != nil {
-		d.buffers = append(d.buffers, frame.as(s.compressed, s.chunked))
-		s.views, d.views = t.counts.version, true
+		b.buffers = append(b.buffers, frame.bytes(s.compressed, s.chunked))
+		b.views = t.counts.version
 	}
 	if t.status == liveblog.BlogEnded && t.ring.head >= t.target && s.cursor <= t.ring.head {
-		d.buffers = append(d.buffers, s.last(endFrame(t.ring.head)))
-		d.over = true
+		b.buffers = append(b.buffers, s.wrapLast(endFrame(t.ring.head)))
+		b.over = true
 	}
-	return d
 }
 
-// own is a frame that only this reader gets, as it gets all of them.
-func (s *Subscriber) own(frame []byte) []byte {
-	if s.compressed {
-		frame = store(frame)
+// advance moves the subscriber past the first n buffers of its batch, and returns
+// how many events are among them.
+func (s *Subscriber) advance(b *writeBatch, n int) (events int) {
+	if n < b.first {
+		return 0
 	}
-	return s.framed(frame)
+	events = min(n-b.first, b.events)
+	*s = b.start
+	s.cursor += int64(events)
+	if n > b.first+b.events {
+		s.views = b.views
+	}
+	return events
 }
 
-// ready reports whether frames are all made as this reader wants them: to make one
-// takes longer than others shall wait for the topic's mutex.
-func (s *Subscriber) ready(frames []*Frame) bool {
+// dropFrames makes the batch forget its buffers, since the ring may drop their
+// frames. It keeps their list for the next batch if that has room for at most maxKept.
+func (b *writeBatch) dropFrames(maxKept int) {
+	buffers := b.buffers
+	clear(buffers[:cap(buffers)])
+	b.buffers = nil
+	if cap(buffers) <= maxKept {
+		b.buffers = buffers[:0]
+	}
+}
+
+// pending are the frames after the cursor. A cursor ahead of a node that lags has
+// none yet. The caller holds the topic's mutex.
+func (s *Subscriber) pending() []*Frame {
+	if s.cursor >= s.topic.ring.head {
+		return nil
+	}
+	return s.topic.ring.after(s.cursor)
+}
+
+// allReady reports whether frames are encoded as a subscriber wants them: to encode
+// one takes longer than other readers may wait for the topic's mutex.
+func allReady(frames []*Frame, s *Subscriber) bool {
 	for _, f := range frames {
 		if !f.readyFor(s) {
 			return false
@@ -244,214 +299,12 @@ func (s *Subscriber) ready(frames []*Frame) bool {
 	return true
 }
 
-// pending gives the frames after the cursor; a cursor ahead of a node that lags
-// has none yet. The topic's mutex is held.
-func (s *Subscriber) pending() []*Frame {
-	if s.cursor >= s.topic.ring.head {
-		return nil
-	}
-	return s.topic.ring.after(s.cursor)
-}
-
-// catchUp reads what the ring has let go of from the log: one read for all who
-// are at the same place. When the log has let go of it too, it gives the frame
-// that says so and goes on from the end of the log.
-func (s *Subscriber) catchUp(ctx context.Context) ([]*Frame, *reset, error) {
-	p, err := s.topic.history(ctx, s.cursor, s.generation)
-	if errors.Is(err, errHole) {
-		refused, err := s.giveUp(ctx)
-		return nil, refused, err
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if s.claim != nil && !p.follows(*s.claim) {
-		return nil, s.refuted(), nil
-	}
-	s.come(p.frames[len(p.frames)-1])
-	return p.frames, nil, nil
-}
-
-// come moves the cursor to a frame that was read from the log: what comes next must
-// go on from its chain.
-func (s *Subscriber) come(f *Frame) {
+// moveTo moves the cursor to a frame that was read from the log. What comes next
+// must continue its chain.
+func (s *Subscriber) moveTo(f *Frame) {
 	chain := f.Chain
-	s.cursor, s.claim = f.Seq, &chain
+	s.cursor, s.expectedChain = f.Seq, &chain
 }
-
-// refuted tells a reader whose cursor is of another history to start again.
-func (s *Subscriber) refuted() *reset {
-	s.topic.mu.Lock()
-	defer s.topic.mu.Unlock()
-	return s.startAgain(reasonChain)
-}
-
-// errHole is a log without the event that comes next.
-var errHole = errors.New("the log lacks the next event")
-
-// giveUp finds out why the log lacks the next event. It was pruned after the
-// reader was let in, or history began anew, which next will tell; anything else
-// is an error.
-func (s *Subscriber) giveUp(ctx context.Context) (*reset, error) {
-	t := s.topic
-	if err := t.ask(ctx); err != nil {
-		return nil, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case s.generation != t.generation:
-		return nil, nil
-	case s.cursor >= t.lowSeq:
-		return nil, fmt.Errorf("blog %s after %d: %w", t.blogID, s.cursor, errHole)
-	}
-	return s.startAgain(reasonPruned), nil
-}
-
-// page is a part of the log that the ring does not hold ready.
-type page struct {
-	frames []*Frame
-	first  liveblog.Event
-	before liveblog.Chain // of the event before the first, if the page is of the ring
-}
-
-// follows reports whether the page goes on from an event with this chain.
-func (p page) follows(chain liveblog.Chain) bool {
-	if p.before != "" {
-		return chain == p.before
-	}
-	return chain.Next(p.first) == p.first.Chain
-}
-
-// history makes a page of frames after a cursor, once for all who ask at the same
-// time and know as much: who knows of a removal gets nothing that was read before
-// it. It is made of what the ring has, else of the log. The latter is not kept: a
-// text may be corrected at any moment. It ends before the first hole; with the hole
-// at its beginning the error is errHole.
-func (t *topic) history(ctx context.Context, after int64, generation int) (page, error) {
-	key := fmt.Sprintf("history %s %d %d %d", t.blogID, generation, after, t.hub.heads.seq(t.blogID))
-	read, err, _ := t.hub.loads.Do(key, func() (any, error) {
-		if p := t.recall(after, generation); len(p.frames) > 0 {
-			return p, nil
-		}
-		ctx := liveblog.WithAnonymous(context.WithoutCancel(ctx), true) // readers wait for it, never the ring
-		events, err := t.hub.log.EventsAfter(ctx, t.blogID, after, fetchLimit)
-		if err != nil {
-			return nil, err
-		}
-		if events = unbroken(events, after); len(events) == 0 {
-			return nil, errHole
-		}
-		frames, err := t.hub.frames(events, maxPage)
-		return page{frames: frames, first: events[0]}, err
-	})
-	if err != nil {
-		return page{}, err
-	}
-	return read.(page), nil
-}
-
-// maxPage bounds what a slow reader who is behind the ring holds in memory, in bytes.
-const maxPage = 256 << 10
-
-// recall makes the frames of the ring after a cursor that are bare, or not in a form
-// that somebody wants by now, and puts them back for those who come next.
-func (t *topic) recall(after int64, generation int) (p page) {
-	t.mu.Lock()
-	if generation != t.generation || after < t.ring.low || after >= t.ring.head {
-		t.mu.Unlock()
-		return p
-	}
-	drafts := t.ring.drafts(after)
-	p.before = t.ring.chainAt(after)
-	t.mu.Unlock()
-	for _, d := range drafts {
-		f := d.frame
-		if f.isBare() {
-			f = f.bare().make(d.content, false)
-		}
-		t.hub.prepare(f)
-		p.frames = append(p.frames, f)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i, d := range drafts {
-		if p.frames[i] != d.frame {
-			t.ring.put(d, p.frames[i])
-		}
-	}
-	return p
-}
-
-// unbroken gives the events that follow each other and a cursor without a hole.
-func unbroken(events []liveblog.Event, after int64) []liveblog.Event {
-	for i, ev := range events {
-		if ev.Seq != after+int64(i)+1 {
-			return events[:i]
-		}
-	}
-	return events
-}
-
-// frames renders events, at least one and of the others not more than so many bytes.
-// What events of one subject tell is encoded once: they were read together.
-func (h *Hub) frames(events []liveblog.Event, most int) (frames []*Frame, err error) {
-	told := map[uuid.UUID]*content{}
-	size := 0
-	for _, ev := range events {
-		c := told[subject(ev)]
-		alone := c == nil || ev.Type == liveblog.EventDelete // which tells of itself
-		if alone {
-			if c, err = newContent(ev, h.encode); err != nil {
-				return nil, err
-			}
-		}
-		if ev.Type != liveblog.EventDelete {
-			told[subject(ev)] = c
-		}
-		f := newFrame(ev, c, alone)
-		if size += len(f.plain); size > most && len(frames) > 0 {
-			break
-		}
-		h.prepare(f)
-		frames = append(frames, f)
-	}
-	return frames, nil
-}
-
-// prepare makes the forms of a frame that somebody wants, here, where no reader
-// waits for it.
-func (h *Hub) prepare(f *Frame) {
-	forms := []*wire{&f.wire}
-	if h.receipting.Load() {
-		forms = append(forms, f.withReceipt())
-	}
-	if h.compressing.Load() {
-		for _, w := range forms {
-			w.pack()
-		}
-	}
-}
-
-// hello tells a reader where its stream begins, under an id to resume with if it
-// is known that it may resume there.
-func (s *Subscriber) hello(resumable bool, req Request) []byte {
-	told, id := hello{From: s.cursor, Poll: req.Poll}, noID
-	if req.Token != nil {
-		told.Token = req.Token()
-	}
-	t := s.topic
-	t.mu.Lock()
-	told.Epoch, told.Head, told.Chain, told.Readers = t.epoch, t.ring.head, t.ring.chainAt(s.cursor), t.counts.readers
-	t.mu.Unlock()
-	if resumable && s.claim == nil {
-		id = s.id(s.cursor, told.Chain)
-	}
-	return jsonEvent(nameHello, id, told)
-}
-
-// reset tells a reader to start again.
-func (s *Subscriber) reset(r reset) []byte { return jsonEvent(nameReset, s.id(r.Head, r.Chain), r) }
 
 // id is what a reader resumes with.
 func (s *Subscriber) id(seq int64, chain liveblog.Chain) string {
@@ -459,23 +312,4 @@ func (s *Subscriber) id(seq int64, chain liveblog.Chain) string {
 		return receipt(seq, chain)
 	}
 	return number(seq)
-}
-
-func endFrame(head int64) []byte { return jsonEvent(nameEnd, noID, map[string]int64{"head": head}) }
-
-func pingFrame(head int64) []byte { return jsonEvent(namePing, noID, map[string]int64{"head": head}) }
-
-// byeFrame asks a reader to come back, to another node if there is one, after a
-// moment of its own.
-func byeFrame() []byte {
-	b := retryLine(milliseconds(moment()))
-	return append(b, jsonEvent(nameBye, noID, bye{Reason: reasonDraining})...)
-}
-
-func jsonEvent(name, id string, v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic("stream: control events are always encodable: " + err.Error())
-	}
-	return appendEvent(nil, name, id, data)
 }

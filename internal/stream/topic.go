@@ -3,9 +3,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,48 +13,126 @@ import (
 	"github.com/google/uuid"
 )
 
-// fetchLimit is how many events one read of the log brings.
-const fetchLimit = 256
-
-// topic is what a node knows of one blog: the ring of its newest frames and
-// how many readers there are.
+// topic is what a node knows of one blog: the ring of its newest frames, where its
+// log ends, and how many readers it has.
 type topic struct {
 	hub    *Hub
 	blogID uuid.UUID
 
-	mu         sync.Mutex
-	ring       ring
-	epoch      string
-	status     liveblog.BlogStatus
-	lowSeq     int64 // events up to here are pruned
-	generation int   // counts the times that history began anew
-	reason     string
-	changed    chan struct{} // closed, and made anew, with every change
-	target     int64         // where the log goes to, as far as we heard
-	confirmed  int64         // where it goes to at least, as the database said
-	fetching   bool
-	counts     counts
-	news       atomic.Uint64 // counts the changes
-	readers    int
-	desks      int      // streams of those who work on the blog
-	groups     []waiter // of readers on the fast path, told of changes
-	idleSince  time.Time
-	gone       bool // no longer the hub's: takes no readers
+	mu          sync.Mutex
+	ring        ring
+	epoch       string
+	status      liveblog.BlogStatus
+	lowSeq      int64 // events up to here are pruned
+	generation  int   // how often another history began
+	resetReason string
+	changed     chan struct{} // closed, and made anew, with every change
+	target      int64         // the end of the log, according to any report
+	confirmed   int64         // the end of the log, at least, according to the database
+	fetching    bool
+	counts      counts
+	changes     atomic.Uint64 // counts the changes
+	readers     int
+	desks       int             // streams of editors
+	groups      []groupNotifier // of the connections on the fast path
+	idleSince   time.Time
+	evicted     bool // the hub has dropped the topic, which takes no more readers
 
-	about liveblog.Event // the newest one of the blog itself, its pinned post as it is now; of fetch alone
+	// blogEvent is the newest event of the blog itself, with the present content of
+	// its pinned post. Only fetch uses it.
+	blogEvent liveblog.Event
 }
+
+// groupNotifier is a group of connections that learns that something is due to it.
+// Its method must not block.
+type groupNotifier interface{ notify() }
 
 func newTopic(h *Hub, head liveblog.Head) *topic {
 	t := &topic{hub: h, blogID: head.BlogID, changed: make(chan struct{}), idleSince: time.Now()}
-	t.ring.reset(head.LastSeq, head.Chain)
-	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
-	t.target, t.confirmed = head.LastSeq, head.LastSeq
+	t.beginHistory(head)
 	return t
 }
 
-// broadcast wakes all who wait for the topic; t.mu is held.
+// beginHistory sets the topic to a history that ends at a head. The caller holds t.mu.
+func (t *topic) beginHistory(head liveblog.Head) {
+	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
+	t.ring.reset(head.LastSeq, head.Chain)
+	t.target, t.confirmed = head.LastSeq, head.LastSeq
+}
+
+// enter finds the topic of a blog and adds readers or desks to it.
+func (h *Hub) enter(ctx context.Context, blogID uuid.UUID, readers, desks int) (*topic, error) {
+	for {
+		t, err := h.topicOf(ctx, blogID)
+		if err != nil || t.addReaders(readers, desks) {
+			return t, err
+		}
+	}
+}
+
+// topicOf finds or makes the topic of a blog. The first reader waits for one read of
+// the blog's head, and those that come meanwhile wait for the same read.
+func (h *Hub) topicOf(ctx context.Context, blogID uuid.UUID) (*topic, error) {
+	if t := h.findTopic(blogID); t != nil {
+		return t, nil
+	}
+	t, err, _ := h.loads.Do("topic "+blogID.String(), func() (any, error) {
+		head, err := h.loadHead(ctx, blogID)
+		if err != nil {
+			return nil, err
+		}
+		return h.makeTopic(head), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.(*topic), nil
+}
+
+// findTopic is the topic of a blog, or nil.
+func (h *Hub) findTopic(blogID uuid.UUID) *topic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.topics[blogID]
+}
+
+func (h *Hub) makeTopic(head liveblog.Head) *topic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t := h.topics[head.BlogID]; t != nil {
+		return t
+	}
+	t := newTopic(h, head)
+	h.topics[head.BlogID] = t
+	return t
+}
+
+// addReaders changes the number of readers and desks. It reports false for a topic
+// that was evicted after the caller found it: it gets no more events.
+func (t *topic) addReaders(readers, desks int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.evicted {
+		return false
+	}
+	t.readers += readers
+	t.desks += desks
+	t.idleSince = time.Now()
+	return true
+}
+
+// tryEvict ends a topic that has had no reader for a while, and reports whether it
+// did.
+func (t *topic) tryEvict(idle time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.evicted = t.readers+t.desks == 0 && !t.fetching && time.Since(t.idleSince) > idle
+	return t.evicted
+}
+
+// broadcast wakes all that wait for a change of the topic. The caller holds t.mu.
 func (t *topic) broadcast() {
-	t.news.Add(1)
+	t.changes.Add(1)
 	close(t.changed)
 	t.changed = make(chan struct{})
 	for _, g := range t.groups {
@@ -65,216 +140,87 @@ func (t *topic) broadcast() {
 	}
 }
 
-// waiter is told when something is due to its readers; it must not wait itself.
-type waiter interface{ notify() }
-
-func (t *topic) enlist(g waiter) {
+func (t *topic) addGroup(g groupNotifier) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.groups = append(t.groups, g)
 }
 
-func (t *topic) forget(g waiter) {
+func (t *topic) removeGroup(g groupNotifier) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.groups = slices.DeleteFunc(t.groups, func(other waiter) bool { return other == g })
+	t.groups = slices.DeleteFunc(t.groups, func(other groupNotifier) bool { return other == g })
 }
 
-// wake notes that the log goes to seq and fetches what is missing.
-func (t *topic) wake(seq int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if seq <= t.target {
-		return
+// loadHead reads the head of a blog from the database.
+func (h *Hub) loadHead(ctx context.Context, blogID uuid.UUID) (liveblog.Head, error) {
+	ctx = liveblog.WithAnonymous(context.WithoutCancel(ctx), false) // one read for all that ask
+	heads, err := h.log.Heads(ctx, []uuid.UUID{blogID})
+	if err != nil {
+		return liveblog.Head{}, err
 	}
-	t.target = seq
-	t.startFetch()
-}
-
-// startFetch makes sure that one fetch is under way; t.mu is held.
-func (t *topic) startFetch() {
-	if t.fetching || t.ring.head >= t.target {
-		return
+	if len(heads) == 0 {
+		return liveblog.Head{}, liveblog.ErrNotFound
 	}
-	t.fetching = t.hub.spawn(t.fetch)
+	h.heads.update(heads[0])
+	return heads[0], nil
 }
 
-// fetch reads the log until the ring has all we heard of. After a failure it
-// leaves the rest to the next look at the heads, at most a second later.
-func (t *topic) fetch(ctx context.Context) {
-	for {
-		from, chain, missing := t.missing()
-		if !missing {
-			return
+// refreshHead reads the blog's head from the database, once for all that ask at the
+// same time, and applies it. When the database holds another history than the one
+// that was sent, as a restored backup does, a new epoch begins first.
+func (t *topic) refreshHead(ctx context.Context) error {
+	_, err, _ := t.hub.loads.Do("head "+t.blogID.String(), func() (any, error) {
+		before := t.head()
+		head, err := t.hub.loadHead(ctx, t.blogID)
+		if err == nil && t.replacedBy(head, before) {
+			head, err = t.renewEpoch(ctx)
 		}
-		events, err := t.hub.log.EventsAfter(ctx, t.blogID, from, fetchLimit)
-		if err == nil && len(events) == 0 {
-			err = fmt.Errorf("the log ends at %d", from)
+		if errors.Is(err, liveblog.ErrNotFound) {
+			head, err = liveblog.Head{BlogID: t.blogID, Chain: liveblog.Genesis}, nil // a backup from before the blog
 		}
 		if err == nil {
-			err = t.append(from, chain, events)
+			t.applyHead(head, before)
 		}
-		if errors.Is(err, errReplaced) {
-			err = t.startOver(ctx, err)
-		}
-		if err != nil {
-			t.abandon(ctx, err)
-			return
-		}
-	}
-}
-
-// missing tells where to read on, or ends the fetch.
-func (t *topic) missing() (from int64, chain liveblog.Chain, missing bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.fetching = t.ring.head < t.target
-	return t.ring.head, t.ring.chainAt(t.ring.head), t.fetching
-}
-
-// errReplaced is a log that does not go on from what was told of it.
-var errReplaced = errors.New("the log holds another history than the one that was told")
-
-// startOver has a new epoch begun for a log that does not go on from the ring. cause
-// stays the error if the history is the same after all.
-func (t *topic) startOver(ctx context.Context, cause error) error {
-	before := t.generationNow()
-	head, err := t.renewed(ctx)
-	if err != nil {
-		return err
-	}
-	if t.learn(head, 0); t.generationNow() == before {
-		return cause
-	}
-	return nil
-}
-
-// abandon ends a fetch that failed, so that the next news begins another.
-func (t *topic) abandon(ctx context.Context, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.fetching, t.target = false, t.ring.head
-	if ctx.Err() == nil {
-		slog.WarnContext(ctx, "fetch events", "blog", t.blogID, "after", t.ring.head, "error", err)
-	}
-}
-
-// append renders events and puts them into the ring, and gives the earlier frames
-// of what they are about the newer content, unless history began anew while they
-// were read. It renders without the lock, for which all readers wait. What an event
-// costs does not grow with the number of those before it.
-func (t *topic) append(from int64, chain liveblog.Chain, events []liveblog.Event) error {
-	for i, ev := range events {
-		if ev.Seq != from+int64(i)+1 {
-			return fmt.Errorf("the log of blog %s has %d after %d", t.blogID, ev.Seq, from+int64(i))
-		}
-		if chain = chain.Next(ev); chain != ev.Chain {
-			return fmt.Errorf("blog %s at %d: %w", t.blogID, ev.Seq, errReplaced)
-		}
-	}
-	frames, err := t.hub.frames(events, math.MaxInt)
-	if err != nil {
-		return err
-	}
-	newest := contents(frames)
-	if err := t.noteBlog(events, newest); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ring.head == from {
-		for subject, c := range newest {
-			t.ring.renew(subject, c)
-		}
-		t.add(events, frames)
-	}
-	return nil
-}
-
-// add puts frames into the ring and wakes the readers; t.mu is held.
-func (t *topic) add(events []liveblog.Event, frames []*Frame) {
-	for i, ev := range events {
-		t.ring.add(frames[i])
-		if ev.Blog != nil {
-			t.status = ev.Blog.Status
-		}
-	}
-	t.target = max(t.target, t.ring.head)
-	t.hub.metrics.Fetched(len(frames))
-	t.broadcast()
-}
-
-// contents finds what frames tell of each subject. Events that were read together
-// are equally new, but a deletion tells of itself.
-func contents(frames []*Frame) map[uuid.UUID]*content {
-	newest := map[uuid.UUID]*content{}
-	for _, f := range frames {
-		if newest[f.subject] == nil || f.event != liveblog.EventDelete {
-			newest[f.subject] = f.content
-		}
-	}
-	return newest
-}
-
-// noteBlog remembers the newest event of the blog itself, which carries its pinned
-// post. When that post is told anew, the blog is, too.
-func (t *topic) noteBlog(events []liveblog.Event, newest map[uuid.UUID]*content) error {
-	posts := map[uuid.UUID]*liveblog.Post{}
-	for _, ev := range events {
-		if ev.Type == liveblog.EventBlog {
-			t.about = ev
-		} else {
-			posts[subject(ev)] = ev.Post
-		}
-	}
-	if newest[uuid.Nil] != nil || t.about.Pinned == nil || posts[t.about.Pinned.ID] == nil {
-		return nil
-	}
-	t.about.Pinned = posts[t.about.Pinned.ID]
-	c, err := newContent(t.about, t.hub.encode)
-	newest[uuid.Nil] = c
+		return nil, err
+	})
 	return err
 }
 
-// learn compares the topic with the head that the database reports. asked is
-// the ring's head from before the question: a head below that means that history
-// was rewound, while one below the ring's present head may just be old news.
-func (t *topic) learn(head liveblog.Head, asked int64) {
+// renewEpoch begins a new epoch and reads the head in it.
+func (t *topic) renewEpoch(ctx context.Context) (liveblog.Head, error) {
+	if err := t.hub.log.RenewEpochs(context.WithoutCancel(ctx), t.sentHead()); err != nil {
+		return liveblog.Head{}, err
+	}
+	return t.hub.loadHead(ctx, t.blogID)
+}
+
+// applyHead compares the topic with a head from the database. before is the ring's
+// head from before the query: a head below that means that history was rewound, while
+// one below the present head of the ring may only be old.
+func (t *topic) applyHead(head liveblog.Head, before int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case head.Epoch != t.epoch:
 		t.restart(head, reasonEpoch)
-	case head.LastSeq < asked:
+	case head.LastSeq < before:
 		t.restart(head, reasonAhead)
 	default:
-		t.catchUp(head)
+		t.advanceTarget(head)
 	}
 }
 
-// replacedBy reports whether a head, which was asked for when the ring ended at
-// asked, is of another history, though its epoch is the same.
-func (t *topic) replacedBy(head liveblog.Head, asked int64) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return head.Epoch == t.epoch && (head.LastSeq < asked || t.contradicts(head))
+// restart begins another history: all readers will be told to start again.
+func (t *topic) restart(head liveblog.Head, reason string) {
+	t.generation++
+	t.resetReason = reason
+	t.beginHistory(head)
+	t.broadcast()
 }
 
-// contradicts reports whether the ring holds another event where a head says that
-// the log ends or ended; t.mu is held.
-func (t *topic) contradicts(head liveblog.Head) bool {
-	held := t.ring.chainAt(head.LastSeq)
-	return held != "" && head.Chain != "" && held != head.Chain
-}
-
-// told names what this node has told of the log.
-func (t *topic) told() liveblog.Head {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return liveblog.Head{BlogID: t.blogID, Epoch: t.epoch, LastSeq: t.ring.head, Chain: t.ring.chainAt(t.ring.head)}
-}
-
-func (t *topic) catchUp(head liveblog.Head) {
+// advanceTarget follows the same history to a head.
+func (t *topic) advanceTarget(head liveblog.Head) {
 	t.lowSeq = head.LowSeq
 	if t.ring.head == head.LastSeq && t.status != head.Status {
 		t.status = head.Status
@@ -284,14 +230,12 @@ func (t *topic) catchUp(head liveblog.Head) {
 	t.startFetch()
 }
 
-// restart begins another history: all readers will be told to start again.
-func (t *topic) restart(head liveblog.Head, reason string) {
-	t.generation++
-	t.reason = reason
-	t.epoch, t.status, t.lowSeq = head.Epoch, head.Status, head.LowSeq
-	t.ring.reset(head.LastSeq, head.Chain)
-	t.target, t.confirmed = head.LastSeq, head.LastSeq
-	t.broadcast()
+// replacedBy reports whether a head, which was queried when the ring ended at before,
+// is of another history, though its epoch is the same.
+func (t *topic) replacedBy(head liveblog.Head, before int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return head.Epoch == t.epoch && (head.LastSeq < before || t.contradicts(head))
 }
 
 // continuedBy reports whether a head belongs to the topic's history and is not
@@ -302,38 +246,28 @@ func (t *topic) continuedBy(head liveblog.Head) bool {
 	return head.Epoch == t.epoch && head.LastSeq >= t.ring.head && !t.contradicts(head)
 }
 
+// contradicts reports whether the ring holds another event where a head says that
+// the log ends or ended. The caller holds t.mu.
+func (t *topic) contradicts(head liveblog.Head) bool {
+	held := t.ring.chainAt(head.LastSeq)
+	return held != "" && head.Chain != "" && held != head.Chain
+}
+
+// sentHead is the end of the log that this node has sent to its readers.
+func (t *topic) sentHead() liveblog.Head {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return liveblog.Head{BlogID: t.blogID, Epoch: t.epoch, LastSeq: t.ring.head, Chain: t.ring.chainAt(t.ring.head)}
+}
+
 func (t *topic) head() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ring.head
 }
 
-// join counts readers in or out. It reports false for a topic that was let go
-// after the reader found it: no news would reach it there.
-func (t *topic) join(delta int) bool {
+func (t *topic) currentGeneration() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.gone {
-		return false
-	}
-	t.readers += delta
-	t.idleSince = time.Now()
-	return true
-}
-
-// countDesks counts those who work on the blog in or out. Whoever found the topic a
-// moment ago finds it there: it is kept for longer.
-func (t *topic) countDesks(delta int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.desks += delta
-	t.idleSince = time.Now()
-}
-
-// letGo ends a topic that nobody has read for a while, and reports whether it did.
-func (t *topic) letGo(idle time.Duration) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.gone = t.readers+t.desks == 0 && !t.fetching && time.Since(t.idleSince) > idle
-	return t.gone
+	return t.generation
 }

@@ -8,25 +8,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxCounts bounds how many posts' counts a reader who missed some is told.
+// maxCounts bounds how many posts' counts a reader gets that has missed some.
 const maxCounts = 100
 
-// counts is the newest state of a blog's views. Readers who saw the version
-// before get what changed since, all others get the counts of the last posts
-// that changed: one frame each, whoever asks.
+// counts is the newest state of a blog's views. Readers that have the version before
+// get what changed since; all others get the counts of the posts that changed last.
+// Each of the two is one frame for all readers.
 type counts struct {
 	version int64
 	readers int64
 	delta   *wire
-	full    *wire // rendered when the first reader needs it
+	full    *wire // encoded when the first reader needs it
 	posts   map[uuid.UUID]int64
 	order   []uuid.UUID // of change, the oldest first
 }
 
-// Views tells the readers of a blog how often posts were viewed and how many
-// readers there are. Counts that are known already are not told again.
+// Views sends to the readers of a blog how often posts were viewed and how many
+// readers there are. Counts that readers have are not sent again.
 func (h *Hub) Views(blogID uuid.UUID, c liveblog.Counts) {
-	t := h.known(blogID)
+	t := h.findTopic(blogID)
 	if t == nil {
 		return
 	}
@@ -37,31 +37,31 @@ func (h *Hub) Views(blogID uuid.UUID, c liveblog.Counts) {
 	}
 }
 
-// update takes absolute counts over and reports whether anything is new.
+// update takes absolute counts and reports whether any is new.
 func (c *counts) update(next liveblog.Counts) bool {
-	news := liveblog.Counts{Posts: map[uuid.UUID]int64{}, Readers: next.Readers}
+	changed := liveblog.Counts{Posts: map[uuid.UUID]int64{}, Readers: next.Readers}
 	if c.posts == nil {
 		c.posts = map[uuid.UUID]int64{}
 	}
 	for id, n := range next.Posts {
 		if c.posts[id] < n {
-			news.Posts[id] = n
-			c.note(id, n)
+			changed.Posts[id] = n
+			c.set(id, n)
 		}
 	}
-	if len(news.Posts) == 0 && c.readers == next.Readers {
+	if len(changed.Posts) == 0 && c.readers == next.Readers {
 		return false
 	}
 	c.readers = next.Readers
 	c.version++
-	c.delta, c.full = viewsFrame(news), nil
+	c.delta, c.full = viewsFrame(changed), nil
 	return true
 }
 
-// note keeps a count, and forgets the one that has not changed for longest.
-func (c *counts) note(id uuid.UUID, n int64) {
-	for i, old := range c.order {
-		if old == id {
+// set keeps a count, and forgets the one that has not changed for longest.
+func (c *counts) set(id uuid.UUID, n int64) {
+	for i, other := range c.order {
+		if other == id {
 			c.order = append(c.order[:i], c.order[i+1:]...)
 			break
 		}
@@ -74,12 +74,12 @@ func (c *counts) note(id uuid.UUID, n int64) {
 	}
 }
 
-// since gives the frame for a reader who has seen a version.
-func (c *counts) since(seen int64) *wire {
+// since is the frame for a reader that has a version, or nil for the newest one.
+func (c *counts) since(version int64) *wire {
 	switch {
-	case seen == c.version:
+	case version == c.version:
 		return nil
-	case seen == c.version-1:
+	case version == c.version-1:
 		return c.delta
 	case c.full == nil:
 		c.full = viewsFrame(liveblog.Counts{Posts: c.posts, Readers: c.readers})
@@ -92,6 +92,6 @@ func viewsFrame(c liveblog.Counts) *wire {
 	if err != nil {
 		panic("stream: counts are always encodable: " + err.Error())
 	}
-	whole, plain := chunk(appendEvent(make([]byte, sizeRoom), nameViews, noID, data))
-	return &wire{plain: plain, whole: whole}
+	chunked, plain := chunk(appendEvent(make([]byte, chunkRoom), nameViews, noID, data))
+	return &wire{plain: plain, chunked: chunked}
 }

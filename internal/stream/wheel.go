@@ -1,17 +1,17 @@
 package stream
 
-// wheelSlots is how many ticks one turn of the wheel has.
+// wheelSlots is how many ticks one turn of the wheel takes.
 const wheelSlots = 256
 
 // none is the end of a list of indices.
 const none = int32(-1)
 
-// wheel wakes the readers of a loop at chosen ticks, for heartbeats and
-// deadlines, at a constant cost whatever their number. What is due later than one
-// turn is woken early: whoever is woken checks whether it is time. Ticks are
-// counted from the start of the loop, and their count may wrap around.
+// wheel is a timing wheel: it wakes the connections of a loop at chosen ticks, at a
+// constant cost whatever their number. A connection that is set to a tick beyond one
+// turn is woken early, and checks whether its time has come. Ticks are counted from
+// the start of the loop, and the count may wrap around.
 //
-// The lists run through the links, one per reader, by the reader's index.
+// The lists of the slots run through links, one per connection, by its index.
 type wheel struct {
 	slots [wheelSlots]int32
 	now   uint32
@@ -20,7 +20,7 @@ type wheel struct {
 
 type link struct {
 	next, prev int32
-	slot       int32 // none when not in the wheel
+	slot       int32 // none when the connection is not in the wheel
 }
 
 func newWheel() *wheel {
@@ -31,15 +31,15 @@ func newWheel() *wheel {
 	return w
 }
 
-// grow makes room for readers with an index below n.
+// grow makes room for connections with an index below n.
 func (w *wheel) grow(n int) {
 	for len(w.links) < n {
 		w.links = append(w.links, link{none, none, none})
 	}
 }
 
-// set wakes reader i at a tick, or at the next one when that is over. It replaces
-// what was set before.
+// set wakes connection i at a tick, or at the next one if that has passed. It
+// replaces what was set before.
 func (w *wheel) set(i int32, at uint32) {
 	w.remove(i)
 	ahead := min(max(int32(at-w.now), 1), wheelSlots-1)
@@ -68,7 +68,8 @@ func (w *wheel) remove(i int32) {
 	w.links[i] = link{none, none, none}
 }
 
-// next is the tick at which somebody is due, or the end of this turn when nobody is.
+// next is the first tick at which a connection is due, or the end of this turn when
+// none is.
 func (w *wheel) next() uint32 {
 	at := w.now + 1
 	for at != w.now+wheelSlots && w.slots[at%wheelSlots] == none {
@@ -77,8 +78,8 @@ func (w *wheel) next() uint32 {
 	return at
 }
 
-// turn goes on to a tick and calls wake for all who are due by then, each taken
-// out of the wheel before.
+// turn goes on to a tick. It takes each connection that is due by then out of the
+// wheel and calls wake for it.
 func (w *wheel) turn(to uint32, wake func(i int32)) {
 	for w.now != to {
 		w.now++

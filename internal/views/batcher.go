@@ -1,10 +1,10 @@
-// Package views counts how often posts are seen. Beacons are summed in memory
-// and written once a second, one statement for all blogs, whatever the number of
+// Package views counts how often posts are viewed. It sums beacons in memory and
+// writes them once a second, by one statement for all blogs, whatever the number of
 // readers; the new absolute counts go back to the readers.
 //
-// Goroutines: Batcher.Run is the caller's and ends with its context, when all is
-// written or lastFlush after it. A node that is killed loses what it counted since its last flush,
-// and so does one whose connection breaks while the database commits.
+// Goroutines: Batcher.Run is the caller's. After its context ends it returns when all
+// is written, or lastFlush later. A node that is killed loses the views since its last
+// flush, and so does one whose connection breaks while the database commits.
 package views
 
 import (
@@ -24,55 +24,57 @@ import (
 const (
 	// flushInterval is how often counts are written and read.
 	flushInterval = time.Second
-	// refresh is how often a node says at least that it lives: its readers count
-	// for five seconds.
-	refresh = 2 * time.Second
-	// lookAgain is how often the readers of all watched blogs are read, changed or not.
-	lookAgain = 30 * time.Second
-	// crowdSize is how many readers, and crowdShare which part of all, must have come or
-	// gone since the last look for counts to be held back; maxHeld is for how many
-	// looks they are at most.
-	crowdSize  = 500
-	crowdShare = 10
-	maxHeld    = 2
-	// lastFlush bounds the flushes at the end, lastPause is between two of them.
+	// maxSilence is how long a node may not write: its readers count for five seconds
+	// after each write.
+	maxSilence = 2 * time.Second
+	// fullReadInterval is how often the counts of all watched blogs are read, changed
+	// or not.
+	fullReadInterval = 30 * time.Second
+	// burstSize is how many readers, and one burstShare-th of all, must have come or
+	// gone within an interval for counts to be held back; maxSkipped is for how many
+	// intervals they are at most.
+	burstSize  = 500
+	burstShare = 10
+	maxSkipped = 2
+	// lastFlush bounds the flushes at the end; lastPause is the pause between two of
+	// them.
 	lastFlush = 8 * time.Second
 	lastPause = 500 * time.Millisecond
-	// maxFlush is how many posts one statement counts.
+	// maxFlush is how many posts one statement counts at most.
 	maxFlush = 10_000
 	// maxPending bounds how many posts wait for a database that is away.
 	maxPending = 100_000
-	// maxSeen bounds how many pairs of reader and post are remembered twice over.
+	// maxSeen bounds how many pairs of page and post each generation remembers.
 	maxSeen = 500_000
 	// seenLife is how long such a pair is remembered at least.
 	seenLife = 30 * time.Minute
-	// perMinute bounds the views that count from one address, or one /64, in a
-	// minute; many readers share the address of an office or a mobile network.
+	// perMinute bounds the views that count from one address, or one /64, in a minute.
+	// Many readers share the address of an office or a mobile network.
 	perMinute = 6000
 )
 
 // Store keeps counts.
 type Store interface {
-	// AddViews adds to the views of posts, by blog, and sets the readers of this
-	// node where they changed. It goes on when ctx is cancelled and ends by its
-	// deadline. known tells that what was said before still stands.
+	// AddViews adds to the views of posts, by blog, and sets the readers of this node
+	// where they changed. It goes on when ctx is cancelled and ends by its deadline.
+	// known reports that the database still has what was set before.
 	AddViews(ctx context.Context, nodeID uuid.UUID, views map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) (known bool, err error)
-	// ChangedCounts reads what changed since the last look in these blogs, and the
-	// readers of the fresh ones in any case. now begins the next look.
+	// ChangedCounts reads what changed in these blogs since a time, and the counts of
+	// the fresh ones in any case. now is the since of the next read.
 	ChangedCounts(ctx context.Context, blogs, fresh []uuid.UUID, since time.Time) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error)
 }
 
-// Audience is who reads on this node, and hears of new counts.
-type Audience interface {
+// ReaderCounter counts the readers of this node and sends counts to them.
+type ReaderCounter interface {
 	Readers() map[uuid.UUID]int64
 	Views(blogID uuid.UUID, c liveblog.Counts)
 }
 
 // Batcher sums the beacons of a node.
 type Batcher struct {
-	store    Store
-	audience Audience
-	nodeID   uuid.UUID
+	store   Store
+	readers ReaderCounter
+	nodeID  uuid.UUID
 
 	mu        sync.Mutex
 	pending   map[uuid.UUID]map[uuid.UUID]int64 // by blog, by post
@@ -84,29 +86,28 @@ type Batcher struct {
 	addresses map[netip.Prefix]int
 	minute    time.Time
 
-	// By Run alone:
-	told      map[uuid.UUID]int64 // what the database knows of this node's readers
-	toldAt    time.Time
-	watched   map[uuid.UUID]struct{} // the blogs of the last look
-	looked    time.Time              // when that was, by the database's clock
-	total     int64                  // readers at the last look, of all blogs
-	held      int                    // looks since counts were told
-	wholeLook time.Time
+	// Only Run uses these:
+	written   map[uuid.UUID]int64 // the readers of this node, as the database has them
+	writtenAt time.Time
+	watched   map[uuid.UUID]struct{} // the blogs of the last read
+	readAt    time.Time              // when that was, by the database's clock
+	total     int64                  // readers of all blogs, an interval ago
+	skipped   int                    // intervals since counts were sent
+	fullRead  time.Time
 }
 
 // New makes the batcher of a node.
-func New(store Store, audience Audience, nodeID uuid.UUID) *Batcher {
+func New(store Store, readers ReaderCounter, nodeID uuid.UUID) *Batcher {
 	return &Batcher{
-		store: store, audience: audience, nodeID: nodeID,
+		store: store, readers: readers, nodeID: nodeID,
 		pending: map[uuid.UUID]map[uuid.UUID]int64{}, seed: maphash.MakeSeed(),
 		seen: map[uint64]struct{}{}, seenOld: map[uint64]struct{}{}, rotated: time.Now(),
-		addresses: map[netip.Prefix]int{}, minute: time.Now(), told: map[uuid.UUID]int64{},
+		addresses: map[netip.Prefix]int{}, minute: time.Now(), written: map[uuid.UUID]int64{},
 	}
 }
 
-// Beacon is what a reader's page reports: the posts that were seen. Token is
-// made by the page and tells its reports from those of others for an hour or so;
-// it is not stored.
+// Beacon is what a reader's page reports: the posts that were on screen. Token
+// distinguishes the reports of one page from those of others; it is not stored.
 type Beacon struct {
 	BlogID  uuid.UUID
 	Token   string
@@ -114,21 +115,22 @@ type Beacon struct {
 	Posts   []uuid.UUID
 }
 
-// Add counts a beacon. A post that the same page reported before does not
-// count, nor does what is over the limit of an address.
+// Add counts a beacon. A post that the same page has reported before does not count,
+// and neither does a view over the limit of an address.
 func (b *Batcher) Add(beacon Beacon) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rotate(time.Now())
 	for _, post := range beacon.Posts {
-		if b.addresses[beacon.Address] < perMinute && b.first(beacon, post) {
+		if b.addresses[beacon.Address] < perMinute && b.isFirst(beacon, post) {
 			b.addresses[beacon.Address]++
 			b.count(beacon.BlogID, post, 1)
 		}
 	}
 }
 
-// rotate forgets the older half of what was seen, and the addresses' minute.
+// rotate forgets the older generation of what was seen, and the views per address,
+// when their time is over.
 func (b *Batcher) rotate(now time.Time) {
 	if len(b.seen) >= maxSeen || now.Sub(b.rotated) > seenLife {
 		b.seen, b.seenOld, b.rotated = map[uint64]struct{}{}, b.seen, now
@@ -138,9 +140,9 @@ func (b *Batcher) rotate(now time.Time) {
 	}
 }
 
-// first reports whether the page has not told of the post before. Only a hash
-// is kept: a collision costs one view in billions.
-func (b *Batcher) first(beacon Beacon, post uuid.UUID) bool {
+// isFirst reports whether the page has not reported the post before. Only a hash is
+// kept: a collision costs one view in billions.
+func (b *Batcher) isFirst(beacon Beacon, post uuid.UUID) bool {
 	var h maphash.Hash
 	h.SetSeed(b.seed)
 	h.Write(post[:])
@@ -169,8 +171,8 @@ func (b *Batcher) count(blogID, post uuid.UUID, n int64) {
 	posts[post] += n
 }
 
-// Run flushes once a second until ctx ends, and then as often as it takes until
-// all is written or lastFlush is over.
+// Run flushes once a second until ctx ends, and then until all is written or
+// lastFlush is over.
 func (b *Batcher) Run(ctx context.Context) {
 	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
@@ -183,8 +185,8 @@ func (b *Batcher) Run(ctx context.Context) {
 			break
 		}
 		b.flush(ctx)
-		if !b.crowded() {
-			b.tell(ctx)
+		if !b.inBurst() {
+			b.sendCounts(ctx)
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
@@ -192,7 +194,7 @@ func (b *Batcher) Run(ctx context.Context) {
 	b.flushAll(last)
 }
 
-// flushAll tries until no view is left. The readers' number is told by the way:
+// flushAll flushes until no view is left. The number of readers need not be written:
 // it expires by itself.
 func (b *Batcher) flushAll(ctx context.Context) {
 	pause := time.NewTicker(lastPause)
@@ -207,21 +209,21 @@ func (b *Batcher) flushAll(ctx context.Context) {
 	}
 }
 
-// waiting is how many posts have views that are not written.
+// waiting is how many posts have views that are not yet written.
 func (b *Batcher) waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.size
 }
 
-// flush writes the sums of all blogs, and the node's readers where the number is
-// another than the database knows. It reports whether the database took all.
-// After a part that can't be written the rest waits for the next time.
+// flush writes the sums of all blogs, and the node's readers where the database has
+// another number. It reports whether all was written. After a part that can't be
+// written, the other parts wait for the next flush.
 func (b *Batcher) flush(ctx context.Context) bool {
 	readers := b.changedReaders()
 	for {
 		part, more := b.take()
-		if len(part) == 0 && len(readers) == 0 && !b.silentFor(refresh) {
+		if len(part) == 0 && len(readers) == 0 && !b.silentFor(maxSilence) {
 			return true
 		}
 		if !b.write(ctx, part, readers) {
@@ -234,8 +236,8 @@ func (b *Batcher) flush(ctx context.Context) bool {
 	}
 }
 
-// take takes the sums of at most maxFlush posts from those that wait, and tells
-// whether it left any.
+// take takes the sums of at most maxFlush pending posts, and reports whether more
+// are pending.
 func (b *Batcher) take() (part map[uuid.UUID]map[uuid.UUID]int64, more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -245,40 +247,34 @@ func (b *Batcher) take() (part map[uuid.UUID]map[uuid.UUID]int64, more bool) {
 		return all, false
 	}
 	part = map[uuid.UUID]map[uuid.UUID]int64{}
-	left := maxFlush
+	taken := 0
 	for blogID, posts := range b.pending {
-		if left == 0 {
+		if taken == maxFlush {
 			break
 		}
-		left -= b.takeFrom(blogID, posts, left, part)
+		part[blogID] = map[uuid.UUID]int64{}
+		for post, views := range posts {
+			if taken == maxFlush {
+				break
+			}
+			part[blogID][post] = views
+			delete(posts, post)
+			taken++
+		}
+		if len(posts) == 0 {
+			delete(b.pending, blogID)
+		}
 	}
+	b.size -= taken
 	return part, true
 }
 
-// takeFrom moves the sums of at most n posts of a blog into part, and tells of how many.
-func (b *Batcher) takeFrom(blogID uuid.UUID, posts map[uuid.UUID]int64, n int, part map[uuid.UUID]map[uuid.UUID]int64) (taken int) {
-	part[blogID] = map[uuid.UUID]int64{}
-	for post, views := range posts {
-		if taken == n {
-			break
-		}
-		part[blogID][post] = views
-		delete(posts, post)
-		taken++
-	}
-	if len(posts) == 0 {
-		delete(b.pending, blogID)
-	}
-	b.size -= taken
-	return taken
-}
-
-// write reports whether the database took a part. Counts whose fate is unknown
-// are given up: a view that is lost is better than one made up.
+// write writes a part and reports whether the database has it. Counts of a write with
+// an unknown outcome are dropped: to lose a view is better than to count it twice.
 func (b *Batcher) write(ctx context.Context, part map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) bool {
 	known, err := b.store.AddViews(ctx, b.nodeID, part, readers)
 	if err == nil {
-		b.noteTold(readers, known)
+		b.noteWritten(readers, known)
 		return true
 	}
 	slog.WarnContext(ctx, "views wait for the database", "blogs", len(part), "error", err)
@@ -288,15 +284,15 @@ func (b *Batcher) write(ctx context.Context, part map[uuid.UUID]map[uuid.UUID]in
 	return false
 }
 
-// changedReaders are the blogs whose number of readers the database does not know.
+// changedReaders are the numbers of readers that the database does not have.
 func (b *Batcher) changedReaders() map[uuid.UUID]int64 {
-	changed, now := map[uuid.UUID]int64{}, b.audience.Readers()
+	changed, now := map[uuid.UUID]int64{}, b.readers.Readers()
 	for blogID, n := range now {
-		if b.told[blogID] != n {
+		if b.written[blogID] != n {
 			changed[blogID] = n
 		}
 	}
-	for blogID := range b.told {
+	for blogID := range b.written {
 		if _, there := now[blogID]; !there {
 			changed[blogID] = 0
 		}
@@ -304,28 +300,28 @@ func (b *Batcher) changedReaders() map[uuid.UUID]int64 {
 	return changed
 }
 
-// silentFor reports whether this node has readers and has not said for so long
-// that it lives.
+// silentFor reports whether this node has readers and has written nothing for d.
 func (b *Batcher) silentFor(d time.Duration) bool {
-	return len(b.told) > 0 && time.Since(b.toldAt) >= d
+	return len(b.written) > 0 && time.Since(b.writtenAt) >= d
 }
 
-// noteTold keeps what the database knows. Where it has forgotten this node, as
-// after a crash, the next flush says everything again.
-func (b *Batcher) noteTold(readers map[uuid.UUID]int64, known bool) {
+// noteWritten keeps what the database has of this node's readers. When the database
+// has lost it, as after a crash, the next flush writes all of it again.
+func (b *Batcher) noteWritten(readers map[uuid.UUID]int64, known bool) {
 	if !known {
-		clear(b.told)
+		clear(b.written)
 	}
-	b.toldAt = time.Now()
+	b.writtenAt = time.Now()
 	for blogID, n := range readers {
 		if n == 0 {
-			delete(b.told, blogID)
+			delete(b.written, blogID)
 		} else {
-			b.told[blogID] = n
+			b.written[blogID] = n
 		}
 	}
 }
 
+// putBack makes a part pending again.
 func (b *Batcher) putBack(part map[uuid.UUID]map[uuid.UUID]int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -336,52 +332,52 @@ func (b *Batcher) putBack(part map[uuid.UUID]map[uuid.UUID]int64) {
 	}
 }
 
-// crowded reports whether a crowd is coming or going. Their number changes all the
-// time then, and to tell it to each of those who are there already would take CPU
-// from letting the others in.
-func (b *Batcher) crowded() bool {
+// inBurst reports whether many readers come or go at this time. Their number changes
+// all the time then, and to send it to each connected reader would take CPU from
+// admitting the others.
+func (b *Batcher) inBurst() bool {
 	var total int64
-	for _, n := range b.audience.Readers() {
+	for _, n := range b.readers.Readers() {
 		total += n
 	}
 	moved := max(total-b.total, b.total-total)
 	b.total = total
-	if moved < crowdSize || moved*crowdShare < total || b.held == maxHeld {
-		b.held = 0
+	if moved < burstSize || moved*burstShare < total || b.skipped == maxSkipped {
+		b.skipped = 0
 		return false
 	}
-	b.held++
+	b.skipped++
 	return true
 }
 
-// tell reads the counts that changed, on whatever node, and hands them to the
+// sendCounts reads the counts that changed, on any node, and sends them to the
 // readers of this one.
-func (b *Batcher) tell(ctx context.Context) {
+func (b *Batcher) sendCounts(ctx context.Context) {
 	watched, fresh := b.watch()
 	if len(watched) == 0 {
-		b.looked = time.Time{}
+		b.readAt = time.Time{}
 		return
 	}
-	counts, now, err := b.store.ChangedCounts(ctx, watched, fresh, b.looked)
+	counts, now, err := b.store.ChangedCounts(ctx, watched, fresh, b.readAt)
 	if err != nil {
 		clear(b.watched)
 		return
 	}
-	b.looked = now
+	b.readAt = now
 	for blogID, c := range counts {
-		b.audience.Views(blogID, c)
+		b.readers.Views(blogID, c)
 	}
 }
 
-// watch lists the blogs that have readers here, and those of them whose counts
-// this node may not know: new ones, and now and then all.
+// watch lists the blogs that have readers here, and those of them whose counts this
+// node may not have: new ones, and now and then all of them.
 func (b *Batcher) watch() (watched, fresh []uuid.UUID) {
 	before := b.watched
-	if time.Since(b.wholeLook) >= lookAgain {
-		before, b.wholeLook = nil, time.Now()
+	if time.Since(b.fullRead) >= fullReadInterval {
+		before, b.fullRead = nil, time.Now()
 	}
 	b.watched = map[uuid.UUID]struct{}{}
-	for blogID, n := range b.audience.Readers() {
+	for blogID, n := range b.readers.Readers() {
 		if n == 0 {
 			continue
 		}

@@ -27,7 +27,7 @@ type memoryStore struct {
 
 	largest int // most posts of a blog in one call
 	forgets bool
-	readers []map[uuid.UUID]int64 // as told by each call
+	readers []map[uuid.UUID]int64 // of each call
 	looks   []look
 }
 
@@ -89,15 +89,15 @@ func beacon(blog, post uuid.UUID, token int) Beacon {
 	return Beacon{BlogID: blog, Token: fmt.Sprint(token), Address: netip.MustParsePrefix("192.0.2.1/32"), Posts: []uuid.UUID{post}}
 }
 
-// crowd reads a number of blogs.
-type crowd map[uuid.UUID]int64
+// fixedReaders read a number of blogs.
+type fixedReaders map[uuid.UUID]int64
 
-func (c crowd) Readers() map[uuid.UUID]int64   { return maps.Clone(c) }
-func (crowd) Views(uuid.UUID, liveblog.Counts) {}
+func (c fixedReaders) Readers() map[uuid.UUID]int64   { return maps.Clone(c) }
+func (fixedReaders) Views(uuid.UUID, liveblog.Counts) {}
 
-// crowdOf reads n blogs, one reader each.
-func crowdOf(n int) crowd {
-	c := crowd{}
+// readersOf are the readers of n blogs, one each.
+func readersOf(n int) fixedReaders {
+	c := fixedReaders{}
 	for range n {
 		c[uuid.New()] = 1
 	}
@@ -109,9 +109,9 @@ func start(s *memoryStore) (b *Batcher, stop func() time.Duration) {
 	return startFor(s, nobody{})
 }
 
-func startFor(s *memoryStore, a Audience) (b *Batcher, stop func() time.Duration) {
+func startFor(s *memoryStore, readers ReaderCounter) (b *Batcher, stop func() time.Duration) {
 	s.views = map[uuid.UUID]int64{}
-	b = New(s, a, uuid.New())
+	b = New(s, readers, uuid.New())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); b.Run(ctx) }()
@@ -242,7 +242,7 @@ func TestBatcher_StopsDuringAFlush(t *testing.T) {
 func TestBatcher_SilentBlogsCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &memoryStore{}
-		_, stop := startFor(s, crowdOf(3000))
+		_, stop := startFor(s, readersOf(3000))
 		time.Sleep(20*time.Second + flushInterval/2)
 		synctest.Wait()
 		if s.calls > 31 || len(s.readers[0]) != 3000 {
@@ -250,7 +250,7 @@ func TestBatcher_SilentBlogsCostNothing(t *testing.T) {
 		}
 		for _, readers := range s.readers[1:] {
 			if len(readers) != 0 {
-				t.Errorf("%d blogs were told again, and nothing had changed", len(readers))
+				t.Errorf("%d blogs were written again, though nothing had changed", len(readers))
 			}
 		}
 		for i, l := range s.looks[1:] {
@@ -262,11 +262,11 @@ func TestBatcher_SilentBlogsCostNothing(t *testing.T) {
 	})
 }
 
-// A database that has lost what the node said, as a crash of it does, is told again.
+// After a crash of the database, which loses what the node wrote, all is written again.
 func TestBatcher_ForgottenNodeSaysAllAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &memoryStore{}
-		_, stop := startFor(s, crowdOf(3))
+		_, stop := startFor(s, readersOf(3))
 		defer stop()
 		time.Sleep(2*flushInterval + flushInterval/2)
 		s.mu.Lock()
@@ -275,7 +275,7 @@ func TestBatcher_ForgottenNodeSaysAllAgain(t *testing.T) {
 		time.Sleep(3 * flushInterval)
 		synctest.Wait()
 		if len(s.readers) < 2 || len(s.readers[0]) != 0 || len(s.readers[1]) != 3 {
-			t.Errorf("the node told %v, want a word of life and then all", s.readers)
+			t.Errorf("the node wrote %v, want a sign of life and then all", s.readers)
 		}
 	})
 }
@@ -300,20 +300,22 @@ func TestBatcher_WritesInParts(t *testing.T) {
 	})
 }
 
-// gate reads one blog, by a number of readers that changes.
-type gate struct{ readers atomic.Int64 }
+// changingReaders read one blog; their number changes.
+type changingReaders struct{ readers atomic.Int64 }
 
-func (g *gate) Readers() map[uuid.UUID]int64     { return map[uuid.UUID]int64{{1}: g.readers.Load()} }
-func (g *gate) Views(uuid.UUID, liveblog.Counts) {}
+func (g *changingReaders) Readers() map[uuid.UUID]int64 {
+	return map[uuid.UUID]int64{{1}: g.readers.Load()}
+}
+func (g *changingReaders) Views(uuid.UUID, liveblog.Counts) {}
 
-// While a crowd comes, those who are there are not told of each who joins them;
-// they are when it has come, or takes long.
-func TestBatcher_CrowdsAreCountedWhenTheyHaveCome(t *testing.T) {
+// During a burst the connected readers do not get the number of each second; they
+// do when it is over, or lasts.
+func TestBatcher_SendsCountsAfterABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, s := &gate{}, &memoryStore{}
+		g, s := &changingReaders{}, &memoryStore{}
 		_, stop := startFor(s, g)
 		defer stop()
-		<-time.After(flushInterval / 2) // between two looks
+		<-time.After(flushInterval / 2) // between two reads
 		for i, step := range []struct {
 			readers int64
 			looks   int

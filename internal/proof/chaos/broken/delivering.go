@@ -7,18 +7,18 @@ var delivering = []Mutation{
 	{
 		Name: "drop-when-slow", What: "of a burst a reader gets the last events only",
 		Exposes: []string{"G4"}, Needs: []string{Late},
-		Edits: []Edit{{subscriber, `range pending {`, `range newest(pending) {`}},
+		Edits: []Edit{{subscriber, `range pending {`, `range s.newest(pending) {`}},
 	},
 	{
 		Name: "reordered-batch", What: "the first two events of a burst change places",
 		Exposes: []string{"G3"}, Needs: []string{Late},
 		Edits: []Edit{{subscriber, `
-		d.newest = f.at
+		b.newest = f.at
 `, `
-		if n := len(d.buffers); broken("reordered-batch") && d.events == 1 {
-			d.buffers[n-1], d.buffers[n-2] = d.buffers[n-2], d.buffers[n-1]
+		if n := len(b.buffers); broken("reordered-batch") && b.events == 1 {
+			b.buffers[n-1], b.buffers[n-2] = b.buffers[n-2], b.buffers[n-1]
 		}
-		d.newest = f.at
+		b.newest = f.at
 `}},
 	},
 	{
@@ -37,11 +37,11 @@ var delivering = []Mutation{
 		Name: "stream-leak", What: "every stream leaves a goroutine",
 		Exposes: []string{"G7"}, Needs: []string{Samples, Reconnects},
 		Edits: []Edit{{serve, `
-	c := newConnection(`, `
+	c := newPortableConn(`, `
 	if broken("stream-leak") {
 		go func() { select {} }()
 	}
-	c := newConnection(`}},
+	c := newPortableConn(`}},
 	},
 	{
 		Name: "outage-closes", What: "streams end when the database is away",

@@ -5,6 +5,7 @@ const (
 	notifier = "internal/postgres/notifier.go"
 	identity = "internal/postgres/identity.go"
 	topic    = "internal/stream/topic.go"
+	fetch    = "internal/stream/fetch.go"
 	hub      = "internal/stream/hub.go"
 )
 
@@ -68,7 +69,7 @@ var hearing = []Mutation{
 	{
 		Name: "fetch-given-up", What: "after a fetch that failed the blog is never fetched again",
 		Exposes: []string{"G5"}, Needs: []string{Nodes, Stay, HalfOpen},
-		Edits: []Edit{{topic, `t.fetching, t.target = false, t.ring.head`, `t.fetching, t.target = broken("fetch-given-up"), t.ring.head`}},
+		Edits: []Edit{{fetch, `t.fetching, t.target = false, t.ring.head`, `t.fetching, t.target = broken("fetch-given-up"), t.ring.head`}},
 	},
 	{
 		Name: "stale-heads", What: "a head that is older than what the node knows is taken for a new history",
@@ -84,7 +85,7 @@ var hearing = []Mutation{
 		if !t.continuedBy(head) {
 `, `
 		if broken("stale-heads") {
-			t.learn(head, t.head())
+			t.applyHead(head, t.head())
 			continue
 		}
 		if !t.continuedBy(head) {
@@ -104,7 +105,7 @@ var hearing = []Mutation{
 `, `
 	held := t.ring.chainAt(head.LastSeq)
 	return held != "" && head.Chain != "" && held != head.Chain && !broken("log-unwatched")
-`}, {topic, `if chain = chain.Next(ev); chain != ev.Chain {`, `if chain = chain.Next(ev); chain != ev.Chain && !broken("log-unwatched") {`}},
+`}, {fetch, `if chain = chain.Next(ev); chain != ev.Chain {`, `if chain = chain.Next(ev); chain != ev.Chain && !broken("log-unwatched") {`}},
 	},
 	{
 		Name: "reset-untold", What: "open streams are not told that history began anew",

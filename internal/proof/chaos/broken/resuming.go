@@ -3,6 +3,8 @@ package broken
 const (
 	subscriber = "internal/stream/subscriber.go"
 	serve      = "internal/stream/serve.go"
+	portable   = "internal/stream/portable.go"
+	history    = "internal/stream/history.go"
 )
 
 // resuming are mistakes in how a stream finds where to go on.
@@ -10,33 +12,33 @@ var resuming = []Mutation{
 	{
 		Name: "resume-inclusive", What: "a resumed stream begins with the cursor's own event: >= for >",
 		Exposes: []string{"G3"}, Needs: []string{Reconnects},
-		Edits: []Edit{{serve, `
-	leave := c.hub.draining
+		Edits: []Edit{{portable, `
+	draining := c.hub.draining
 `, `
 	c.sub.backUp()
-	leave := c.hub.draining
+	draining := c.hub.draining
 `}},
 	},
 	{
 		Name: "resume-skip", What: "a resumed stream leaves out the event after the cursor",
 		Exposes: []string{"G4"}, Needs: []string{Reconnects},
-		Edits: []Edit{{serve, `
-	leave := c.hub.draining
+		Edits: []Edit{{portable, `
+	draining := c.hub.draining
 `, `
 	c.sub.skipOne()
-	leave := c.hub.draining
+	draining := c.hub.draining
 `}},
 	},
 	{
 		Name: "live-before-replay", What: "the newest event is sent before what was missed",
 		Exposes: []string{"G3"}, Needs: []string{Late},
-		Edits: []Edit{{serve, `
-	leave := c.hub.draining
+		Edits: []Edit{{portable, `
+	draining := c.hub.draining
 `, `
 	if err := c.liveFirst(); err != nil {
-		return reasonOf(err)
+		return closeReason(err)
 	}
-	leave := c.hub.draining
+	draining := c.hub.draining
 `}},
 	},
 	{
@@ -44,13 +46,13 @@ var resuming = []Mutation{
 		Exposes: []string{"G4"}, Needs: []string{Restart, Late},
 		Edits: []Edit{{subscriber, `
 	if s.cursor < t.ring.low {
-		d.behind = true
+		b.behind = true
 `, `
 	if broken("drop-beyond-ring") {
 		s.cursor = max(s.cursor, t.ring.low)
 	}
 	if s.cursor < t.ring.low {
-		d.behind = true
+		b.behind = true
 `}},
 	},
 	{
@@ -68,18 +70,18 @@ var resuming = []Mutation{
 	held := t.ring.chainAt(seq)
 	return held != "" && held != chain && !broken("chain-ignored")
 `}, {subscriber, `
-	claimed := *s.claim
+	expected := *s.expectedChain
 `, `
-	claimed := *s.claim
+	expected := *s.expectedChain
 	if broken("chain-ignored") {
-		claimed = held
+		expected = held
 	}
-`}, {subscriber, `if s.claim != nil && !p.follows(*s.claim) {`, `if s.claim != nil && !p.follows(*s.claim) && !broken("chain-ignored") {`}},
+`}, {history, `if s.expectedChain != nil && !p.follows(*s.expectedChain) {`, `if s.expectedChain != nil && !p.follows(*s.expectedChain) && !broken("chain-ignored") {`}},
 	},
 	{
 		Name: "chain-in-ring-only", What: "what is read from the log is not compared with the reader's chain",
 		Exposes: []string{"G3", "G6"}, Needs: []string{Snapshot},
-		Edits: []Edit{{subscriber, `
+		Edits: []Edit{{history, `
 	return chain.Next(p.first) == p.first.Chain`, `
 	return broken("chain-in-ring-only") || chain.Next(p.first) == p.first.Chain`}},
 	},
@@ -108,27 +110,27 @@ var resuming = []Mutation{
 	{
 		Name: "lag-is-ahead", What: "a node that lags does not ask the database before it calls a reader ahead",
 		Exposes: []string{"G4"}, Needs: []string{Lag},
-		Edits: []Edit{{subscriber, `if t.knows(p) {`, `if broken("lag-is-ahead") || t.knows(p) {`}},
+		Edits: []Edit{{subscriber, `if t.covers(p) {`, `if broken("lag-is-ahead") || t.covers(p) {`}},
 	},
 	{
 		Name: "pruned-served", What: "a cursor below the log's beginning is served from there",
 		Exposes: []string{"G4"}, Needs: []string{Prune, Restart, Late},
 		Edits: []Edit{
 			{subscriber, `case p.HasAfter && p.After < t.lowSeq:`, `case p.HasAfter && p.After < t.lowSeq && !broken("pruned-served"):`},
-			{subscriber, `events = unbroken(events, after)`, `events = whatever(events, after)`},
+			{history, `events = contiguous(events, after)`, `events = whatever(events, after)`},
 		},
 	},
 	{
 		Name: "drain-204", What: "a node that leaves tells readers that the blog is over",
 		Exposes: []string{"G5"}, Needs: []string{Drain},
 		Edits: []Edit{{serve, `
-	if h.Draining() {
-		h.sendOn(`, `
-	if broken("drain-204") && h.Draining() {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	if h.Draining() {
-		h.sendOn(`}},
+	case reasonDraining:
+		h.redirect(`, `
+	case reasonDraining:
+		if broken("drain-204") {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h.redirect(`}},
 	},
 }

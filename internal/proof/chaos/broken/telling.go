@@ -11,7 +11,7 @@ var telling = []Mutation{
 	{
 		Name: "stale-replay", What: "the ring keeps texts that were corrected or removed since",
 		Exposes: []string{"G11"}, Needs: []string{Late},
-		Edits: []Edit{{topic, `newest := contents(frames)`, `newest := contents(renewable(frames))`}},
+		Edits: []Edit{{fetch, `newest := newestContents(frames)`, `newest := newestContents(renewable(frames))`}},
 	},
 	{
 		Name: "removed-body", What: "a replay tells the text of a removed post",

@@ -57,7 +57,7 @@ func TestHub_ForgetsFalseBells(t *testing.T) {
 		h := New(newMemoryLog(), nil, nil, Limits{})
 		h.Heads([]liveblog.Head{headAt("one", 3)})
 		h.Wake(blogA, 1<<60)
-		time.Sleep(newsTrust + time.Second)
+		time.Sleep(headTrust + time.Second)
 		h.Heads([]liveblog.Head{headAt("one", 3)})
 		if h.Outdated(headAt("one", 3)) {
 			t.Error("a false bell is believed for ever")
@@ -67,16 +67,16 @@ func TestHub_ForgetsFalseBells(t *testing.T) {
 
 func TestHub_KnownBlogsAreBounded(t *testing.T) {
 	h := New(newMemoryLog(), nil, nil, Limits{})
-	for range 3 * maxKnown {
+	for range 3 * maxHeads {
 		h.Wake(uuid.New(), 1)
 	}
-	if n := len(h.heads.young) + len(h.heads.old); n > 2*maxKnown {
+	if n := len(h.heads.young) + len(h.heads.old); n > 2*maxHeads {
 		t.Errorf("%d heads are kept", n)
 	}
-	for range maxAsked + 10 {
+	for range maxRequested + 10 {
 		h.Outdated(liveblog.Head{BlogID: uuid.New()})
 	}
-	if n := len(h.Watched()); n != maxAsked {
+	if n := len(h.Watched()); n != maxRequested {
 		t.Errorf("%d blogs are looked at", n)
 	}
 }
@@ -89,7 +89,7 @@ func TestHub_SupersededByCorrectionsOnly(t *testing.T) {
 		log := newMemoryLog()
 		log.publish(3)
 		h := startHub(t, log, roomy)
-		if _, err := h.enter(t.Context(), blogA, 1); err != nil {
+		if _, err := h.enter(t.Context(), blogA, 1, 0); err != nil {
 			t.Fatal(err)
 		}
 		superseded := func(what string, seq int64, want bool) {
@@ -125,7 +125,7 @@ func TestHub_ReplayWaitsForWhatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()
 		h := startHub(t, log, roomy)
-		if _, err := h.enter(t.Context(), blogA, 1); err != nil {
+		if _, err := h.enter(t.Context(), blogA, 1, 0); err != nil {
 			t.Fatal(err)
 		}
 		post := uuid.New()

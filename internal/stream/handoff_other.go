@@ -8,15 +8,15 @@ import (
 	"net/netip"
 )
 
-// loop is of the fast path, which needs Linux.
+// loop belongs to the fast path, which needs Linux.
 type loop struct{}
 
-// UseFastPath reports that there is none here.
+// UseFastPath reports that there is no fast path here.
 func (*Hub) UseFastPath(int) error { return errors.ErrUnsupported }
 
 func (*Hub) startLoops() (stop func()) { return func() {} }
 
-func (*Hub) adopt(http.ResponseWriter, *http.Request, *Subscriber, []byte, netip.Prefix) bool {
+func (*Hub) handOff(http.ResponseWriter, *http.Request, *Subscriber, []byte, netip.Prefix) bool {
 	return false
 }
 
