@@ -215,7 +215,7 @@ func (n *node) tidy(ctx context.Context) {
 func (n *node) forget(ctx context.Context) error {
 	var errs []error
 	for _, forget := range []func(context.Context) error{
-		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.db.ForgetTokens, n.prune, n.retain,
+		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.db.ForgetTokens, n.prune, n.retain, n.renderAnew,
 	} {
 		errs = append(errs, forget(ctx))
 	}
