@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"dateline/internal/localpg"
+	"dateline/internal/markup"
 	"dateline/internal/postgres"
 )
 
@@ -38,7 +39,7 @@ func openDatabase(ctx context.Context, c *Config) (*database, error) {
 		return nil, errors.Join(err, d.stopCluster())
 	}
 	var err error
-	if d.DB, err = postgres.Open(ctx, postgres.Config{DSN: d.dsn, Synchronous: c.Replication == "sync"}); err != nil {
+	if d.DB, err = postgres.Open(ctx, postgres.Config{DSN: d.dsn, Synchronous: c.Replication == "sync", RenderVersion: markup.Version}); err != nil {
 		return nil, errors.Join(err, d.stopCluster())
 	}
 	return d, nil

@@ -220,7 +220,7 @@ func (n *node) upkeep(ctx context.Context) {
 func (n *node) deleteExpired(ctx context.Context) error {
 	var errs []error
 	for _, remove := range []func(context.Context) error{
-		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.db.ForgetTokens, n.prune, n.retain,
+		n.db.ForgetIdempotencyKeys, n.db.ForgetSessions, n.db.ForgetAttempts, n.db.ForgetReaders, n.db.ForgetTokens, n.prune, n.retain, n.renderAnew,
 	} {
 		errs = append(errs, remove(ctx))
 	}

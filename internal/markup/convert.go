@@ -119,7 +119,6 @@ func fromText(body string) string {
 
 var (
 	lineEnds = regexp.MustCompile(`\r\n?`)
-	bareURL  = regexp.MustCompile(`https?://[^\s<>"\\^` + "`" + `{|}\x00-\x20\x7f]+`)
 	// lineStart is what begins a heading, a quote, a list item, a rule or an underline.
 	lineStart = regexp.MustCompile(`^(?:[#>+=-]|\d{1,9}[.)])`)
 	// needsEscape is what means something anywhere in a line: marks, entities,
@@ -127,16 +126,15 @@ var (
 	needsEscape = regexp.MustCompile("[\\\\`*_\\[<~@]|&[#A-Za-z]|(?i:www)\\.|(?i:https?):")
 )
 
-// escapeLine puts URLs into angle brackets, where nothing needs escapes, and
-// escapes the rest.
+// escapeLine puts URLs into angle brackets, where nothing needs escapes, and escapes the
+// rest.
 func escapeLine(line string) string {
 	var b strings.Builder
 	last := 0
-	for _, m := range bareURL.FindAllStringIndex(line, -1) {
-		url := trimURL(line[m[0]:m[1]])
-		b.WriteString(escapeInline(line[last:m[0]]))
-		b.WriteString("<" + url + ">")
-		last = m[0] + len(url)
+	for start, end := range bareURLs(line) {
+		b.WriteString(escapeInline(line[last:start]))
+		b.WriteString("<" + line[start:end] + ">")
+		last = end
 	}
 	b.WriteString(escapeInline(line[last:]))
 	escaped := b.String()
@@ -144,23 +142,6 @@ func escapeLine(line string) string {
 		escaped = m[:len(m)-1] + `\` + m[len(m)-1:] + escaped[len(m):]
 	}
 	return escaped
-}
-
-// trimURL leaves out what ends the sentence rather than the URL; a closing
-// parenthesis belongs to it when it was opened in it.
-func trimURL(url string) string {
-	closed := strings.Count(url, ")") - strings.Count(url, "(") // more than were opened
-	for {
-		short := strings.TrimRight(url, ".,;:!?'*_~]")
-		if strings.HasSuffix(short, ")") && closed > 0 {
-			short = strings.TrimSuffix(short, ")")
-			closed--
-		}
-		if short == url {
-			return url
-		}
-		url = short
-	}
 }
 
 // escapeInline puts a backslash before the punctuation of each match.

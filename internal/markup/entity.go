@@ -7,12 +7,13 @@ import (
 	"golang.org/x/net/html"
 )
 
-// characterReference is what Markdown would take for one character, and would not
-// show as it is written (CommonMark, section 2.5).
+// characterReference matches what Markdown reads as one character, and so does not show
+// as it is written (CommonMark, section 2.5).
 var characterReference = regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);`)
 
-// keepReferences makes what a page shows as "&amp;" show so again when it was
-// Markdown meanwhile: in text and in the texts of images. Code is shown as it is.
+// keepReferences escapes character references in text and in the texts of images, so that
+// what an HTML page shows as "&amp;" is shown so after the conversion to Markdown. Code
+// needs no escapes.
 func keepReferences(n *html.Node) {
 	switch {
 	case n.Type == html.TextNode:
@@ -31,17 +32,17 @@ func keepReferences(n *html.Node) {
 	}
 }
 
-// escapeReferences leaves out URLs, which are links as they are.
+// escapeReferences escapes character references outside of bare URLs.
 func escapeReferences(text string) string {
 	if !characterReference.MatchString(text) {
 		return text
 	}
 	var b strings.Builder
 	last := 0
-	for _, m := range bareURL.FindAllStringIndex(text, -1) {
-		b.WriteString(characterReference.ReplaceAllStringFunc(text[last:m[0]], escapeReference))
-		b.WriteString(text[m[0]:m[1]])
-		last = m[1]
+	for start, end := range bareURLs(text) {
+		b.WriteString(characterReference.ReplaceAllStringFunc(text[last:start], escapeReference))
+		b.WriteString(text[start:end])
+		last = end
 	}
 	b.WriteString(characterReference.ReplaceAllStringFunc(text[last:], escapeReference))
 	return b.String()

@@ -118,8 +118,9 @@ func (p linkParser) CloseBlock(parent ast.Node, block text.Reader, pc parser.Con
 	p.InlineParser.(parser.CloseBlocker).CloseBlock(parent, block, pc)
 }
 
-// bareParser reads URLs and addresses without brackets. It asks goldmark, which
-// has slow patterns for them, where there may be one.
+// bareParser reads URLs and e-mail addresses without angle brackets. URLs end by the rule
+// of urlEnd. For addresses it calls goldmark's parser, which has slow patterns, where
+// there may be one.
 type bareParser struct{ parser.InlineParser }
 
 var noMailKey = parser.NewContextKey()
@@ -136,7 +137,10 @@ func (p bareParser) Parse(parent ast.Node, block text.Reader, pc parser.Context)
 		line, start = line[1:], start+1
 	}
 	if mayBeURL(line) {
-		return p.InlineParser.Parse(parent, block, pc)
+		if pc.IsInLinkLabel() {
+			return nil
+		}
+		return bareURL(parent, block, line, start)
 	}
 	at := mailAt(line)
 	if at < 0 {
@@ -151,6 +155,25 @@ func (p bareParser) Parse(parent ast.Node, block text.Reader, pc parser.Context)
 		known.at = start + at
 	}
 	return node
+}
+
+// bareURL makes a link of the URL that line begins with. start is its place in the source.
+// A character before it, which led here, becomes text.
+func bareURL(parent ast.Node, block text.Reader, line []byte, start int) ast.Node {
+	if _, segment := block.PeekLine(); segment.Start < start {
+		ast.MergeOrAppendTextSegment(parent, segment.WithStop(start))
+		block.Advance(start - segment.Start)
+	}
+	if space := bytes.IndexAny(line, " \t\n"); space >= 0 {
+		line = line[:space] // so that many URLs in a line do not each copy the rest of it
+	}
+	end := urlEnd(string(line))
+	block.Advance(end)
+	link := ast.NewAutoLink(ast.AutoLinkURL, ast.NewTextSegment(text.NewSegment(start, start+end)))
+	if bytes.HasPrefix(line, []byte("www.")) {
+		link.Protocol = []byte("http")
+	}
+	return link
 }
 
 // maxHost bounds the name of a host, maxLocal what is before the @ of an

@@ -15,9 +15,10 @@ import (
 	"github.com/yuin/goldmark/ast"
 )
 
-// Version counts the changes of Render that give other HTML for the same
-// Markdown. It is stored beside the HTML.
-const Version = 1
+// Version counts the changes of Render that give other HTML for the same Markdown. It is
+// stored beside the HTML; texts of an older version are rendered anew
+// (postgres.RenderAnew). Version 2 ends bare URLs by the rule of urlEnd.
+const Version = 2
 
 // Rendered is a text in the two forms that readers get.
 type Rendered struct {

@@ -143,8 +143,8 @@ func TestRender_Refusals(t *testing.T) {
 		"definitions":        strings.Repeat("[a]: b\n", 9_000),
 	} {
 		_, err := markup.Render(in, library)
-		var p *liveblog.Problem
-		if !errors.As(err, &p) || !errors.Is(err, liveblog.ErrInvalid) || len(p.Fields) == 0 || p.Fields[0].Location != "body.body" {
+		p, ok := errors.AsType[*liveblog.Problem](err)
+		if !ok || !errors.Is(err, liveblog.ErrInvalid) || len(p.Fields) == 0 || p.Fields[0].Location != "body.body" {
 			t.Errorf("%s: got %v, want ErrInvalid for body.body", name, err)
 		}
 	}

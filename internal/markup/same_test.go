@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 )
 
@@ -20,9 +22,26 @@ var plain = goldmark.New(
 		parser.WithInlineParsers(withoutHTML(parser.DefaultInlineParsers(), 400)...),
 		parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
 	)),
-	goldmark.WithExtensions(extension.Strikethrough, extension.NewLinkify(webOnly)),
+	goldmark.WithExtensions(extension.Strikethrough),
+	goldmark.WithParserOptions(parser.WithInlineParsers(util.Prioritized(unboundedBare{extension.NewLinkifyParser(webOnly)}, 999))),
 	goldmark.WithRendererOptions(html.WithEastAsianLineBreaks(html.EastAsianLineBreaksCSS3Draft)),
 )
+
+// unboundedBare is bareParser without its knowledge of where there is no address. URLs
+// have a rule of their own, see TestURLEnd_OneRule.
+type unboundedBare struct{ parser.InlineParser }
+
+func (p unboundedBare) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	line, segment := block.PeekLine()
+	start := segment.Start
+	if bytes.IndexByte([]byte(" *_~("), line[0]) >= 0 {
+		line, start = line[1:], start+1
+	}
+	if !mayBeURL(line) || pc.IsInLinkLabel() {
+		return p.InlineParser.Parse(parent, block, pc)
+	}
+	return bareURL(parent, block, line, start)
+}
 
 func withoutHTML(all []util.PrioritizedValue, priority int) []util.PrioritizedValue {
 	var kept []util.PrioritizedValue

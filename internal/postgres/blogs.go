@@ -83,18 +83,18 @@ func listBlogs(q liveblog.BlogQuery) (sql string, args []any) {
 // replayed reports that the key was used before: then blog is what that request created.
 func (db *DB) CreateBlog(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, b liveblog.Blog) (blog *liveblog.Blog, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
-		blog, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Blog, error) { return createBlog(ctx, tx, a, b) })
+		blog, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Blog, error) { return db.createBlog(ctx, tx, a, b) })
 		return err
 	})
 	return blog, replayed, err
 }
 
-func createBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b liveblog.Blog) (*liveblog.Blog, error) {
+func (db *DB) createBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b liveblog.Blog) (*liveblog.Blog, error) {
 	rows, err := tx.Query(ctx, `
-		INSERT INTO blogs (id, slug, title, summary, summary_html, status, language, unlisted, started_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $6 = 'live' THEN now() END)
+		INSERT INTO blogs (id, slug, title, summary, summary_html, status, language, unlisted, summary_render_version, started_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $6 = 'live' THEN now() END)
 		RETURNING `+blogColumns,
-		uuid.Must(uuid.NewV7()), b.Slug, b.Title, b.Summary, b.SummaryHTML, b.Status, b.Language, b.Unlisted)
+		uuid.Must(uuid.NewV7()), b.Slug, b.Title, b.Summary, b.SummaryHTML, b.Status, b.Language, b.Unlisted, db.renderVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +128,10 @@ func (db *DB) changeBlog(ctx context.Context, id uuid.UUID, f func(tx pgx.Tx) (b
 // means any. A stale version is a liveblog.StaleError. A patch that changes nothing
 // stores nothing.
 func (db *DB) EditBlog(ctx context.Context, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (*liveblog.Blog, error) {
-	return db.changeBlog(ctx, id, func(tx pgx.Tx) (blogChange, error) { return editBlog(ctx, tx, a, id, version, patch) })
+	return db.changeBlog(ctx, id, func(tx pgx.Tx) (blogChange, error) { return db.editBlog(ctx, tx, a, id, version, patch) })
 }
 
-func editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (blogChange, error) {
+func (db *DB) editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (blogChange, error) {
 	blog, err := blogWhere(ctx, tx, `id = $1 FOR NO KEY UPDATE`, id)
 	if err != nil {
 		return blogChange{}, err
@@ -149,16 +149,17 @@ func editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, ve
 	if err := blog.Validate(); err != nil {
 		return blogChange{}, err
 	}
-	return storeBlog(ctx, tx, a, blog)
+	return db.storeBlog(ctx, tx, a, blog)
 }
 
 // storeBlog writes a changed blog, its event and the audit row.
-func storeBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b *liveblog.Blog) (blogChange, error) {
+func (db *DB) storeBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b *liveblog.Blog) (blogChange, error) {
 	_, err := tx.Exec(ctx, `
 		UPDATE blogs SET title = $2, summary = $3, summary_html = $4, language = $5, unlisted = $6, status = $7,
 			started_at = CASE WHEN $7 = 'live' THEN coalesce(started_at, now()) ELSE started_at END,
-			ended_at = CASE WHEN $7 = 'ended' THEN coalesce(ended_at, now()) END
-		WHERE id = $1`, b.ID, b.Title, b.Summary, b.SummaryHTML, b.Language, b.Unlisted, b.Status)
+			ended_at = CASE WHEN $7 = 'ended' THEN coalesce(ended_at, now()) END,
+			summary_render_version = CASE WHEN summary_html = $4 THEN summary_render_version ELSE $8 END
+		WHERE id = $1`, b.ID, b.Title, b.Summary, b.SummaryHTML, b.Language, b.Unlisted, b.Status, db.renderVersion)
 	if err != nil {
 		return blogChange{}, fmt.Errorf("edit blog %s: %w", b.ID, err)
 	}

@@ -43,14 +43,17 @@ func TestReads_EndWhenNoConnectionIsFree(t *testing.T) {
 		"sign-in":     func(ctx context.Context) error { _, err := db.UserByEmail(ctx, "x"); return err },
 		"user":        func(ctx context.Context) error { _, err := db.User(ctx, id); return err },
 		"users":       func(ctx context.Context) error { _, err := db.Users(ctx); return err },
-		"attempt":     func(ctx context.Context) error { _, err := db.CountAttempt(ctx, "x", liveblog.AttemptLimit{}); return err },
-		"refund":      func(ctx context.Context) error { return db.RefundAttempt(ctx, "x") },
-		"role":        func(ctx context.Context) error { _, err := db.MemberRole(ctx, id, id); return err },
-		"members":     func(ctx context.Context) error { _, err := db.Members(ctx, id); return err },
-		"setup":       func(ctx context.Context) error { _, err := db.NeedsSetup(ctx); return err },
-		"setup link":  func(ctx context.Context) error { return db.CheckSetupToken(ctx, "x") },
-		"page":        func(ctx context.Context) error { _, err := db.Page(ctx, "x", liveblog.PageQuery{}); return err },
-		"ping":        db.Ping,
+		"attempt": func(ctx context.Context) error {
+			_, err := db.CountAttempt(ctx, "x", liveblog.AttemptLimit{})
+			return err
+		},
+		"refund":     func(ctx context.Context) error { return db.RefundAttempt(ctx, "x") },
+		"role":       func(ctx context.Context) error { _, err := db.MemberRole(ctx, id, id); return err },
+		"members":    func(ctx context.Context) error { _, err := db.Members(ctx, id); return err },
+		"setup":      func(ctx context.Context) error { _, err := db.NeedsSetup(ctx); return err },
+		"setup link": func(ctx context.Context) error { return db.CheckSetupToken(ctx, "x") },
+		"page":       func(ctx context.Context) error { _, err := db.Page(ctx, "x", liveblog.PageQuery{}); return err },
+		"ping":       db.Ping,
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"dateline/internal/liveblog"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -37,6 +39,17 @@ func Trace(t testing.TB, db *DB, tracer pgx.QueryTracer) {
 		pool.Close()
 		pool.Pool = traced
 	}
+}
+
+// FindOutdated reads the posts and summaries to render anew for a version of the renderer.
+func FindOutdated(ctx context.Context, db *DB, version int) error {
+	db.renderVersion = version
+	for _, kind := range []renderedKind{db.postRendering(liveblog.Actor{}), db.summaryRendering(liveblog.Actor{})} {
+		if _, err := db.findOutdated(ctx, kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ReadPools are the pools for reads.

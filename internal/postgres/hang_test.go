@@ -111,9 +111,12 @@ func TestReads_EndWhenTheServerHangs(t *testing.T) {
 		"role":        func(ctx context.Context) error { _, err := db.MemberRole(ctx, id, id); return err },
 		"members":     func(ctx context.Context) error { _, err := db.Members(ctx, id); return err },
 		"setup":       func(ctx context.Context) error { _, err := db.NeedsSetup(ctx); return err },
-		"attempt":     func(ctx context.Context) error { _, err := db.CountAttempt(ctx, "x", liveblog.AttemptLimit{}); return err },
-		"refund":      func(ctx context.Context) error { return db.RefundAttempt(ctx, "x") },
-		"blog":        func(ctx context.Context) error { _, err := db.Blog(ctx, "x"); return err },
+		"attempt": func(ctx context.Context) error {
+			_, err := db.CountAttempt(ctx, "x", liveblog.AttemptLimit{})
+			return err
+		},
+		"refund": func(ctx context.Context) error { return db.RefundAttempt(ctx, "x") },
+		"blog":   func(ctx context.Context) error { _, err := db.Blog(ctx, "x"); return err },
 	}
 	warm(t, db.Pool(), int(db.Pool().Config().MaxConns))
 	close(r.silent)

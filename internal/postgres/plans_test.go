@@ -366,6 +366,12 @@ var otherLists = map[string]func(context.Context, *postgres.DB, *liveblog.Blog) 
 		_, err := db.UserByEmail(ctx, "777@example.org")
 		return err
 	},
+	"outdated texts": func(ctx context.Context, db *postgres.DB, _ *liveblog.Blog) error {
+		return postgres.FindOutdated(ctx, db, 2) // all
+	},
+	"no outdated texts": func(ctx context.Context, db *postgres.DB, _ *liveblog.Blog) error {
+		return postgres.FindOutdated(ctx, db, 1)
+	},
 	"media": func(ctx context.Context, db *postgres.DB, _ *liveblog.Blog) error {
 		_, err := db.Media(ctx, []uuid.UUID{uuid.New()})
 		return err

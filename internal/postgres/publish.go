@@ -13,14 +13,15 @@ import (
 
 // postTx is a transaction that changes posts of a blog on behalf of an actor.
 type postTx struct {
-	tx pgx.Tx
-	by liveblog.Actor
+	tx            pgx.Tx
+	by            liveblog.Actor
+	renderVersion int // of the HTML that the transaction stores
 }
 
 // write runs f in a transaction. After the commit it reports the events that f
 // appended.
 func (db *DB) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f func(postTx) (liveblog.Written, error)) (liveblog.Written, error) {
-	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by}) })
+	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by, db.renderVersion}) })
 	if err != nil {
 		return liveblog.Written{}, err
 	}
@@ -51,7 +52,7 @@ func (k postTx) create(ctx context.Context, p liveblog.Post, permit liveblog.Per
 		}
 	}
 	p.ID, p.Version = uuid.Must(uuid.NewV7()), 1
-	seq, err := k.store(ctx, &p, eventFor(liveblog.PostDraft, p.Status), insertPost)
+	seq, err := k.store(ctx, &p, eventFor(liveblog.PostDraft, p.Status), k.insertPost)
 	if violates(err, "posts_blog_id_external_id_key") {
 		return liveblog.Written{}, errAgain
 	}
@@ -194,7 +195,7 @@ func (k postTx) change(ctx context.Context, p *liveblog.Post, patch liveblog.Pos
 // update stores a changed post as its next version.
 func (k postTx) update(ctx context.Context, p *liveblog.Post, event liveblog.EventType, pinned *bool, action string) (liveblog.Written, error) {
 	p.Version++
-	seq, err := k.store(ctx, p, event, updatePost)
+	seq, err := k.store(ctx, p, event, k.updatePost)
 	if err != nil {
 		return liveblog.Written{}, err
 	}
@@ -216,10 +217,10 @@ func eventFor(before, after liveblog.PostStatus) liveblog.EventType {
 	}
 }
 
-// store writes a post, its revision and, if readers see the change, its event. They
-// are one batch, since all other publishers of the blog wait meanwhile. The
-// event's number is taken first: it is the position of a new post in the timeline.
-// It returns the number, or 0.
+// store writes a post by the statements that write queues and, if readers see the change,
+// its event. Nothing else changes posts. All is one batch, since all other publishers
+// of the blog wait meanwhile. The event's number is taken first: it is the position of
+// a new post in the timeline. It returns the number, or 0.
 func (k postTx) store(ctx context.Context, p *liveblog.Post, event liveblog.EventType, write func(*pgx.Batch, *liveblog.Post)) (seq int64, err error) {
 	if event != "" {
 		if seq, err = k.takeSeq(ctx, p); err != nil {
@@ -228,7 +229,6 @@ func (k postTx) store(ctx context.Context, p *liveblog.Post, event liveblog.Even
 	}
 	batch := &pgx.Batch{}
 	write(batch, p)
-	k.insertRevision(batch, p)
 	if event != "" {
 		appendEvent(batch, liveblog.Event{BlogID: p.BlogID, Seq: seq, Type: event, PostID: &p.ID, Version: p.Version})
 	}
@@ -252,25 +252,31 @@ func (k postTx) takeSeq(ctx context.Context, p *liveblog.Post) (int64, error) {
 	return seq, nil
 }
 
-func insertPost(batch *pgx.Batch, p *liveblog.Post) {
+// insertPost queues a new post and its revision.
+func (k postTx) insertPost(batch *pgx.Batch, p *liveblog.Post) {
 	batch.Queue(`
 		INSERT INTO posts (id, blog_id, status, version, position, title, body, html, text, byline, tags,
-			key_event, external_id, author_id, published_at)
-		VALUES ($1, $2, $3, $4, nullif($5, 0), $6, $7, $8, $9, $10, $11, $12, nullif($13, ''), $14,
+			key_event, external_id, author_id, render_version, published_at)
+		VALUES ($1, $2, $3, $4, nullif($5, 0), $6, $7, $8, $9, $10, $11, $12, nullif($13, ''), $14, $15,
 			CASE WHEN $3 = 'published' THEN now() END)`,
 		p.ID, p.BlogID, p.Status, p.Version, p.Position, p.Title, p.Body, p.HTML, p.Text, p.Byline, p.Tags,
-		p.KeyEvent, p.ExternalID, p.AuthorID)
+		p.KeyEvent, p.ExternalID, p.AuthorID, k.renderVersion)
+	k.insertRevision(batch, p)
 }
 
-func updatePost(batch *pgx.Batch, p *liveblog.Post) {
+// updatePost queues the next version of a post and its revision. HTML that is another one
+// than before was rendered for this change.
+func (k postTx) updatePost(batch *pgx.Batch, p *liveblog.Post) {
 	batch.Queue(`
 		UPDATE posts SET status = $2, version = $3, position = nullif($4, 0), title = $5, body = $6, html = $7,
 			text = $8, byline = $9, tags = $10, key_event = $11, updated_at = now(),
+			render_version = CASE WHEN html = $7 AND text = $8 THEN render_version ELSE $12 END,
 			published_at = CASE WHEN $2 = 'published' THEN coalesce(published_at, now()) ELSE published_at END,
 			edited_at = CASE WHEN status = 'published' AND $2 = 'published' THEN now() ELSE edited_at END
 		WHERE id = $1`,
 		p.ID, p.Status, p.Version, p.Position, p.Title, p.Body, p.HTML,
-		p.Text, p.Byline, p.Tags, p.KeyEvent)
+		p.Text, p.Byline, p.Tags, p.KeyEvent, k.renderVersion)
+	k.insertRevision(batch, p)
 }
 
 // finish completes a change: it moves the pin, writes the audit row, and reads the post
