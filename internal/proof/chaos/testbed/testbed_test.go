@@ -93,6 +93,17 @@ func start(t *testing.T, config testbed.Config) *setting {
 	return s
 }
 
+// eventually polls a condition that has no event to wait for, and reports whether
+// it held before ctx ended.
+func eventually(ctx context.Context, holds func() bool) bool {
+	for !holds() {
+		if !wait.For(ctx, 20*time.Millisecond) {
+			return false
+		}
+	}
+	return true
+}
+
 // openDir is a directory that PostgreSQL's account can enter.
 func openDir(t *testing.T) string {
 	t.Helper()
