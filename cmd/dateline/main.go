@@ -33,8 +33,8 @@ type program struct {
 	Health  healthCommand  `cmd:"" help:"Ask the running server whether it is ready; for container health checks."`
 	Bench   benchCommand   `cmd:"" help:"Measure what nodes deliver to many readers, and what it costs."`
 
-	BenchCrew  benchCrew  `cmd:"" hidden:""`
-	BenchFloor benchFloor `cmd:"" hidden:""`
+	BenchWorker benchWorker `cmd:"" hidden:""`
+	BenchFloor  benchFloor  `cmd:"" hidden:""`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

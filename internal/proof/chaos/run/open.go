@@ -38,7 +38,7 @@ func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error)
 		dir: dir, crew: r.profile.crew, patience: 30 * time.Second, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally), door: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 		config: testbed.Config{
-			Dir: filepath.Join(dir, "bed"), Tools: r.tools, Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
+			Dir: filepath.Join(dir, "bed"), Tools: r.tools, Fresh: r.fresh, Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
 			NodeEnv: func(node int) []string { return []string{"DATELINE_ENGINE=" + engine(r.engine, node)} },
 		},
 	}

@@ -46,8 +46,15 @@ var binary = sync.OnceValues(func() (path string, err error) {
 	if programDir, err = os.MkdirTemp("", "dateline-bed-"); err != nil {
 		return "", err
 	}
+	if err := os.Chmod(programDir, 0o711); err != nil { // PostgreSQL's account passes through
+		return "", err
+	}
+	fresh = testbed.NewFresh(programDir)
 	return program.Build(context.Background(), programDir, "dateline")
 })
+
+// fresh is there when binary has returned.
+var fresh *testbed.Fresh
 
 var programDir string
 
@@ -68,7 +75,7 @@ func start(t *testing.T, config testbed.Config) *setting {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
-	config.Dir, config.Binary = filepath.Join(openDir(t), "bed"), program
+	config.Dir, config.Binary, config.Fresh = filepath.Join(openDir(t), "bed"), program, fresh
 	config.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	begun := time.Now()
 	bed, err := testbed.Start(ctx, config)
