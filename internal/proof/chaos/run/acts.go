@@ -51,7 +51,7 @@ func mixed(name string, l limits, p pace) act {
 		s.warm(ctx)
 		began := time.Now()
 		for rounds := 0; ctx.Err() == nil; rounds++ {
-			if l.reached(began, s.tally.Statuses()[http.StatusCreated], len(s.told), rounds) {
+			if l.reached(began, s.tally.Statuses()[http.StatusCreated], len(s.recorded), rounds) {
 				return nil
 			}
 			next := plan.next()
@@ -66,7 +66,7 @@ func mixed(name string, l limits, p pace) act {
 // for each other's commits.
 func plain(posts int) act {
 	a := mixed("plain", limits{only: "F40", posts: posts}, steadily)
-	a.crew = func(c *crew) { c.Blogs, c.Publishers, c.Streams, c.Polls = 8, 40, 400, 40 }
+	a.workload = func(c *workload) { c.Blogs, c.Publishers, c.Streams, c.Polls = 8, 40, 400, 40 }
 	return a
 }
 
@@ -127,7 +127,7 @@ func (s *stage) stormOf(ctx context.Context, r *run, count int) {
 	greeted := s.storm(ctx, count)
 	fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprintf("%d of %d greeted", greeted, count)
 	s.figure("storm of reconnects", "%d of %d greeted within %v", greeted, count, time.Since(began).Round(time.Millisecond))
-	s.tell(fault)
+	s.record(fault)
 }
 
 // crowdHold is how long hostile readers stay: longer than the nodes let them.
@@ -147,12 +147,12 @@ func (s *stage) crowdOf(ctx context.Context, r *run, never, slow int) {
 	all.Wait()
 	for _, f := range []history.Fault{{Kind: "F27", Name: "readers that never read"}, {Kind: "F26", Name: "slow readers"}} {
 		f.Began, f.Ended = began.UnixNano(), time.Now().UnixNano()
-		s.tell(f)
+		s.record(f)
 	}
 	s.figure("delivery from acknowledgement, crowded", "%v", s.tracker.Delays(began, time.Now()).Acked)
 }
 
-// asynchronous loses what the standby did not have yet: readers are told.
+// asynchronous loses what the standby did not have yet: readers get a reset.
 func asynchronous() act {
 	return act{
 		name: "asynchronous",
@@ -170,7 +170,7 @@ func asynchronous() act {
 			err := s.loseTail(ctx)
 			fault.Ended = time.Now().UnixNano()
 			fault.Recovered = s.recovered(ctx, fault.Ended)
-			s.tell(fault)
+			s.record(fault)
 			return err
 		},
 	}
