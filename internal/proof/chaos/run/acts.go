@@ -114,7 +114,7 @@ func storm(at, never, slow int) act {
 		calm := s.tracker.Delays(time.Now().Add(-8*time.Second), time.Now())
 		s.figure("delivery from acknowledgement, calm", "%v", calm.Acked)
 		s.stormOf(ctx, r, at)
-		s.crowdOf(ctx, r, never, slow)
+		s.addHostileReaders(ctx, r, never, slow)
 		return nil
 	}}
 }
@@ -130,17 +130,17 @@ func (s *stage) stormOf(ctx context.Context, r *run, count int) {
 	s.record(fault)
 }
 
-// crowdHold is how long hostile readers stay: longer than the nodes let them.
-const crowdHold = 40 * time.Second
+// hostileHold is how long hostile readers stay: longer than nodes allow.
+const hostileHold = 40 * time.Second
 
-// crowdOf brings readers that never read, and slow ones, to all nodes.
-func (s *stage) crowdOf(ctx context.Context, r *run, never, slow int) {
+// addHostileReaders connects readers that never read, and slow ones, to all nodes.
+func (s *stage) addHostileReaders(ctx context.Context, r *run, never, slow int) {
 	r.say("%d readers that never read, %d slow ones", never, slow)
 	began := time.Now()
 	nodes := len(s.bed.Nodes())
 	var all sync.WaitGroup
 	for n := range nodes {
-		f := planned{Target: n + 1, Hold: crowdHold}
+		f := planned{Target: n + 1, Hold: hostileHold}
 		all.Go(func() { _, _ = s.hostile(ctx, f, never/nodes, 0) })  // how many came is not judged
 		all.Go(func() { _, _ = s.hostile(ctx, f, slow/nodes, 100) }) // the same
 	}
