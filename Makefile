@@ -132,7 +132,7 @@ clients: tools ## generate clients in Go and TypeScript from the OpenAPI documen
 	cd internal/proof/clients/go && go tool oapi-codegen -generate types,client -package api -o api/api.go ../../../../.cache/clients/openapi-3.0.json && go vet ./...
 	cd internal/proof/clients/ts && npm ci --ignore-scripts --no-audit --no-fund && npm run generate && npm run check
 
-bench: .cache/admin ## measure
+bench: test-deps .cache/admin ## measure
 	$(TESTPG) go test -run '^$$' -bench . -benchmem $(PKG)
 
 chaos: test-deps .cache/admin ## break a whole installation for an hour and judge it (CHAOS='--profile soak --for 1h', '--help')

@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 	"internal/wire":           {"internal/liveblog"},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
-		"internal/server", "internal/listen", "internal/metrics", "internal/memory", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "migrations", "web", "admin",
+		"internal/server", "internal/listen", "internal/metrics", "internal/memory", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "internal/wait", "migrations", "web", "admin",
 	},
 
 	// What proves the product and ships in no binary.

@@ -144,15 +144,15 @@ func (b *benchCommand) print(report *bench.Report, term console) error {
 	return nil
 }
 
-// benchCrew is a process of readers; benchFloor the bare loop.
+// benchWorker is a process of readers; benchFloor the bare loop.
 type (
-	benchCrew  struct{}
-	benchFloor struct{}
+	benchWorker struct{}
+	benchFloor  struct{}
 )
 
 // Run is called by kong.
-func (benchCrew) Run(ctx context.Context, term console) error {
-	return bench.Crew(ctx, term.in, term.out)
+func (benchWorker) Run(ctx context.Context, term console) error {
+	return bench.Worker(ctx, term.in, term.out)
 }
 
 // Run is called by kong.

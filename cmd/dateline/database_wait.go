@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"dateline/internal/wait"
 )
 
 // Pauses between tries to connect: each is twice the one before.
@@ -52,17 +54,7 @@ func awaitDatabase(ctx context.Context, c *Config) error {
 			return fmt.Errorf("%w; it was tried for %s, see --database-wait", err, c.DatabaseWait)
 		}
 		slog.WarnContext(ctx, "waiting for PostgreSQL", "error", err, "at_most", left.Round(time.Second).String())
-		sleep(ctx, min(pause, left))
+		wait.For(ctx, min(pause, left))
 		pause = min(2*pause, maxPause)
-	}
-}
-
-// sleep returns after d, or when ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

@@ -34,8 +34,8 @@ type program struct {
 	Bench   benchCommand   `cmd:"" help:"Measure what nodes deliver to many readers, and what it costs."`
 	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI document of the API as JSON."`
 
-	BenchCrew  benchCrew  `cmd:"" hidden:""`
-	BenchFloor benchFloor `cmd:"" hidden:""`
+	BenchWorker benchWorker `cmd:"" hidden:""`
+	BenchFloor  benchFloor  `cmd:"" hidden:""`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

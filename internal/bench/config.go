@@ -36,9 +36,9 @@ type Config struct {
 	Storm    bool          // all readers reconnect at once, Behind events behind
 	Behind   int
 
-	Slow     int // readers who take SlowRate bytes a second
+	Slow     int // readers that read SlowRate bytes a second
 	SlowRate int
-	Silent   int // readers who never read
+	Silent   int // readers that never read
 
 	Churn bool // last, all readers go: what is left of them?
 
@@ -53,8 +53,8 @@ type Config struct {
 
 // Roles of the program when Run starts it again.
 const (
-	RoleCrew  = "bench-crew"
-	RoleFloor = "bench-floor"
+	RoleWorker = "bench-worker"
+	RoleFloor  = "bench-floor"
 )
 
 // Validate says what can't be measured, and why.

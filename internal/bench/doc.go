@@ -1,12 +1,11 @@
-// Package bench is the load generator of operators who plan capacity: many
-// readers of a blog's stream, paced and sudden posts, storms of reconnects, and
-// readers who take little or nothing. It says what a server delivers and what
-// that costs, next to a floor: a bare loop of writes on the same machine.
+// Package bench is the load generator for capacity planning. It opens many streams
+// of a blog, publishes at a pace and in bursts, reconnects all readers at once, and
+// adds readers that read slowly or not at all. It reports what a server delivers
+// and what that costs, next to a floor: a bare loop of writes on the same machine.
 //
-// Run, the leader, publishes and reckons. It starts crews: processes of the same
-// program, each with one epoll loop that plays thousands of readers. Leader and
-// crews speak JSON lines over the crew's standard input and output; a crew ends
-// when its input does. All clocks are the machine's monotonic clock, so that the
-// moment a post was sent, which is part of its title, can be compared with the
-// moment a reader got it.
+// Run publishes and evaluates. It starts workers, processes of the same program,
+// each with one epoll loop for thousands of readers. Orders and results are JSON
+// lines on a worker's standard input and output; a worker ends when its input does.
+// All times are those of the machine's monotonic clock: a post's title holds the
+// time at which it was sent, which is compared with the time of its arrival.
 package bench

@@ -45,13 +45,13 @@ func (l *ledger) fill(id int64) bool {
 	return false
 }
 
-// Tally is what readers got in one scenario, of one crew or of all.
+// Tally is what readers got in one scenario, of one worker or of all.
 type Tally struct {
 	Deliveries uint64 `json:"deliveries"`
 	Missing    uint64 `json:"missing"`
 	Doubled    uint64 `json:"doubled"`
 	Reordered  uint64 `json:"reordered"`
-	Resets     uint64 `json:"resets"`       // told by the server
+	Resets     uint64 `json:"resets"`       // that the server sent
 	Closed     uint64 `json:"closed"`       // streams that ended or broke
 	TurnedAway uint64 `json:"turned_away"`  // answered without a stream, or not at all
 	Bytes      uint64 `json:"bytes"`        // of the answers, as received
@@ -101,7 +101,7 @@ func (m *message) merge(other message) {
 	m.Count += other.Count
 }
 
-// orders of the leader to a crew.
+// orders of the leader to a worker.
 const (
 	doConnect = "connect"
 	doBegin   = "begin"
@@ -111,7 +111,7 @@ const (
 	doReport  = "report"
 )
 
-// order is what a crew is told to do. Each is answered by one notice.
+// order is a command to a worker, which answers each with one notice.
 type order struct {
 	Do string
 
@@ -125,7 +125,7 @@ type order struct {
 	After   int64 // -1 is wherever the server says
 	Sip     int   // bytes a second that a slow reader takes; -1 is nothing, 0 all
 	Guest   bool  // they leave for good with the next drop, as slow and silent ones do
-	Within  int64 // ns until the crew gives up; also of await and storm
+	Within  int64 // ns until the worker gives up; also of await and storm
 
 	// begin, await, storm
 	Messages int   // that will be published; After is the number before the first
@@ -133,14 +133,14 @@ type order struct {
 	At       int64 // when the storm breaks, ns of the monotonic clock
 }
 
-// notice is a crew's answer.
+// notice is a worker's answer.
 type notice struct {
 	Err      string
 	Open     int    // readers whose stream stands
-	Behind   [4]int // after await and storm: readers who lack something, by state
+	Behind   [4]int // after await and storm: incomplete readers, by state
 	Tally    Tally
 	Latency  *Histogram
 	Whole    *Histogram // times from the storm's break
 	Messages []message  // node by node
-	CPU      int64      // ns that the crew has used in all
+	CPU      int64      // ns that the worker has used in all
 }

@@ -14,5 +14,5 @@ var errSystem = errors.New("bench needs Linux: its readers live on epoll; run it
 // Run measures nothing here.
 func Run(context.Context, Config) (*Report, error) { return nil, errSystem }
 
-// Crew plays no readers here.
-func Crew(context.Context, io.Reader, io.Writer) error { return errSystem }
+// Worker plays no readers here.
+func Worker(context.Context, io.Reader, io.Writer) error { return errSystem }

@@ -46,14 +46,14 @@ func publishAll(ctx context.Context, p publisher, n int, interval time.Duration)
 			}
 		})
 	}
-	hand(ctx, due, n, interval)
+	schedule(ctx, due, n, interval)
 	lanes.Wait()
 	return answers, context.Cause(ctx)
 }
 
-// hand gives out the numbers 0 to n-1 at their times, and closes due. Times are
+// schedule gives out the numbers 0 to n-1 at their times, and closes due. Times are
 // reckoned from the start, so that one late message doesn't delay the rest.
-func hand(ctx context.Context, due chan<- int, n int, interval time.Duration) {
+func schedule(ctx context.Context, due chan<- int, n int, interval time.Duration) {
 	defer close(due)
 	begin := time.Now()
 	timer := time.NewTimer(0)

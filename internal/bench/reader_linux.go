@@ -21,8 +21,8 @@ const (
 )
 
 const (
-	// comeBack is a reader's wait after a break when the server told none, in ns.
-	comeBack = 1e9
+	// reconnectDelay is used when the server sent no retry field, in ns.
+	reconnectDelay = 1e9
 	// small is the receive buffer of slow and silent readers, in bytes: their
 	// kernel shall not hide how slow they are.
 	small = 2048
@@ -56,11 +56,11 @@ func newReader(o order, number int) reader {
 }
 
 // connect starts a reader's connection.
-func (c *crew) connect(i int32) {
+func (c *worker) connect(i int32) {
 	r := &c.readers[i]
 	fd, err := c.socket(r, i)
 	if err != nil {
-		c.turnedAway(i)
+		c.rejected(i)
 		return
 	}
 	r.fd, r.state, r.carry = int32(fd), connecting, r.carry[:0]
@@ -74,12 +74,12 @@ func (c *crew) connect(i int32) {
 	case unix.EINPROGRESS:
 		c.listenFor(i, unix.EPOLLOUT)
 	default:
-		c.turnedAway(i)
+		c.rejected(i)
 	}
 }
 
 // socket makes a socket that never waits, bound to the reader's address.
-func (c *crew) socket(r *reader, i int32) (fd int, err error) {
+func (c *worker) socket(r *reader, i int32) (fd int, err error) {
 	target := netip.MustParseAddrPort(c.plan.Nodes[r.node]).Addr()
 	family := unix.AF_INET
 	if target.Is6() {
@@ -111,13 +111,13 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
-func (c *crew) listenFor(i int32, what uint32) {
+func (c *worker) listenFor(i int32, what uint32) {
 	ev := unix.EpollEvent{Events: what, Fd: i}
 	_ = unix.EpollCtl(c.epoll, unix.EPOLL_CTL_MOD, int(c.readers[i].fd), &ev) // of a socket that is in the set
 }
 
 // ask sends the request, which an empty socket always takes as a whole.
-func (c *crew) ask(i int32) {
+func (c *worker) ask(i int32) {
 	r := &c.readers[i]
 	b := c.buffer[:0]
 	b = append(b, "GET "...)
@@ -130,21 +130,21 @@ func (c *crew) ask(i int32) {
 	b = append(b, c.plan.Host[r.node]...)
 	b = append(b, "\r\nAccept: text/event-stream\r\nUser-Agent: dateline-bench\r\n\r\n"...)
 	if _, err := unix.Write(int(r.fd), b); err != nil {
-		c.turnedAway(i)
+		c.rejected(i)
 		return
 	}
 	r.state = asked
 	c.listenFor(i, unix.EPOLLIN)
 }
 
-// hear is the kernel's word about a reader's socket.
-func (c *crew) hear(ev unix.EpollEvent) {
+// handle is the kernel's word about a reader's socket.
+func (c *worker) handle(ev unix.EpollEvent) {
 	i := ev.Fd
 	r := &c.readers[i]
 	switch {
 	case r.state == away: // closed since
 	case r.state == connecting && ev.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0:
-		c.turnedAway(i)
+		c.rejected(i)
 	case r.state == connecting:
 		c.ask(i)
 	case r.sip != 0 && r.state == open:
@@ -157,7 +157,7 @@ func (c *crew) hear(ev unix.EpollEvent) {
 }
 
 // read takes what has arrived for a reader, at most what is free of space.
-func (c *crew) read(i int32, space []byte) {
+func (c *worker) read(i int32, space []byte) {
 	r := &c.readers[i]
 	kept := copy(c.buffer, r.carry)
 	//nolint:gosec // the buffer stays where it is during the call
@@ -194,10 +194,10 @@ func (r *reader) keep(rest []byte) {
 }
 
 // opened notes the head of an answer.
-func (c *crew) opened(i int32) {
+func (c *worker) opened(i int32) {
 	r := &c.readers[i]
 	if r.scan.Status != 200 {
-		c.turnedAway(i)
+		c.rejected(i)
 		return
 	}
 	r.state = open
@@ -207,8 +207,8 @@ func (c *crew) opened(i int32) {
 	}
 }
 
-// take enters what came at a time into the reader's book and the crew's.
-func (c *crew) take(r *reader, events []scan.Event, at int64) {
+// take enters what came at a time into the reader's book and the worker's.
+func (c *worker) take(r *reader, events []scan.Event, at int64) {
 	if r.sip != 0 {
 		return
 	}
@@ -231,7 +231,7 @@ func (c *crew) take(r *reader, events []scan.Event, at int64) {
 }
 
 // clock notes when an event arrived.
-func (c *crew) clock(r *reader, e scan.Event, at int64) {
+func (c *worker) clock(r *reader, e scan.Event, at int64) {
 	if e.Stamp > 0 {
 		c.latency.Add(at - e.Stamp)
 	}
@@ -240,12 +240,13 @@ func (c *crew) clock(r *reader, e scan.Event, at int64) {
 	}
 }
 
-// lost is a stream that ended or broke: the reader comes back as told.
-func (c *crew) lost(i int32) {
+// lost handles a stream that ended or broke: the reader reconnects after the retry
+// time that the server sent.
+func (c *worker) lost(i int32) {
 	r := &c.readers[i]
 	switch {
 	case r.state != open || !r.scan.Greeted:
-		c.turnedAway(i)
+		c.rejected(i)
 		return
 	case r.sip != 0:
 		c.tally.Siege++
@@ -255,8 +256,8 @@ func (c *crew) lost(i int32) {
 	c.away(i)
 }
 
-// turnedAway is a reader who got no stream.
-func (c *crew) turnedAway(i int32) {
+// rejected handles a reader that got no stream.
+func (c *worker) rejected(i int32) {
 	if c.readers[i].sip == 0 {
 		c.tally.TurnedAway++
 	}
@@ -264,10 +265,10 @@ func (c *crew) turnedAway(i int32) {
 }
 
 // away closes a reader's connection and says when it comes back.
-func (c *crew) away(i int32) {
+func (c *worker) away(i int32) {
 	r := &c.readers[i]
 	c.hangUp(r)
-	wait := int64(comeBack)
+	wait := int64(reconnectDelay)
 	if r.scan.Retry >= 0 {
 		wait = int64(r.scan.Retry) * 1e6
 	}
@@ -275,7 +276,7 @@ func (c *crew) away(i int32) {
 }
 
 // hangUp resets a reader's connection, so that neither side keeps its port.
-func (c *crew) hangUp(r *reader) {
+func (c *worker) hangUp(r *reader) {
 	if r.state == away {
 		return
 	}
@@ -288,7 +289,7 @@ func (c *crew) hangUp(r *reader) {
 }
 
 // sip lets slow readers read what their pace allows since the last time.
-func (c *crew) sip(t int64) {
+func (c *worker) sip(t int64) {
 	if t-c.sipped < sipTime {
 		return
 	}

@@ -77,7 +77,7 @@ const (
 // that it is committed, in ns of the monotonic clock.
 type answer struct{ sent, answered int64 }
 
-// sum adds up what the crews report.
+// sum adds up what the workers report.
 type sum struct {
 	tally          Tally
 	latency, whole Histogram
@@ -149,7 +149,7 @@ func (s *sum) describe(r *Result, answers []answer) {
 	r.First, r.Last, r.Commit, r.Over, r.Nodes = first.Quantiles(), last.Quantiles(), commit.Quantiles(), over.Quantiles(), nodes.Quantiles()
 }
 
-// latest is when the last of the nodes told its first reader of a message.
+// latest is when the last of the nodes sent a message to its first reader.
 func (s *sum) latest(message int) (at int64) {
 	for _, ofNode := range s.messages {
 		at = max(at, ofNode[message].First)

@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// patience is how long readers get to have everything, beside the time that
-	// their number needs.
+	// patience is how long readers may take to receive everything, beside the time
+	// that their number needs.
 	patience = 2 * time.Minute
-	// slowest is how many readers a second a server lets in, at least.
+	// slowest is how many readers a second a server accepts, at least.
 	slowest = 500
 	// idleTime is how long an idle server is watched.
 	idleTime = 3 * time.Second
-	// manyReaders is where one process of readers is not enough for two cores.
+	// manyReaders is the number from which one worker is not enough for two cores.
 	manyReaders = 500
 	// perAddress is how many readers come from one address: fewer than a node with
 	// its default limits lets in.
 	perAddress = 200
-	// warmRounds times warmReaders come and go before memory is measured.
+	// warmRounds times warmReaders connect and leave before memory is measured.
 	warmRounds, warmReaders = 20, 200
 	// calm is the time between the readers' leaving and a storm: the servers shall
 	// have closed what was open.
 	calm = 2 * time.Second
-	// gathering is the time that crews get to prepare for a storm.
+	// gathering is the time that workers get to prepare for a storm.
 	gathering = 300 * time.Millisecond
 )
 
@@ -111,22 +111,22 @@ func (l *leader) all(ctx context.Context) error {
 type run struct {
 	*leader
 	*system
-	crews  *crews
-	before *Usage // the readers came
+	workers *workers
+	before  *Usage // the readers came
 }
 
 func (l *leader) measure(ctx context.Context, s *system) error {
 	most := l.Readers + l.Slow + l.Silent
-	n := (most + perCrew - 1) / perCrew
+	n := (most + perWorker - 1) / perWorker
 	if most >= manyReaders {
 		n = max(n, 2)
 	}
-	c, err := startCrews(ctx, l.Command, n)
+	c, err := startWorkers(ctx, l.Command, n)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	r := &run{leader: l, system: s, crews: c}
+	r := &run{leader: l, system: s, workers: c}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) (*Result, error)
@@ -210,7 +210,7 @@ func (r *run) come(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.crews.connect(r.connection(after), 0, r.Readers)
+	return r.workers.connect(r.connection(after), 0, r.Readers)
 }
 
 // warm lets some readers come and go, so that what a server needs once is there
@@ -219,10 +219,10 @@ func (r *run) warm() error {
 	o := r.connection(-1)
 	o.Guest = true
 	for range warmRounds {
-		if err := r.crews.connect(o, 0, min(r.Readers, warmReaders)); err != nil {
+		if err := r.workers.connect(o, 0, min(r.Readers, warmReaders)); err != nil {
 			return err
 		}
-		if _, err := r.crews.same(order{Do: doDrop}); err != nil {
+		if _, err := r.workers.same(order{Do: doDrop}); err != nil {
 			return err
 		}
 	}
@@ -251,12 +251,13 @@ func (r *run) steady(ctx context.Context) (*Result, error) {
 // burst publishes as fast as the server takes it.
 func (r *run) burst(ctx context.Context) (*Result, error) { return r.publishing(ctx, r.Burst, 0) }
 
-// siege is steady among readers who take little or nothing, and want all there is.
+// siege is steady with slow and silent readers beside the others, which must get
+// every event.
 func (r *run) siege(ctx context.Context) (*Result, error) {
 	o := r.connection(0)
 	for _, kind := range []struct{ count, sip int }{{r.Silent, -1}, {r.Slow, r.SlowRate}} {
 		o.Sip = kind.sip
-		if err := r.crews.connect(o, r.Readers, kind.count); err != nil {
+		if err := r.workers.connect(o, r.Readers, kind.count); err != nil {
 			return nil, err
 		}
 	}
@@ -297,7 +298,7 @@ func (r *run) publishing(ctx context.Context, n int, interval time.Duration) (*R
 // await gives an order that ends when all readers have everything, and says where
 // those are who don't when its time is over.
 func (r *run) await(o order) error {
-	notices, err := r.crews.same(o)
+	notices, err := r.workers.same(o)
 	var behind [4]int
 	for _, n := range notices {
 		for state, count := range n.Behind {
@@ -323,10 +324,10 @@ func pace(answers []answer) float64 {
 	return float64(len(answers)-1) * 1e9 / float64(max(last-first, 1))
 }
 
-// window has the crews and the processes watched while do runs, and describes
+// window has the workers and the processes watched while do runs, and describes
 // in result what came of it. Messages are those after the number after.
 func (r *run) window(result *Result, after int64, messages int, do func() ([]answer, error)) (*sum, error) {
-	begun, err := r.crews.same(order{Do: doBegin, After: after, Messages: messages})
+	begun, err := r.workers.same(order{Do: doBegin, After: after, Messages: messages})
 	if err != nil {
 		return nil, err
 	}
@@ -344,7 +345,7 @@ func (r *run) window(result *Result, after int64, messages int, do func() ([]ans
 		return nil, err
 	}
 	took := now() - start
-	ended, err := r.crews.same(order{Do: doReport, Head: after + int64(messages)})
+	ended, err := r.workers.same(order{Do: doReport, Head: after + int64(messages)})
 	if err != nil {
 		return nil, err
 	}
@@ -360,7 +361,7 @@ func (r *run) window(result *Result, after int64, messages int, do func() ([]ans
 
 // storm lets all readers go, publishes meanwhile, and has them back at once.
 func (r *run) storm(ctx context.Context) (*Result, error) {
-	if _, err := r.crews.same(order{Do: doDrop}); err != nil {
+	if _, err := r.workers.same(order{Do: doDrop}); err != nil {
 		return nil, err
 	}
 	head, err := r.head(ctx)
@@ -413,7 +414,7 @@ func (r *run) statementsSince(ctx context.Context, earlier int64) (*int64, error
 // churn lets all readers go and looks what is left of them. Memory goes back to
 // the system now and then only, so the servers get all the time there is.
 func (r *run) churn(ctx context.Context) (*Result, error) {
-	if _, err := r.crews.same(order{Do: doDrop}); err != nil {
+	if _, err := r.workers.same(order{Do: doDrop}); err != nil {
 		return nil, err
 	}
 	if !wait.For(ctx, r.Settle) {

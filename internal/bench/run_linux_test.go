@@ -21,8 +21,8 @@ import (
 func TestMain(m *testing.M) {
 	ctx := context.Background()
 	switch os.Args[len(os.Args)-1] {
-	case RoleCrew:
-		exitOn(Crew(ctx, os.Stdin, os.Stdout))
+	case RoleWorker:
+		exitOn(Worker(ctx, os.Stdin, os.Stdout))
 	case RoleFloor:
 		exitOn(floor.Run(ctx, os.Stdin, os.Stdout))
 	}

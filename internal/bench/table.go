@@ -95,7 +95,7 @@ var rows = []row{
 	{"slow or silent, closed", notZero(func(r *Result) float64 { return float64(r.Siege) })},
 }
 
-// churnRows are what the table has of readers who came and went.
+// churnRows are the rows about memory after all readers have left.
 var churnRows = []row{
 	{"memory before, MB", held(func(r *Result) *Usage { return r.Before }, memory)},
 	{"memory after, MB", held(func(r *Result) *Usage { return r.After }, memory)},

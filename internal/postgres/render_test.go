@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/pgtest"
+	"dateline/internal/proof/pgtest"
 	"dateline/internal/postgres"
 
 	"github.com/google/uuid"

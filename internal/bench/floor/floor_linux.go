@@ -279,7 +279,7 @@ func (l *loop) walk() {
 	for count := l.floor.count.Load(); l.done < count; count = l.floor.count.Load() {
 		l.done++
 		end := l.floor.ends[l.done]
-		for i := len(l.list) - 1; i >= 0; i-- { // backwards: one who leaves is replaced by the last
+		for i := len(l.list) - 1; i >= 0; i-- { // backwards: drop puts the last in the place of a dropped one
 			if c := &l.list[i]; c.ready && !c.blocked && c.at < end {
 				l.send(i, end)
 			}
@@ -320,7 +320,7 @@ func (l *loop) drop(i int) {
 }
 
 // transmit hands bytes to the kernel and never waits, so that the scheduler need
-// not be told.
+// not know.
 func transmit(fd int32, b []byte) (n int, errno syscall.Errno) {
 	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
 	for {

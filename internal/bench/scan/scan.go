@@ -40,9 +40,9 @@ type Event struct {
 // yet is given back and comes again before the next bytes.
 type Scanner struct {
 	Status  int   // of the answer, 0 until its head is there
-	Retry   int   // ms, as last told; -1 before
+	Retry   int   // ms, of the last retry field; -1 before
 	Greeted bool  // there was an event
-	left    int64 // bytes of the answer, if its head told; else -1
+	left    int64 // bytes of the answer, if its head says; otherwise -1
 	chunked bool
 	chunk   chunk
 

@@ -25,7 +25,7 @@ func chunks(text string, n int) string {
 	return b.String() + "0\r\n\r\n"
 }
 
-// inPieces feeds an answer n bytes at a time, as a crew does.
+// inPieces feeds an answer n bytes at a time, as a worker does.
 func inPieces(t *testing.T, s *Scanner, answer string, n int) (all []Event) {
 	t.Helper()
 	var rest []byte

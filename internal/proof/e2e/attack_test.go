@@ -48,7 +48,7 @@ func fetchText(ctx context.Context, client *http.Client, url string, header http
 	return res.StatusCode, string(text), err
 }
 
-// attackLoad is a crowd that asks for what nobody has kept.
+// attackLoad is many clients that ask for what no cache has.
 type attackLoad struct {
 	answers [600]atomic.Int64 // by status
 	all     sync.WaitGroup
@@ -199,7 +199,7 @@ func TestE2E_RemovalUnderFlood(t *testing.T) {
 	free := []string{"--address-rate=0", "--address-reads=0"}
 	here, there, feed := startProcess(t, dsn, free...), startProcess(t, dsn, free...), newRobot(t, dsn)
 	feed.newBlog(t, here.url, "loud")
-	fill(t, dsn, "loud", crowded)
+	fill(t, dsn, "loud", loudPosts)
 	const secret = "a-name-that-must-go"
 	var removed struct {
 		ID string `json:"id"`
@@ -271,8 +271,8 @@ func TestE2E_RemovalBeforeTheDatabaseHangs(t *testing.T) {
 	all.Wait()
 }
 
-// crowded is how many posts the blog has whose pages cost the database most.
-const crowded = 30_000
+// loudPosts is how many posts the blog has whose pages cost the database most.
+const loudPosts = 30_000
 
 // fill gives a blog posts, all at once.
 func fill(t *testing.T, dsn, slug string, posts int) {
@@ -318,8 +318,8 @@ func (w *watchers) begin(ctx context.Context, nodes []*process, post string) {
 	w.seen = map[string]bool{}
 	for i, node := range nodes {
 		for _, path := range []string{
-			"/b/loud", fmt.Sprint("/b/loud?order=oldest&after=", crowded-10), "/b/loud?filter=key", "/b/loud/p/" + post, "/b/loud/feed.atom", "/b/loud/feed.json",
-			"/api/v1/blogs/loud/posts", "/api/v1/blogs/loud/posts/" + post, fmt.Sprint("/api/v1/blogs/loud/events?after=", crowded-1),
+			"/b/loud", fmt.Sprint("/b/loud?order=oldest&after=", loudPosts-10), "/b/loud?filter=key", "/b/loud/p/" + post, "/b/loud/feed.atom", "/b/loud/feed.json",
+			"/api/v1/blogs/loud/posts", "/api/v1/blogs/loud/posts/" + post, fmt.Sprint("/api/v1/blogs/loud/events?after=", loudPosts-1),
 		} {
 			w.want++
 			w.all.Go(func() { w.watch(ctx, node.url+path, time.Duration(i)*2*time.Second) })

@@ -16,8 +16,8 @@ import (
 	"dateline/internal/proof/pgtest"
 )
 
-// crowd are readers of one node, each on a socket of its own.
-type crowd struct {
+// readerGroup are readers of one node, each on a socket of its own.
+type readerGroup struct {
 	t       testing.TB
 	url     string
 	mu      sync.Mutex
@@ -32,8 +32,8 @@ func TestE2E_FirstByteAndLatency(t *testing.T) {
 	const streams, posts = 1000, 20
 	dsn := pgtest.DSN(t)
 	node, robot := startProcess(t, dsn), newRobot(t, dsn)
-	robot.newBlog(t, node.url, "crowd")
-	c := &crowd{t: t, url: node.url, arrived: make(chan time.Time, streams)}
+	robot.newBlog(t, node.url, "many")
+	c := &readerGroup{t: t, url: node.url, arrived: make(chan time.Time, streams)}
 	ctx, leave := context.WithCancel(t.Context())
 	wait := c.open(ctx, streams)
 	fromRequest, fromAnswer := c.measure(robot, posts)
@@ -53,7 +53,7 @@ func TestE2E_FirstByteAndLatency(t *testing.T) {
 
 // open opens streams, a few at a time, and returns when each had its first event.
 // The returned function waits for their end.
-func (c *crowd) open(ctx context.Context, streams int) (wait func()) {
+func (c *readerGroup) open(ctx context.Context, streams int) (wait func()) {
 	c.t.Helper()
 	var all sync.WaitGroup
 	var opening errgroup.Group
@@ -78,8 +78,8 @@ func (c *crowd) open(ctx context.Context, streams int) (wait func()) {
 	return all.Wait
 }
 
-func (c *crowd) follow(ctx context.Context, client *http.Client, hello chan struct{}) {
-	r := &sseReader{client: client, slug: "crowd", query: url.Values{}}
+func (c *readerGroup) follow(ctx context.Context, client *http.Client, hello chan struct{}) {
+	r := &sseReader{client: client, slug: "many", query: url.Values{}}
 	began := time.Now()
 	err := r.follow(ctx, c.url, func(e sseEvent) bool {
 		switch e.name {
@@ -99,11 +99,11 @@ func (c *crowd) follow(ctx context.Context, client *http.Client, hello chan stru
 }
 
 // measure publishes one post after the other, each when all have the one before.
-func (c *crowd) measure(robot *robot, posts int) (fromRequest, fromAnswer spread) {
+func (c *readerGroup) measure(robot *robot, posts int) (fromRequest, fromAnswer spread) {
 	c.t.Helper()
 	for i := range posts {
 		asked := time.Now()
-		robot.post(c.t, c.url, "crowd", fmt.Sprint("Post ", i))
+		robot.post(c.t, c.url, "many", fmt.Sprint("Post ", i))
 		answered := time.Now()
 		for range cap(c.arrived) {
 			select {

@@ -25,9 +25,6 @@ import (
 // reports how late posts were. It needs nginx.
 func BenchmarkRollingRestart(b *testing.B) {
 	const readers = 300
-	if _, err := exec.LookPath("nginx"); err != nil {
-		b.Skip("needs nginx")
-	}
 	r := newRolling(b)
 	ctx, stop := context.WithCancel(b.Context())
 	defer stop()

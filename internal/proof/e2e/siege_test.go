@@ -27,13 +27,13 @@ type siege struct {
 	healthy, silent, sip int
 	posts                int // for each measure of the healthy readers' latency
 
-	node   *process
-	robot  *robot
-	crowd  *crowd
-	dsn    string
-	hurry  chan struct{} // closed when slow readers may read at full speed
-	slow   []*sseReader
-	sieged sync.WaitGroup
+	node    *process
+	robot   *robot
+	readers *readerGroup
+	dsn     string
+	hurry   chan struct{} // closed when slow readers may read at full speed
+	slow    []*sseReader
+	sieged  sync.WaitGroup
 }
 
 // TestE2E_Siege wants slow and silent readers to cost little, the silent ones to
@@ -58,15 +58,15 @@ func (s *siege) run() {
 	defer cancel()
 	s.dsn, s.hurry = pgtest.DSN(s.t), make(chan struct{})
 	s.node, s.robot = startProcess(s.t, s.dsn), newRobot(s.t, s.dsn)
-	s.robot.newBlog(s.t, s.node.url, "crowd")
-	s.crowd = &crowd{t: s.t, url: s.node.url, arrived: make(chan time.Time, s.healthy)}
-	wait := s.crowd.open(ctx, s.healthy)
-	before, _ := s.crowd.measure(s.robot, s.posts)
+	s.robot.newBlog(s.t, s.node.url, "many")
+	s.readers = &readerGroup{t: s.t, url: s.node.url, arrived: make(chan time.Time, s.healthy)}
+	wait := s.readers.open(ctx, s.healthy)
+	before, _ := s.readers.measure(s.robot, s.posts)
 	calm := s.node.usage(s.t)
 	s.besiege(ctx)
 	began := time.Now()
 	s.flood()
-	during, _ := s.crowd.measure(s.robot, s.posts)
+	during, _ := s.readers.measure(s.robot, s.posts)
 	held := s.node.usage(s.t)
 	s.awaitSilenceEnds(began, calm)
 	s.relieve()
@@ -90,10 +90,10 @@ func (s *siege) besiege(ctx context.Context) {
 			s.t.Fatal(err)
 		}
 		s.t.Cleanup(func() { c.Close() })
-		fmt.Fprintf(c, "GET /api/v1/blogs/crowd/stream?after=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+		fmt.Fprintf(c, "GET /api/v1/blogs/many/stream?after=0 HTTP/1.1\r\nHost: x\r\n\r\n")
 	}
 	for i := range s.sip {
-		r := &sseReader{client: s.sipping(i), slug: "crowd", query: url.Values{"after": {"0"}}}
+		r := &sseReader{client: s.sipping(i), slug: "many", query: url.Values{"after": {"0"}}}
 		s.slow = append(s.slow, r)
 		s.sieged.Go(func() { s.follow(ctx, r) })
 	}
@@ -148,9 +148,9 @@ func (s *siege) flood() {
 	s.t.Helper()
 	for i := range flooding {
 		body := map[string]any{"title": fmt.Sprint("Long ", i), "body": strings.Repeat("Many words. ", 400)}
-		s.robot.must(s.t, http.MethodPost, s.node.url+"/api/v1/blogs/crowd/posts", body, nil)
+		s.robot.must(s.t, http.MethodPost, s.node.url+"/api/v1/blogs/many/posts", body, nil)
 		for range s.healthy {
-			<-s.crowd.arrived
+			<-s.readers.arrived
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (s *siege) relieve() {
 	}
 	close(s.hurry)
 	s.sieged.Wait()
-	w := readTruth(s.t, s.dsn, "crowd")
+	w := readTruth(s.t, s.dsn, "many")
 	for i, r := range s.slow {
 		if err := w.checkReader(r.log, 0); err != nil {
 			s.t.Errorf("slow reader %d: %v", i, err)

@@ -48,14 +48,14 @@ type Client struct {
 	HTTP   *http.Client  // http.DefaultClient if nil; it must have no Timeout
 	Header http.Header   // sent besides, may be nil
 	LastID string        // the last event id, sent on (re)connect unless empty
-	Retry  time.Duration // the reconnection time; DefaultRetry if zero and no stream has told one
+	Retry  time.Duration // the reconnection time; DefaultRetry if zero and no stream has sent one
 	Limit  int           // see Parser.SetLimit; DefaultLimit if zero
 
 	// OnState hears of every readyState entered after the first Connecting, with
 	// the error that led there; it may be nil.
 	OnState func(State, error)
 
-	told bool // Retry is a stream's
+	sent bool // Retry comes from a stream
 }
 
 // Stream is one open response.
@@ -121,7 +121,7 @@ func (s *Stream) Next() (Event, error) {
 	e, err := s.parser.Next()
 	s.client.LastID = s.parser.LastID()
 	if ms := s.parser.Retry(); ms != NoRetry {
-		s.client.Retry, s.client.told = time.Duration(ms)*time.Millisecond, true
+		s.client.Retry, s.client.sent = time.Duration(ms)*time.Millisecond, true
 	}
 	return e, err
 }
@@ -199,7 +199,7 @@ func (c *Client) enter(s State, err error) {
 
 func (c *Client) wait(ctx context.Context) error {
 	d := c.Retry
-	if d == 0 && !c.told {
+	if d == 0 && !c.sent {
 		d = DefaultRetry
 	}
 	if !wait.For(ctx, d) {

@@ -14,10 +14,10 @@ type Event struct {
 	ID    string // the last event id at the dispatch
 	HasID bool   // this event brought it
 	Data  []byte // UTF-8; valid until the next call of Next
-	Retry int    // the reconnection time last told, in milliseconds; NoRetry if none was
+	Retry int    // the last reconnection time, in milliseconds; NoRetry before the first
 }
 
-// NoRetry is the reconnection time of a stream that has told none.
+// NoRetry is the reconnection time of a stream that has sent none.
 const NoRetry = -1
 
 // DefaultLimit is the longest line and the most data of one event, in bytes,
@@ -33,11 +33,11 @@ const (
 	byteOrderMark = "\uFEFF"
 )
 
-// Parser turns the bytes of one stream into its events. An event is told as soon
+// Parser turns the bytes of one stream into its events. An event is returned as soon
 // as the line end that dispatches it has been read. It is used by one goroutine.
 type Parser struct {
 	r     io.Reader
-	err   error // of r, told once the buffer is used up
+	err   error // of r, returned once the buffer is used up
 	limit int
 
 	buf     []byte // read from r
@@ -46,13 +46,13 @@ type Parser struct {
 	begun   bool   // the first line is behind us, and a byte order mark with it
 	swallow bool   // a line ended with CR: an LF that follows belongs to it
 
-	data   []byte // the data buffer: each line of data with an LF after it
-	name   string // the event type buffer
-	lastID string // the last event id buffer
-	hasID  bool
-	toldID string // the last event id of the event source: lastID at the last dispatch
-	retry  int
-	names  map[string]string
+	data         []byte // the data buffer: each line of data with an LF after it
+	name         string // the event type buffer
+	lastID       string // the last event id buffer
+	hasID        bool
+	dispatchedID string // the last event id of the event source: lastID at the last dispatch
+	retry        int
+	names        map[string]string
 }
 
 // NewParser returns a parser of the stream that r reads.
@@ -65,12 +65,12 @@ func (p *Parser) SetLimit(n int) { p.limit = n }
 
 // SetLastID sets the last event id that the stream is resumed with: events that
 // bring none keep it, as in browsers.
-func (p *Parser) SetLastID(id string) { p.lastID, p.toldID = id, id }
+func (p *Parser) SetLastID(id string) { p.lastID, p.dispatchedID = id, id }
 
 // LastID is the id to resume with: that of the last dispatch, with data or without.
-func (p *Parser) LastID() string { return p.toldID }
+func (p *Parser) LastID() string { return p.dispatchedID }
 
-// Retry is the reconnection time last told, in milliseconds, or NoRetry.
+// Retry is the last reconnection time that the stream sent, in milliseconds, or NoRetry.
 func (p *Parser) Retry() int { return p.retry }
 
 // Next returns the next event. At the end of the stream it returns io.EOF, and
@@ -201,7 +201,7 @@ func (p *Parser) field(line []byte) error {
 
 // dispatch ends an event. One without data moves the last event id and is none.
 func (p *Parser) dispatch() (Event, bool) {
-	p.toldID = p.lastID
+	p.dispatchedID = p.lastID
 	e := Event{Name: p.name, ID: p.lastID, HasID: p.hasID, Retry: p.retry}
 	p.name, p.hasID = "", false
 	if len(p.data) == 0 {

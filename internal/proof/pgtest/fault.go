@@ -63,7 +63,7 @@ func (s *Server) end(how func(*localpg.Cluster) error) {
 	s.running = nil
 }
 
-// openParents lets the user who runs the server pass the test's directories,
+// openParents lets the account that runs the server pass the test's directories,
 // which are closed to others: root's tests run the server as somebody else.
 func openParents(t testing.TB, dir string) {
 	t.Helper()

@@ -1,9 +1,9 @@
-// Package broken builds servers that are wrong on purpose, to prove that the
-// checker notices. Nothing of it is in the product: each mutation is a textual
-// replacement in its source, made with `go build -overlay`, and all are in one
-// binary, where the environment's DATELINE_BROKEN names the one that is on.
+// Package broken builds servers with deliberate mistakes, to prove that the checker
+// detects them. The product contains none of this: each mutation replaces text of
+// its source with `go build -overlay`. One binary contains all mutations, and the
+// environment variable DATELINE_BROKEN enables one of them.
 //
-// The same way makes two servers that are not wrong but other: one whose clock is
-// off by DATELINE_CLOCK_OFFSET, and one of a version to come, with a migration
-// that this one does not know.
+// Two more servers are correct and built the same way: one whose clock differs by
+// DATELINE_CLOCK_OFFSET, and one of the next version, with a migration that this
+// version does not know.
 package broken

@@ -50,7 +50,7 @@ func NewLog(path string) (*Log, error) {
 	return &Log{file: f, buf: buf, enc: json.NewEncoder(buf)}, nil
 }
 
-// Add appends a line. A failure is told by Close: a run whose log is incomplete
+// Add appends a line. Close reports a failure: a run whose log is incomplete
 // proves nothing.
 func (l *Log) Add(line any) {
 	l.mu.Lock()

@@ -1,9 +1,9 @@
-// Package history is what a chaos run wrote down: what publishers asked for, what
-// readers saw, which faults were made, and what the database held in the end. It
-// is all that the checker knows.
+// Package history holds the records of a chaos run: the requests of publishers, the
+// events that readers received, the faults that were injected, and the rows that the
+// database held in the end. The checker knows nothing else.
 package history
 
-// Run tells what a run was made of. Times in a history are Unix nanoseconds of
+// Run describes a run. Times in a history are Unix nanoseconds of
 // the one machine that all clients run on.
 type Run struct {
 	Seed     uint64 `json:"seed"`
@@ -50,7 +50,7 @@ type Write struct {
 	Ended    int64 `json:"ended"`
 }
 
-// Acknowledged reports whether the publisher was told that it is done.
+// Acknowledged reports whether the publisher received a success.
 func (w Write) Acknowledged() bool { return w.Status >= 200 && w.Status < 300 }
 
 // Kinds of what a reader sees. Events have the names of the stream.
@@ -183,7 +183,7 @@ type Probe struct {
 	Titles []string `json:"titles,omitempty"`
 }
 
-// Sample is what a node uses at one moment.
+// Sample is what a node uses at one time.
 type Sample struct {
 	At         int64  `json:"t"`
 	Node       int    `json:"n"`

@@ -30,7 +30,7 @@ const (
 	forStream = "stream"
 )
 
-// CredentialConfig says whose credentials are tried, and on what.
+// CredentialConfig says which credentials are tried, and on which nodes.
 type CredentialConfig struct {
 	Name   string
 	Seed   uint64
@@ -47,7 +47,7 @@ type CredentialConfig struct {
 	Log    *history.Log
 }
 
-// DeadCredential is one that must not be let in.
+// DeadCredential is one that the server must reject.
 type DeadCredential struct {
 	Standing string // Expired or Disabled
 	Token    string
@@ -222,9 +222,9 @@ func (k *credentials) write(ctx context.Context, node *api, token string) (statu
 	return as.ask(ctx, request{method: http.MethodPost, path: "/api/v1/blogs/" + k.Draft + "/posts", body: body}).status
 }
 
-// stream opens the draft's stream and lets follow read it from its hello on. One
-// that is turned away, as while the database is out of reach, has the status 200
-// too, but lets nobody in: that is told as 503.
+// stream opens the draft's stream and lets follow read it from its hello on. A
+// rejection, as while the database is out of reach, has the status 200 too, but no
+// hello: stream returns 503 for it.
 func (k *credentials) stream(ctx context.Context, node *api, token string, follow func(*eventsource.Parser)) (status int) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, node.route.url()+"/api/v1/blogs/"+k.Draft+"/stream", http.NoBody)
 	if err != nil {

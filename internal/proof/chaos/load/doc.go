@@ -1,10 +1,10 @@
-// Package load is the clients of a chaos run: publishers, readers, beacons, and
-// probes of pages and credentials. They do what they were told and write down
-// what they asked for and what they saw; the checker judges.
+// Package load holds the clients of a chaos run: publishers, readers, beacons, and
+// probes of pages and credentials. They record each request and what they received;
+// package check judges the records.
 //
-// Each client draws from a random source of its own, made of the run's seed and
-// the client's name, so that its choices do not hang on what others do.
+// Each client has its own random source, seeded with the run's seed and the
+// client's name, so that its choices do not depend on other clients.
 //
-// Goroutines: every function here returns when its context ends and leaves none
-// behind. Publish goes on a little, for the answers that it is owed.
+// Every function returns when its context ends and leaves no goroutine behind.
+// Publish continues for a short time, until its last requests are answered.
 package load

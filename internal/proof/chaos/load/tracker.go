@@ -137,7 +137,7 @@ func (f *Follower) Knows(seq int64) {
 	f.old = max(f.old, seq)
 }
 
-// StartsAgain says that the reader was told to go on from seq.
+// StartsAgain says that a reset sent the reader to seq.
 func (f *Follower) StartsAgain(seq int64) {
 	if f == nil {
 		return

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"dateline/internal/proof/chaos/netfault"
+	"dateline/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -282,6 +283,13 @@ func TestProxy_SetOnIsOfOneConnection(t *testing.T) {
 	expect(t, server, "held")
 }
 
+// space keeps a time between two sends or two conditions. It waits for nothing:
+// the time is part of the traffic under test.
+func space(t *testing.T, d time.Duration) {
+	t.Helper()
+	wait.For(t.Context(), d)
+}
+
 func TestProxy_LatencyIsNotPerPiece(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -291,7 +299,7 @@ func TestProxy_LatencyIsNotPerPiece(t *testing.T) {
 	begun := time.Now()
 	for range 20 {
 		send(t, client, "x")
-		time.Sleep(5 * time.Millisecond) // makes pieces of their own
+		space(t, 5*time.Millisecond) // makes pieces of their own
 	}
 	expect(t, server, "xxxxxxxxxxxxxxxxxxxx")
 	if took := time.Since(begun); took < latency || took > 10*latency {
@@ -359,7 +367,7 @@ func TestProxy_NeverAltersBytes(t *testing.T) {
 			carry(results, server, client, rand.NewPCG(seed, 3))
 			for range 40 {
 				s.Set(netfault.Conditions{Up: anyWay(random), Down: anyWay(random)})
-				time.Sleep(time.Duration(random.IntN(10)) * time.Millisecond)
+				space(t, time.Duration(random.IntN(10))*time.Millisecond)
 			}
 			s.Clear()
 			for range 4 {

@@ -22,7 +22,7 @@ type act struct {
 	name     string
 	variants bool                  // it also starts the programs of F24 and F36
 	bed      func(*testbed.Config) // what is not as usual, or nil
-	crew     func(*crew)           // the same
+	workload func(*workload)       // the same
 	settle   time.Duration         // instead of the profile's; 0 is that
 	play     func(ctx context.Context, r *run, s *stage) error
 	// after is what is looked at when all readers have all; nil is nothing.
@@ -62,7 +62,7 @@ func (r *run) perform(ctx context.Context, a act) (out *result, err error) {
 		return nil, err
 	}
 	out = &result{
-		name: a.name, dir: dir, faults: s.told, samples: s.sampler.all, figures: s.figures, wrongs: s.wrongs, report: report, took: time.Since(began),
+		name: a.name, dir: dir, faults: s.recorded, samples: s.sampler.all, figures: s.figures, wrongs: s.wrongs, report: report, took: time.Since(began),
 	}
 	if spread, err := drains(dir); err == nil && a.name == rollingName {
 		out.figures = append(out.figures, spread)

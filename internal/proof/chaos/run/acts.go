@@ -51,7 +51,7 @@ func mixed(name string, l limits, p pace) act {
 		s.warm(ctx)
 		began := time.Now()
 		for rounds := 0; ctx.Err() == nil; rounds++ {
-			if l.reached(began, s.tally.Statuses()[http.StatusCreated], len(s.told), rounds) {
+			if l.reached(began, s.tally.Statuses()[http.StatusCreated], len(s.recorded), rounds) {
 				return nil
 			}
 			next := plan.next()
@@ -66,7 +66,7 @@ func mixed(name string, l limits, p pace) act {
 // for each other's commits.
 func plain(posts int) act {
 	a := mixed("plain", limits{only: "F40", posts: posts}, steadily)
-	a.crew = func(c *crew) { c.Blogs, c.Publishers, c.Streams, c.Polls = 8, 40, 400, 40 }
+	a.workload = func(c *workload) { c.Blogs, c.Publishers, c.Streams, c.Polls = 8, 40, 400, 40 }
 	return a
 }
 
@@ -114,7 +114,7 @@ func storm(at, never, slow int) act {
 		calm := s.tracker.Delays(time.Now().Add(-8*time.Second), time.Now())
 		s.figure("delivery from acknowledgement, calm", "%v", calm.Acked)
 		s.stormOf(ctx, r, at)
-		s.crowdOf(ctx, r, never, slow)
+		s.addHostileReaders(ctx, r, never, slow)
 		return nil
 	}}
 }
@@ -127,32 +127,32 @@ func (s *stage) stormOf(ctx context.Context, r *run, count int) {
 	greeted := s.storm(ctx, count)
 	fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprintf("%d of %d greeted", greeted, count)
 	s.figure("storm of reconnects", "%d of %d greeted within %v", greeted, count, time.Since(began).Round(time.Millisecond))
-	s.tell(fault)
+	s.record(fault)
 }
 
-// crowdHold is how long hostile readers stay: longer than the nodes let them.
-const crowdHold = 40 * time.Second
+// hostileHold is how long hostile readers stay: longer than nodes allow.
+const hostileHold = 40 * time.Second
 
-// crowdOf brings readers that never read, and slow ones, to all nodes.
-func (s *stage) crowdOf(ctx context.Context, r *run, never, slow int) {
+// addHostileReaders connects readers that never read, and slow ones, to all nodes.
+func (s *stage) addHostileReaders(ctx context.Context, r *run, never, slow int) {
 	r.say("%d readers that never read, %d slow ones", never, slow)
 	began := time.Now()
 	nodes := len(s.bed.Nodes())
 	var all sync.WaitGroup
 	for n := range nodes {
-		f := planned{Target: n + 1, Hold: crowdHold}
+		f := planned{Target: n + 1, Hold: hostileHold}
 		all.Go(func() { _, _ = s.hostile(ctx, f, never/nodes, 0) })  // how many came is not judged
 		all.Go(func() { _, _ = s.hostile(ctx, f, slow/nodes, 100) }) // the same
 	}
 	all.Wait()
 	for _, f := range []history.Fault{{Kind: "F27", Name: "readers that never read"}, {Kind: "F26", Name: "slow readers"}} {
 		f.Began, f.Ended = began.UnixNano(), time.Now().UnixNano()
-		s.tell(f)
+		s.record(f)
 	}
 	s.figure("delivery from acknowledgement, crowded", "%v", s.tracker.Delays(began, time.Now()).Acked)
 }
 
-// asynchronous loses what the standby did not have yet: readers are told.
+// asynchronous loses what the standby did not have yet: readers get a reset.
 func asynchronous() act {
 	return act{
 		name: "asynchronous",
@@ -170,7 +170,7 @@ func asynchronous() act {
 			err := s.loseTail(ctx)
 			fault.Ended = time.Now().UnixNano()
 			fault.Recovered = s.recovered(ctx, fault.Ended)
-			s.tell(fault)
+			s.record(fault)
 			return err
 		},
 	}

@@ -36,8 +36,8 @@ func browsed(lasts time.Duration, reopens bool) act {
 	return act{
 		name: "browsers", settle: briefly,
 		bed: func(c *testbed.Config) { c.Standby, c.Synchronous = false, false },
-		crew: func(c *crew) {
-			*c = crew{Blogs: 2, Publishers: 4, Rate: 2, Streams: 20, Polls: 6, Stay: 5 * time.Second, Again: time.Second, Edits: 35, Deletes: 15, Tagged: true}
+		workload: func(c *workload) {
+			*c = workload{Blogs: 2, Publishers: 4, Rate: 2, Streams: 20, Polls: 6, Stay: 5 * time.Second, Again: time.Second, Edits: 35, Deletes: 15, Tagged: true}
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
 			s.published(ctx, 2*some)
@@ -139,7 +139,7 @@ func (s *stage) correctPermalinks(ctx context.Context) error {
 	return nil
 }
 
-// correct changes a post of version 1, and writes down what it was told.
+// correct changes a post of version 1, and records the answer.
 func (s *stage) correct(ctx context.Context, w history.Write) error {
 	var told struct{ Seq, Version int64 }
 	err := s.api(s.node(1).URL()).Do(ctx, apiclient.Request{

@@ -15,8 +15,8 @@ import (
 	"dateline/internal/proof/chaos/load"
 )
 
-// crew says how many clients of each sort an act has.
-type crew struct {
+// workload says how many clients of each sort an act has.
+type workload struct {
 	Blogs      int
 	Publishers int
 	Rate       float64 // operations a second of each publisher; 0 is as fast as they are answered
@@ -47,7 +47,7 @@ type crew struct {
 var everyKind = []string{history.KeepsChain, history.KeepsEpoch, history.KeepsReceipt, history.KeepsNative, history.KeepsNumber}
 
 // keeps is what a reader keeps.
-func (c crew) keeps(i int) string {
+func (c workload) keeps(i int) string {
 	if len(c.Keeps) == 0 {
 		return everyKind[i%len(everyKind)]
 	}
@@ -55,7 +55,7 @@ func (c crew) keeps(i int) string {
 }
 
 // readers is how many log what they see.
-func (c crew) readers() int { return c.Streams + c.Polls + c.Slow }
+func (c workload) readers() int { return c.Streams + c.Polls + c.Slow }
 
 // clients are those of one act at work. Publishers end first, and with them
 // whoever only looks; readers go on until they have all.
@@ -106,9 +106,9 @@ func (s *stage) target() load.Target {
 }
 
 func (c *clients) publish(ctx context.Context) {
-	for i := range c.stage.crew.Publishers {
+	for i := range c.stage.workload.Publishers {
 		config := c.publisher(fmt.Sprintf("p%d", i), c.stage.slugs[i%len(c.stage.slugs)])
-		config.Rate = c.stage.crew.Rate
+		config.Rate = c.stage.workload.Rate
 		c.publishers.Go(func() error { return load.Publish(ctx, config) })
 	}
 }
@@ -116,7 +116,7 @@ func (c *clients) publish(ctx context.Context) {
 func (c *clients) publisher(name, blog string) load.PublisherConfig {
 	return load.PublisherConfig{
 		Name: name, Seed: c.seed, Target: c.target, Blog: blog, Token: c.stage.token,
-		Edits: c.stage.crew.Edits, Deletes: c.stage.crew.Deletes, Tagged: c.stage.crew.Tagged,
+		Edits: c.stage.workload.Edits, Deletes: c.stage.workload.Deletes, Tagged: c.stage.workload.Tagged,
 		Log: c.stage.writes, Tracker: c.stage.tracker, Tally: c.stage.tally,
 	}
 }
@@ -150,31 +150,31 @@ func (c *clients) credentials(ctx context.Context) {
 }
 
 func (c *clients) read(ctx context.Context) {
-	crew := c.stage.crew
-	for i := range crew.readers() {
+	workload := c.stage.workload
+	for i := range workload.readers() {
 		how := load.SSE
 		switch {
-		case i >= crew.Streams+crew.Polls:
+		case i >= workload.Streams+workload.Polls:
 			how = load.Slow
-		case i >= crew.Streams:
+		case i >= workload.Streams:
 			how = load.Poll
 		}
 		config := load.ReaderConfig{
 			Name: fmt.Sprintf("%s%d", how, i), Seed: c.seed, Target: c.target, Blog: c.stage.slugs[i%len(c.stage.slugs)],
-			How: how, Keeps: crew.keeps(i), Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
+			How: how, Keeps: workload.keeps(i), Start: load.FromAnywhere, Dir: c.stage.dir, Tracker: c.stage.tracker,
 			Via: c.stage.via(i), Calm: c.calm, Silence: 25 * time.Second, BytesPerSecond: 2000,
 		}
-		config.Again, config.MostRetry = crew.Again, crew.MostRetry
-		if i%3 == 0 || crew.Away > 0 {
-			config.Leave, config.Away = crew.Stay, crew.Away
+		config.Again, config.MostRetry = workload.Again, workload.MostRetry
+		if i%3 == 0 || workload.Away > 0 {
+			config.Leave, config.Away = workload.Stay, workload.Away
 		}
-		late := crew.Late && i%3 == 1
+		late := workload.Late && i%3 == 1
 		switch {
 		case late:
 			config.Start = load.FromZero
-		case crew.Wild && i%3 == 2:
+		case workload.Wild && i%3 == 2:
 			config.Start = load.FromBeyond
-		case crew.AtLast || crew.Home && i%3 == 2:
+		case workload.AtLast || workload.Home && i%3 == 2:
 			config.Via = []int{len(c.stage.bed.Nodes())}
 		}
 		c.readers.Go(func() error {
@@ -202,7 +202,7 @@ func (s *stage) via(i int) []int {
 		first = 0
 	}
 	var via []int
-	if s.crew.Front {
+	if s.workload.Front {
 		return []int{load.Front}
 	}
 	for n := first; n < places; n++ {
@@ -222,7 +222,7 @@ func (c *clients) quiet(context.Context) error {
 // converge publishes one more post on each blog, and waits until every healthy
 // reader has it: then it has all.
 func (c *clients) converge(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*c.stage.patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*c.stage.recoveryTimeout)
 	defer cancel()
 	began := time.Now()
 	last := new(errgroup.Group)
@@ -235,7 +235,7 @@ func (c *clients) converge(ctx context.Context) error {
 		return err
 	}
 	if err := c.stage.tracker.AwaitNewest(ctx, began, c.stage.slugs...); err != nil {
-		c.stage.wrong("readers did not have all events %v after the last fault", 2*c.stage.patience)
+		c.stage.wrong("readers did not have all events %v after the last fault", 2*c.stage.recoveryTimeout)
 	}
 	return nil
 }

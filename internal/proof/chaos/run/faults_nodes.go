@@ -105,7 +105,7 @@ func exhaustFiles(ctx context.Context, s *stage, f planned) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	conns := s.crowd(ctx, f.Target, 40)
+	conns := s.openIdle(ctx, f.Target, 40)
 	wait.For(ctx, f.Hold)
 	err = lift()
 	for _, c := range conns {
@@ -114,8 +114,8 @@ func exhaustFiles(ctx context.Context, s *stage, f planned) (string, error) {
 	return fmt.Sprintf("limit %d", limit), err
 }
 
-// crowd opens connections to a node that ask for nothing.
-func (s *stage) crowd(ctx context.Context, number, count int) (conns []net.Conn) {
+// openIdle opens connections to a node that send no request.
+func (s *stage) openIdle(ctx context.Context, number, count int) (conns []net.Conn) {
 	address := hostOf(s.node(number).URL())
 	for range count {
 		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)

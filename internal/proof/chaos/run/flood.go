@@ -27,8 +27,8 @@ func flooded(lasts time.Duration) act {
 		name:   "flooded",
 		settle: briefly,
 		bed:    func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
-		crew: func(c *crew) {
-			*c = crew{Blogs: 1, Publishers: 4, Rate: 8, Streams: 20, Polls: 6, Stay: 5 * time.Second, Edits: 30, Deletes: 30, Tagged: true}
+		workload: func(c *workload) {
+			*c = workload{Blogs: 1, Publishers: 4, Rate: 8, Streams: 20, Polls: 6, Stay: 5 * time.Second, Edits: 30, Deletes: 30, Tagged: true}
 		},
 		play: floodPages(lasts),
 	}
@@ -45,7 +45,7 @@ func floodPages(lasts time.Duration) step {
 		statuses, err := s.flood(ctx, lasts)
 		fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprint(statuses)
 		fault.Recovered = s.recovered(ctx, fault.Ended)
-		s.tell(fault)
+		s.record(fault)
 		s.figure("answers to the flood, by status", "%v", statuses)
 		return err
 	}

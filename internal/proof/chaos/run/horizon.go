@@ -25,17 +25,17 @@ const nearHorizon = 10
 // time passes between the statements of one read.
 func horizon(lasts time.Duration) act {
 	return act{
-		name:   "horizon",
-		settle: briefly,
-		bed:    func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
-		crew:   nearCrew,
-		play:   pruneNear(lasts),
+		name:     "horizon",
+		settle:   briefly,
+		bed:      func(c *testbed.Config) { c.Nodes, c.Nginx, c.Standby, c.Synchronous = 2, false, false, false },
+		workload: nearReaders,
+		play:     pruneNear(lasts),
 	}
 }
 
-// nearCrew are readers who are away for about as long as an event is kept.
-func nearCrew(c *crew) {
-	*c = crew{Blogs: 1, Publishers: 6, Rate: 12, Streams: 90, Polls: 30, AtLast: true}
+// nearReaders are readers who are away for about as long as an event is kept.
+func nearReaders(c *workload) {
+	*c = workload{Blogs: 1, Publishers: 6, Rate: 12, Streams: 90, Polls: 30, AtLast: true}
 	c.Stay, c.Away, c.MostRetry = 1500*time.Millisecond, time.Second, 300*time.Millisecond
 }
 
@@ -50,7 +50,7 @@ func pruneNear(lasts time.Duration) step {
 		times, err := s.pruneClosely(ctx, lasts)
 		fault.Ended, fault.Detail = time.Now().UnixNano(), fmt.Sprintf("%d times", times)
 		fault.Recovered = s.recovered(ctx, fault.Ended)
-		s.tell(fault)
+		s.record(fault)
 		return err
 	}
 }

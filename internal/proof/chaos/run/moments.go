@@ -159,7 +159,7 @@ func loseUnconfirmed(ctx context.Context, _ *run, s *stage) error {
 	err := errors.Join(s.bed.Failover(lift), s.bed.Rejoin(lift))
 	fault.Ended = time.Now().UnixNano()
 	fault.Recovered = s.recovered(ctx, fault.Ended)
-	s.tell(fault)
+	s.record(fault)
 	return err
 }
 
@@ -170,7 +170,7 @@ const soon = 500 * time.Millisecond
 // arrive: the last ones are published while the nodes begin to listen again.
 func endListeners(ctx context.Context, _ *run, s *stage) error {
 	now := time.Now().UnixNano()
-	s.tell(history.Fault{Kind: "F11", Name: "listeners' connections terminated", Began: now, Ended: now})
+	s.record(history.Fault{Kind: "F11", Name: "listeners' connections terminated", Began: now, Ended: now})
 	defer wait.For(ctx, soon)
 	return s.terminate(ctx, ofListeners)
 }
@@ -202,7 +202,7 @@ func restoredBehind(ctx context.Context, _ *run, s *stage) error {
 	err = errors.Join(err, start(lift, last))
 	fault.Ended = time.Now().UnixNano()
 	fault.Recovered = s.recovered(ctx, fault.Ended)
-	s.tell(fault)
+	s.record(fault)
 	return err
 }
 

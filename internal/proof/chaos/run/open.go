@@ -35,18 +35,18 @@ func engine(option string, node int) string {
 // open starts the bed of an act, with its blogs and its token.
 func (r *run) open(ctx context.Context, a act, dir string) (s *stage, err error) {
 	s = &stage{
-		dir: dir, crew: r.profile.crew, patience: 30 * time.Second, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally), door: make(chan struct{}),
+		dir: dir, workload: r.profile.workload, recoveryTimeout: 30 * time.Second, variant: r.variant, next: r.next, tracker: load.NewTracker(), tally: new(load.Tally), door: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 		config: testbed.Config{
-			Dir: filepath.Join(dir, "bed"), Tools: r.tools, Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
+			Dir: filepath.Join(dir, "bed"), Tools: r.tools, Fresh: r.fresh, Binary: r.binary, Nodes: 3, Standby: true, Synchronous: true, Nginx: true, Durable: true,
 			NodeEnv: func(node int) []string { return []string{"DATELINE_ENGINE=" + engine(r.engine, node)} },
 		},
 	}
 	if a.bed != nil {
 		a.bed(&s.config)
 	}
-	if a.crew != nil {
-		a.crew(&s.crew)
+	if a.workload != nil {
+		a.workload(&s.workload)
 	}
 	if s.faults, err = history.NewLog(filepath.Join(dir, history.FaultsFile)); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (s *stage) furnish(ctx context.Context) error {
 	if err := s.createBlog(ctx, draftSlug, "draft"); err != nil {
 		return err
 	}
-	for i := range s.crew.Blogs {
+	for i := range s.workload.Blogs {
 		slug := fmt.Sprintf("blog-%d", i+1)
 		if err := s.createBlog(ctx, slug, "live"); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (s *stage) furnish(ctx context.Context) error {
 // attend makes every node follow the blogs from the log's beginning, where late
 // readers begin.
 func (s *stage) attend(ctx context.Context) error {
-	if !s.crew.Late {
+	if !s.workload.Late {
 		return nil
 	}
 	for i := range len(s.bed.Nodes()) * len(s.slugs) {

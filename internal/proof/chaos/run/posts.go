@@ -68,8 +68,8 @@ func (s *stage) newWrite(what string, i int) history.Write {
 	return w
 }
 
-// post sends one request and writes down what it was told. Without an answer
-// nothing was told, and what else was answered stands.
+// post sends one request and records the answer. Without an answer there is
+// nothing to record.
 func (s *stage) post(ctx context.Context, number int, w history.Write, text string) error {
 	return s.postTo(ctx, s.node(number).URL(), w, text)
 }

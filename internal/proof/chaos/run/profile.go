@@ -11,11 +11,11 @@ import (
 
 // profile is what a run is made of.
 type profile struct {
-	name   string
-	crew   crew
-	acts   []act
-	settle time.Duration // between the end of the load and the last sample
-	sample time.Duration // between samples
+	name     string
+	workload workload
+	acts     []act
+	settle   time.Duration // between the end of the load and the last sample
+	sample   time.Duration // between samples
 	// goals that a run must reach besides having no violation; zero is none.
 	posts, faults, deliveries int
 }
@@ -28,12 +28,12 @@ var (
 	slowly   = pace{Together: 2, Pause: seconds(10, 40), Scale: 1.5}
 )
 
-// Crews of the profiles.
+// Workloads of the profiles.
 var (
-	smallCrew = crew{Blogs: 2, Publishers: 6, Rate: 12, Streams: 48, Polls: 8, Slow: 4, Stay: 15 * time.Second}
-	ciCrew    = crew{Blogs: 3, Publishers: 9, Rate: 12, Streams: 80, Polls: 12, Slow: 8, Stay: 15 * time.Second}
-	fullCrew  = crew{Blogs: 2, Publishers: 24, Rate: 0, Streams: 180, Polls: 24, Slow: 16, Stay: 15 * time.Second}
-	soakCrew  = crew{Blogs: 3, Publishers: 6, Rate: 4, Streams: 60, Polls: 8, Slow: 4, Stay: 15 * time.Second}
+	smallWorkload = workload{Blogs: 2, Publishers: 6, Rate: 12, Streams: 48, Polls: 8, Slow: 4, Stay: 15 * time.Second}
+	ciWorkload    = workload{Blogs: 3, Publishers: 9, Rate: 12, Streams: 80, Polls: 12, Slow: 8, Stay: 15 * time.Second}
+	fullWorkload  = workload{Blogs: 2, Publishers: 24, Rate: 0, Streams: 180, Polls: 24, Slow: 16, Stay: 15 * time.Second}
+	soakWorkload  = workload{Blogs: 3, Publishers: 6, Rate: 4, Streams: 60, Polls: 8, Slow: 4, Stay: 15 * time.Second}
 )
 
 // briefly is how long nodes settle after acts that last for a minute.
@@ -63,26 +63,26 @@ func profileOf(o Options) (profile, error) {
 // named gives a profile by its name.
 func named(o Options) profile {
 	if o.Only != "" {
-		return profile{name: o.Profile, crew: ciCrew, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{only: o.Only, rounds: 20}, steadily)}}
+		return profile{name: o.Profile, workload: ciWorkload, settle: 5 * time.Second, sample: time.Second, acts: []act{mixed("mixed", limits{only: o.Only, rounds: 20}, steadily)}}
 	}
 	switch o.Profile {
 	case "short":
-		return profile{name: "short", crew: smallCrew, settle: 5 * time.Second, sample: time.Second, acts: []act{
+		return profile{name: "short", workload: smallWorkload, settle: 5 * time.Second, sample: time.Second, acts: []act{
 			mixed("mixed", limits{only: shortKinds, lasts: 30 * time.Second, faults: 15}, briskly),
 		}}
 	case "ci":
-		return profile{name: "ci", crew: ciCrew, settle: 15 * time.Second, sample: time.Second, acts: []act{
+		return profile{name: "ci", workload: ciWorkload, settle: 15 * time.Second, sample: time.Second, acts: []act{
 			mixed("mixed", limits{lasts: 5 * time.Minute}, steadily),
 			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(), putBack(restorations[:4]),
 			horizon(15 * time.Second), flooded(15 * time.Second), reopened(2), browsed(10*time.Second, false), fullDisks(1),
 		}}
 	case "soak":
-		return profile{name: "soak", crew: soakCrew, settle: time.Minute, sample: 10 * time.Second, acts: []act{
+		return profile{name: "soak", workload: soakWorkload, settle: time.Minute, sample: 10 * time.Second, acts: []act{
 			mixed("soak", limits{lasts: o.For}, slowly),
 		}}
 	}
 	return profile{
-		name: "full", crew: fullCrew, settle: time.Minute, sample: 2 * time.Second,
+		name: "full", workload: fullWorkload, settle: time.Minute, sample: 2 * time.Second,
 		posts: 100_000, faults: 300, deliveries: 10_000_000,
 		acts: []act{
 			mixed("mixed", limits{faults: 300, posts: 40_000}, densely), plain(70_000),

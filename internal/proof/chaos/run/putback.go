@@ -60,7 +60,7 @@ func putBack(all []restoration) act {
 		name:   "putback",
 		settle: briefly,
 		bed:    func(c *testbed.Config) { c.Standby, c.Synchronous = false, false },
-		crew: func(c *crew) {
+		workload: func(c *workload) {
 			c.Blogs, c.Publishers, c.Streams, c.Polls, c.Slow, c.Stay = 2, 6, 40, 20, 0, 4*time.Second
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
@@ -102,7 +102,7 @@ func (s *stage) putBack(ctx context.Context, one restoration) error {
 	err := s.lose(ctx, one)
 	fault.Ended = time.Now().UnixNano()
 	fault.Recovered = s.recovered(ctx, fault.Ended)
-	s.tell(fault)
+	s.record(fault)
 	return err
 }
 
@@ -159,7 +159,7 @@ func (s *stage) loseBlind(ctx context.Context, one restoration, copied string) e
 	}
 	err = errors.Join(s.giveBack(ctx, one.how, copied), start(ctx, first))
 	killed.Ended = time.Now().UnixNano()
-	s.tell(killed)
+	s.record(killed)
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,8 @@ var trials = []trial{
 
 // recovery measures how long readers wait for the next event after each fault.
 func recovery(tries int) act {
-	steady := func(c *crew) { c.Front, c.Stay = true, 0 }
-	return act{name: "recovery", crew: steady, play: func(ctx context.Context, r *run, s *stage) error {
+	steady := func(c *workload) { c.Front, c.Stay = true, 0 }
+	return act{name: "recovery", workload: steady, play: func(ctx context.Context, r *run, s *stage) error {
 		s.warm(ctx)
 		random := rand.New(rand.NewPCG(r.seed, seedOfRecovery))
 		for _, t := range trials {
@@ -72,7 +72,7 @@ func (s *stage) try(ctx context.Context, t trial, random *rand.Rand) error {
 	// Recovered stays open: it counts from the end of a fault, a trial does not.
 	fault.Ended = time.Now().UnixNano()
 	fault.Detail = took.Round(time.Millisecond).String()
-	s.tell(fault)
+	s.record(fault)
 	s.took(t.kind, took)
 	return err
 }
@@ -80,7 +80,7 @@ func (s *stage) try(ctx context.Context, t trial, random *rand.Rand) error {
 func (s *stage) measure(ctx context.Context, t trial, from time.Time) time.Duration {
 	at := s.recovered(ctx, from.UnixNano())
 	if at == 0 {
-		return s.patience
+		return s.recoveryTimeout
 	}
 	took := time.Unix(0, at).Sub(from)
 	if t.late > 0 {

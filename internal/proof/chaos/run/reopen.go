@@ -19,7 +19,7 @@ func reopened(times int) act {
 	return act{
 		name:   "reopened",
 		settle: briefly,
-		crew: func(c *crew) {
+		workload: func(c *workload) {
 			c.Blogs, c.Publishers, c.Streams, c.Polls, c.Slow, c.Stay, c.Again = 2, 6, 40, 20, 0, 4*time.Second, time.Second
 			c.Edits, c.Deletes = 30, 8
 		},
@@ -55,7 +55,7 @@ func (s *stage) reopen(ctx context.Context, slug string) error {
 	}
 	fault.Ended, fault.Detail = time.Now().UnixNano(), slug
 	fault.Recovered = s.recovered(ctx, fault.Ended)
-	s.tell(fault)
+	s.record(fault)
 	return nil
 }
 

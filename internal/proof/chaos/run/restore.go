@@ -25,7 +25,7 @@ func restored() act {
 		err := s.restore(ctx)
 		fault.Ended = time.Now().UnixNano()
 		fault.Recovered = s.recovered(ctx, fault.Ended)
-		s.tell(fault)
+		s.record(fault)
 		wait.For(ctx, 5*time.Second)
 		return err
 	}}

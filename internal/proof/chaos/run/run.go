@@ -21,6 +21,7 @@ import (
 	"dateline/internal/localpg"
 	"dateline/internal/proof/chaos/broken"
 	"dateline/internal/proof/chaos/history"
+	"dateline/internal/proof/chaos/testbed"
 	"dateline/internal/proof/program"
 )
 
@@ -30,6 +31,7 @@ type run struct {
 	profile  profile
 	engine   string // how nodes serve streams
 	tools    *localpg.Tools
+	fresh    *testbed.Fresh
 	dir      string
 	binary   string // the real program
 	variant  string // the program with the broken servers and the clock
@@ -91,6 +93,7 @@ func beginRun(ctx context.Context, o Options, p profile, out io.Writer) (r *run,
 	if r.dir, err = runDir(o.Dir); err != nil {
 		return nil, err
 	}
+	r.fresh = testbed.NewFresh(r.dir)
 	if r.binary, err = program.Build(ctx, r.dir, "dateline"); err != nil {
 		return nil, err
 	}

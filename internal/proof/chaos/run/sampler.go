@@ -17,7 +17,7 @@ const (
 	phaseAfter    = "after"
 )
 
-// sampler notes what the nodes use, at every tick and whenever it is told.
+// sampler records what the nodes use, at every tick and on demand.
 type sampler struct {
 	stage *stage
 	log   *history.Log

@@ -64,10 +64,10 @@ func fault(id string) step { return made(kindOf(catalogue(), id)) }
 // made is a step that makes one fault, on one node after the other.
 func made(k kind) step {
 	return func(ctx context.Context, r *run, s *stage) error {
-		n := len(s.told)
+		n := len(s.recorded)
 		f := planned{Kind: k.id, Target: 1 + n%len(s.bed.Nodes()), Hold: 1500 * time.Millisecond, Seed: r.seed + uint64(n)}
 		s.play(ctx, []kind{k}, round{Faults: []planned{f}})
-		if told := s.told[n:]; len(told) > 0 && told[0].Error != "" {
+		if told := s.recorded[n:]; len(told) > 0 && told[0].Error != "" {
 			r.say("    %s was not made: %s", k.id, told[0].Error)
 		}
 		return nil
@@ -86,12 +86,12 @@ func scenario(m broken.Mutation, binary string) act {
 			c.Binary = binary
 			c.NodeEnv = func(int) []string { return []string{"DATELINE_BROKEN=" + m.Name, "DATELINE_ENGINE=" + engineOf(m)} }
 		},
-		crew: func(c *crew) {
-			*c = crew{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late), Keeps: []string{history.KeepsEpoch}}
+		workload: func(c *workload) {
+			*c = workload{Blogs: 1, Publishers: 4, Rate: 15, Streams: 10, Polls: 3, Slow: 1, Stay: 1500 * time.Millisecond, Late: needs(broken.Late), Keeps: []string{history.KeepsEpoch}}
 			c.Wild, c.Home = needs(broken.Wild), needs(broken.Away)
 			switch {
 			case needs(broken.Horizon):
-				nearCrew(c)
+				nearReaders(c)
 				c.Keeps = []string{history.KeepsChain, history.KeepsEpoch, history.KeepsNative, history.KeepsNumber}
 			case needs(broken.Flood):
 				c.Edits, c.Deletes, c.Tagged = 30, 30, true
@@ -108,7 +108,7 @@ func scenario(m broken.Mutation, binary string) act {
 			}
 		},
 		play: func(ctx context.Context, r *run, s *stage) error {
-			s.patience = 3 * time.Second
+			s.recoveryTimeout = 3 * time.Second
 			s.published(ctx, enough)
 			for _, f := range stepsOf(m) {
 				if err := f(ctx, r, s); err != nil {

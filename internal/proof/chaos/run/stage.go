@@ -29,33 +29,32 @@ import (
 // node is one node of the bed.
 type node = *testbed.Node
 
-// stage is a bed with clients, on which an act plays, and the history that is
-// written of it.
+// stage is what one act uses: a bed with clients, and the history that they record.
 type stage struct {
-	dir     string
-	config  testbed.Config
-	crew    crew
-	bed     *testbed.Bed
-	slugs   []string
-	token   string
-	expired string       // a token whose time is over
-	client  *http.Client // of the faults' own requests
-	tracker *load.Tracker
-	tally   *load.Tally
-	sampler *sampler
-	// patience is how long a round waits for its readers, at most; whether that
-	// was too long, the checker says.
-	patience time.Duration
-	door     chan struct{} // closed when late readers may come
-	variant  string        // the program with the broken servers and the clock, or empty
-	next     string        // the program of the next version, or empty
+	dir      string
+	config   testbed.Config
+	workload workload
+	bed      *testbed.Bed
+	slugs    []string
+	token    string
+	expired  string       // a token whose time is over
+	client   *http.Client // of the faults' own requests
+	tracker  *load.Tracker
+	tally    *load.Tally
+	sampler  *sampler
+	// recoveryTimeout bounds how long a round waits for its readers. The checker
+	// decides whether they took too long.
+	recoveryTimeout time.Duration
+	door            chan struct{} // closed when late readers may come
+	variant         string        // the program with the broken servers and the clock, or empty
+	next            string        // the program of the next version, or empty
 
 	clients        *clients // while they are at work
 	browser        *browser.Browser
 	pages          []openPage // in the browser
 	writes, faults *history.Log
 	mu             sync.Mutex
-	told           []history.Fault
+	recorded       []history.Fault
 	revoked        time.Time // when the first token was
 	wrongs         []string  // violations that the stage itself saw
 	figures        []check.Figure
@@ -114,7 +113,7 @@ func (s *stage) play(ctx context.Context, kinds []kind, r round) {
 		}
 	}
 	records[last].Recovered = s.recovered(ctx, records[last].Ended)
-	s.tell(records...)
+	s.record(records...)
 }
 
 // revive starts nodes that a round left down: that is the harness's own failure,
@@ -133,10 +132,10 @@ func (s *stage) revive(ctx context.Context, r round) {
 	}
 }
 
-// recovered waits until every healthy reader has an event whose write began
-// after a moment, and tells when; 0 when it does not happen.
+// recovered waits until every healthy reader has an event whose write began after a
+// time, and returns when that was; 0 when it does not happen.
 func (s *stage) recovered(ctx context.Context, after int64) int64 {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	ctx, cancel := context.WithTimeout(ctx, s.recoveryTimeout)
 	defer cancel()
 	at, err := s.tracker.Await(ctx, time.Unix(0, after))
 	if err != nil {
@@ -145,13 +144,13 @@ func (s *stage) recovered(ctx context.Context, after int64) int64 {
 	return at.UnixNano()
 }
 
-// tell numbers faults and writes them down.
-func (s *stage) tell(records ...history.Fault) {
+// record numbers faults and writes them down.
+func (s *stage) record(records ...history.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range records {
-		r.ID = len(s.told) + 1
-		s.told = append(s.told, r)
+		r.ID = len(s.recorded) + 1
+		s.recorded = append(s.recorded, r)
 		s.faults.Add(r)
 	}
 }

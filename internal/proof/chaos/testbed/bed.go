@@ -23,8 +23,10 @@ import (
 type Config struct {
 	Dir string // for data, configuration and logs; made when missing, left by Close
 	// Tools are the PostgreSQL programs, the same for all beds of a run; found when nil.
-	Tools  *localpg.Tools
-	Binary string // of the program, as Build makes it
+	Tools *localpg.Tools
+	// Fresh is the data that the first server begins with; made by initdb when nil.
+	Fresh  *Fresh
+	Binary string // of the program, as program.Build makes it
 	Nodes  int
 	// Standby adds a second server that follows the first. Synchronous makes
 	// every commit wait for it, and tells the nodes so.
@@ -82,6 +84,9 @@ func newBed(ctx context.Context, config Config) (b *Bed, err error) {
 		return nil, err
 	}
 	b = &Bed{config: config, log: config.Log, password: rand.Text(), secret: rand.Text() + rand.Text()}
+	if config.Fresh != nil {
+		b.password = config.Fresh.password
+	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}

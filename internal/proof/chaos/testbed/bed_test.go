@@ -184,12 +184,11 @@ func TestStart_FailsAndLeavesNothing(t *testing.T) {
 
 // cancelWhenRunning ends a start when its nodes run, of which log files tell.
 func cancelWhenRunning(ctx context.Context, cancel func(), dir string) {
-	for ctx.Err() == nil {
-		if _, err := os.Stat(filepath.Join(dir, "node-2.log")); err == nil {
-			cancel()
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(ctx, func() bool {
+		_, err := os.Stat(filepath.Join(dir, "node-2.log"))
+		return err == nil
+	})
+	cancel()
 }
 
 // runningIn lists the processes whose arguments name a directory.
@@ -248,11 +247,8 @@ func TestBed_CloseIdle(t *testing.T) {
 	// Less than the minute after which both sides end what is idle anyway.
 	within, cancel := context.WithTimeout(s.ctx, 20*time.Second)
 	defer cancel()
-	for link.Stats().Open > 0 {
-		if within.Err() != nil {
-			t.Fatalf("%d connections are still open", link.Stats().Open)
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !eventually(within, func() bool { return link.Stats().Open == 0 }) {
+		t.Fatalf("%d connections are still open", link.Stats().Open)
 	}
 	if status, answer := s.ask(http.MethodGet, s.FrontURL()+"/livez", "", ""); status != http.StatusOK {
 		t.Error(status, answer)

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"dateline/internal/localpg"
 )
 
 // Ways to copy the data of a server.
@@ -92,11 +94,15 @@ func nothing(string) bool         { return false }
 func walFile(path string) bool    { return strings.HasPrefix(path, walDir+"/") }
 func notWALFile(path string) bool { return path != walDir && !walFile(path) }
 
-// copyFiles copies the data of the server but for what is left out. A file that
-// is gone before its turn was none of the data.
+// copyFiles copies the data of the server but for what is left out.
 func (s *Server) copyFiles(dir string, leaveOut func(path string) bool) error {
-	uid, gid := s.bed.tools.IDs()
-	source := s.dataDir()
+	return copyTree(s.bed.tools, s.dataDir(), dir, leaveOut)
+}
+
+// copyTree copies data, for PostgreSQL's account. A file that is gone before its
+// turn was none of the data.
+func copyTree(tools *localpg.Tools, source, dir string, leaveOut func(path string) bool) error {
+	uid, gid := tools.IDs()
 	return filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"dateline/internal/proof/chaos/testbed"
 )
@@ -65,20 +64,21 @@ func TestBed_EndsWithItsHarness(t *testing.T) {
 
 func awaitEnds(t *testing.T, pids []int) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	var left int
+	ended := eventually(ctx, func() bool {
 		parents := parents(t)
-		left := 0
+		left = 0
 		for _, pid := range pids {
 			if _, alive := parents[pid]; alive {
 				left++
 			}
 		}
-		if left == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of the processes %v live on", left, pids)
-		}
+		return left == 0
+	})
+	if !ended {
+		t.Fatalf("%d of the processes %v live on", left, pids)
 	}
 }
 

@@ -96,7 +96,7 @@ func (s *Server) create(ctx context.Context) error {
 	if err := s.newDir(); err != nil {
 		return err
 	}
-	if err := s.initdb(ctx); err != nil {
+	if err := s.makeData(ctx); err != nil {
 		return err
 	}
 	if err := s.moveNotify(); err != nil {
@@ -138,20 +138,16 @@ func (s *Server) file(suffix string) string {
 	return filepath.Join(s.bed.config.Dir, "postgres-"+s.Name+suffix)
 }
 
-func (s *Server) initdb(ctx context.Context) error {
-	password := s.file(".password")
-	if err := s.bed.tools.WriteFile(password, s.bed.password); err != nil {
-		return err
+// makeData copies fresh data, unless the log has a disk of its own.
+func (s *Server) makeData(ctx context.Context) error {
+	switch fresh := s.bed.config.Fresh; {
+	case s.wal != nil:
+		return initdb(ctx, s.bed.tools, s.dir, s.bed.password, "--waldir="+s.wal.sub("wal"))
+	case fresh == nil:
+		return initdb(ctx, s.bed.tools, s.dir, s.bed.password)
+	default:
+		return fresh.copyTo(ctx, s.bed.tools, s.dir)
 	}
-	defer os.Remove(password)
-	args := []string{"-D", s.dir, "-U", superuser, "--auth=scram-sha-256", "--pwfile=" + password, "-E", "UTF8", "--locale=C", "--no-sync"}
-	if s.wal != nil {
-		args = append(args, "--waldir="+s.wal.sub("wal"))
-	}
-	if err := s.bed.tools.MakeDir(s.dir); err != nil {
-		return err
-	}
-	return run(s.bed.tools.Command(ctx, "initdb", args...))
 }
 
 // createDatabase makes the product's database as its role's own.

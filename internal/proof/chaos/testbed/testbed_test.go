@@ -46,8 +46,15 @@ var binary = sync.OnceValues(func() (path string, err error) {
 	if programDir, err = os.MkdirTemp("", "dateline-bed-"); err != nil {
 		return "", err
 	}
+	if err := os.Chmod(programDir, 0o711); err != nil { // PostgreSQL's account passes through
+		return "", err
+	}
+	fresh = testbed.NewFresh(programDir)
 	return program.Build(context.Background(), programDir, "dateline")
 })
+
+// fresh is there when binary has returned.
+var fresh *testbed.Fresh
 
 var programDir string
 
@@ -68,7 +75,7 @@ func start(t *testing.T, config testbed.Config) *setting {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
-	config.Dir, config.Binary = filepath.Join(openDir(t), "bed"), program
+	config.Dir, config.Binary, config.Fresh = filepath.Join(openDir(t), "bed"), program, fresh
 	config.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	begun := time.Now()
 	bed, err := testbed.Start(ctx, config)
@@ -91,6 +98,17 @@ func start(t *testing.T, config testbed.Config) *setting {
 		t.Fatal(status, body)
 	}
 	return s
+}
+
+// eventually polls a condition that has no event to wait for, and reports whether
+// it held before ctx ended.
+func eventually(ctx context.Context, holds func() bool) bool {
+	for !holds() {
+		if !wait.For(ctx, 20*time.Millisecond) {
+			return false
+		}
+	}
+	return true
 }
 
 // openDir is a directory that PostgreSQL's account can enter.

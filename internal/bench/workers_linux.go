@@ -25,7 +25,7 @@ type child struct {
 func startChild(ctx context.Context, command []string, role string) (*child, error) {
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], role)...)
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the leader, who ends the others
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the leader, which ends the workers
 	cmd.WaitDelay = time.Second
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -46,43 +46,43 @@ func (c *child) close() {
 	_ = c.cmd.Wait() // it may have been killed: it has nothing to say any more
 }
 
-// crews is all processes of readers.
-type crews struct {
-	hands   []*child
-	notices []*json.Decoder
+// workers is all processes of readers.
+type workers struct {
+	children []*child
+	notices  []*json.Decoder
 }
 
-func startCrews(ctx context.Context, command []string, n int) (*crews, error) {
-	c := &crews{}
+func startWorkers(ctx context.Context, command []string, n int) (*workers, error) {
+	c := &workers{}
 	for range n {
-		hand, err := startChild(ctx, command, RoleCrew)
+		child, err := startChild(ctx, command, RoleWorker)
 		if err != nil {
 			c.close()
 			return nil, err
 		}
-		c.hands = append(c.hands, hand)
-		c.notices = append(c.notices, json.NewDecoder(hand.out))
+		c.children = append(c.children, child)
+		c.notices = append(c.notices, json.NewDecoder(child.out))
 	}
 	return c, nil
 }
 
-func (c *crews) close() {
-	for _, hand := range c.hands {
-		hand.close()
+func (c *workers) close() {
+	for _, child := range c.children {
+		child.close()
 	}
 }
 
-// all gives every crew its order and returns what they answered.
-func (c *crews) all(orders func(crew int) order) ([]notice, error) {
-	notices := make([]notice, len(c.hands))
+// all sends every worker its order and returns the answers.
+func (c *workers) all(orders func(worker int) order) ([]notice, error) {
+	notices := make([]notice, len(c.children))
 	var talks errgroup.Group
-	for i, hand := range c.hands {
+	for i, child := range c.children {
 		talks.Go(func() error {
-			if err := json.NewEncoder(hand.in).Encode(orders(i)); err != nil {
-				return fmt.Errorf("crew %d: %w", i, err)
+			if err := json.NewEncoder(child.in).Encode(orders(i)); err != nil {
+				return fmt.Errorf("worker %d: %w", i, err)
 			}
 			if err := c.notices[i].Decode(&notices[i]); err != nil {
-				return fmt.Errorf("crew %d ended: %w", i, err)
+				return fmt.Errorf("worker %d ended: %w", i, err)
 			}
 			return nil
 		})
@@ -90,15 +90,15 @@ func (c *crews) all(orders func(crew int) order) ([]notice, error) {
 	return notices, talks.Wait()
 }
 
-// same gives all crews the same order.
-func (c *crews) same(o order) ([]notice, error) { return c.all(func(int) order { return o }) }
+// same gives all workers the same order.
+func (c *workers) same(o order) ([]notice, error) { return c.all(func(int) order { return o }) }
 
 var errShort = errors.New("not all readers got a stream")
 
-// connect lets so many more readers come, spread over the crews; before is how
-// many there are.
-func (c *crews) connect(o order, before, count int) error {
-	n := len(c.hands)
+// connect opens count more readers, spread over the workers; before is how many
+// are open.
+func (c *workers) connect(o order, before, count int) error {
+	n := len(c.children)
 	notices, err := c.all(func(i int) order {
 		share := o
 		share.Count, share.First = count/n, i*(count/n)+min(i, count%n)

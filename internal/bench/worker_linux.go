@@ -16,20 +16,20 @@ import (
 )
 
 const (
-	// perCrew is how many readers one process plays at most; each is an open file.
-	perCrew = 9000
-	// inFlight is how many readers of a crew connect at the same time, unless in a storm.
+	// perWorker is how many readers one process plays at most; each is an open file.
+	perWorker = 9000
+	// inFlight is how many readers of a worker connect at the same time, unless in a storm.
 	inFlight = 100
-	// turn is how often a crew looks at what the clock brings, in ms.
+	// turn is how often a worker checks its timers, in ms.
 	turn = 10
-	// room is the size of the buffer that all readers of a crew share, in bytes.
+	// room is the size of the buffer that all readers of a worker share, in bytes.
 	room = 512 << 10
 	// mostOrder bounds one order or notice, in bytes.
 	mostOrder = 64 << 20
 )
 
-// crew is one process of readers. One goroutine owns all but the queue of orders.
-type crew struct {
+// worker is one process of readers. One goroutine owns all but the queue of orders.
+type worker struct {
 	epoll, bell int
 	out         *json.Encoder
 
@@ -38,11 +38,11 @@ type crew struct {
 	ended  bool
 
 	readers []reader
-	waiting []appointment // readers who come back later
+	waiting []appointment // readers that reconnect later
 	queue   []int32       // readers to connect, oldest first
 	opening int           // readers between connect and the head of the answer
 	plan    order         // of the last connect
-	current order         // what the crew is about; Do is empty when it is idle
+	current order         // that the worker executes; Do is empty when it is idle
 	limit   int64         // ns of the clock when the current order has failed
 	base    int64         // the number before the first message
 	expect  int
@@ -59,16 +59,16 @@ type crew struct {
 	looked int64 // and when all readers were last compared with the head
 }
 
-// appointment is when a reader comes back.
+// appointment is the time at which a reader reconnects.
 type appointment struct {
 	at     int64 // ns
 	reader int32
 }
 
-// Crew plays readers as the orders on in say, and reports to out. It returns when
-// in or ctx ends. It is what the processes do that Run starts.
-func Crew(ctx context.Context, in io.Reader, out io.Writer) error {
-	c := &crew{
+// Worker executes the orders on in and writes results to out. It returns when in or
+// ctx ends. Run starts processes that call it.
+func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
+	c := &worker{
 		out: json.NewEncoder(out), buffer: make([]byte, room), wake: make([]unix.EpollEvent, 512),
 		latency: new(Histogram), whole: new(Histogram),
 	}
@@ -83,7 +83,7 @@ func Crew(ctx context.Context, in io.Reader, out io.Writer) error {
 	return c.run()
 }
 
-func (c *crew) openFiles() (err error) {
+func (c *worker) openFiles() (err error) {
 	if c.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
@@ -93,7 +93,7 @@ func (c *crew) openFiles() (err error) {
 	return unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, c.bell, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1})
 }
 
-func (c *crew) close() {
+func (c *worker) close() {
 	for i := range c.readers {
 		c.hangUp(&c.readers[i])
 	}
@@ -101,7 +101,7 @@ func (c *crew) close() {
 }
 
 // listen takes orders from in until it ends.
-func (c *crew) listen(in io.Reader) {
+func (c *worker) listen(in io.Reader) {
 	defer c.end()
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, mostOrder)
@@ -117,19 +117,19 @@ func (c *crew) listen(in io.Reader) {
 	}
 }
 
-func (c *crew) end() {
+func (c *worker) end() {
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
 	c.ring()
 }
 
-func (c *crew) ring() {
+func (c *worker) ring() {
 	one := [8]byte{1}
 	_, _ = unix.Write(c.bell, one[:]) // full means that it rings already
 }
 
-func (c *crew) run() error {
+func (c *worker) run() error {
 	for {
 		n, err := unix.EpollWait(c.epoll, c.wake, turn)
 		if err != nil && err != unix.EINTR {
@@ -137,7 +137,7 @@ func (c *crew) run() error {
 		}
 		for _, ev := range c.wake[:max(n, 0)] {
 			if ev.Fd >= 0 {
-				c.hear(ev)
+				c.handle(ev)
 			}
 		}
 		c.tick()
@@ -149,7 +149,7 @@ func (c *crew) run() error {
 
 // tick does what the clock brings: readers come back, slow ones sip, and the
 // current order may be done or late.
-func (c *crew) tick() {
+func (c *worker) tick() {
 	t := now()
 	kept := c.waiting[:0]
 	for _, a := range c.waiting {
@@ -165,7 +165,7 @@ func (c *crew) tick() {
 }
 
 // dial connects readers of the queue while fewer than most are on their way.
-func (c *crew) dial(most int) {
+func (c *worker) dial(most int) {
 	for len(c.queue) > 0 && c.opening < most {
 		i := c.queue[0]
 		c.queue = c.queue[1:]
@@ -174,7 +174,7 @@ func (c *crew) dial(most int) {
 }
 
 // takeOrders begins new orders and answers those that are done.
-func (c *crew) takeOrders() (ended bool, err error) {
+func (c *worker) takeOrders() (ended bool, err error) {
 	var count [8]byte
 	_, _ = unix.Read(c.bell, count[:]) // empty when nobody rang
 	for {
@@ -200,14 +200,14 @@ func (c *crew) takeOrders() (ended bool, err error) {
 	}
 }
 
-func (c *crew) isEnded() bool {
+func (c *worker) isEnded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ended
 }
 
 // begin does the part of an order that takes no time.
-func (c *crew) begin() {
+func (c *worker) begin() {
 	o := c.current
 	c.limit = now() + o.Within
 	switch o.Do {
@@ -229,7 +229,7 @@ func (c *crew) begin() {
 }
 
 // done is whether the current order is, or has run out of time.
-func (c *crew) done() bool {
+func (c *worker) done() bool {
 	if now() > c.limit && c.current.Within > 0 {
 		return true
 	}
@@ -244,7 +244,7 @@ func (c *crew) done() bool {
 
 // reached is whether every reader that reads has all up to head. It looks at all
 // of them, so it does that now and then only.
-func (c *crew) reached(head int64) bool {
+func (c *worker) reached(head int64) bool {
 	if now()-c.looked < turn*1e6 {
 		return false
 	}
@@ -257,7 +257,7 @@ func (c *crew) reached(head int64) bool {
 	return true
 }
 
-func (c *crew) report() notice {
+func (c *worker) report() notice {
 	n := notice{CPU: ownCPU()}
 	for i := range c.readers {
 		r := &c.readers[i]
@@ -272,7 +272,7 @@ func (c *crew) report() notice {
 		return n
 	}
 	n.Tally, n.Latency, n.Whole, n.Messages = c.tally, c.latency, c.whole, c.messages
-	for i := range c.readers { // who never came so far misses the end
+	for i := range c.readers { // a reader that never got so far misses the end
 		if r := &c.readers[i]; r.sip == 0 && c.current.Head > r.book.last {
 			n.Tally.Missing += uint64(c.current.Head - r.book.last)
 		}
@@ -289,7 +289,7 @@ func ownCPU() int64 {
 }
 
 // drop resets the connections of all readers, guests for good.
-func (c *crew) drop() {
+func (c *worker) drop() {
 	kept := c.readers[:0]
 	for i := range c.readers {
 		r := c.readers[i]
@@ -301,8 +301,8 @@ func (c *crew) drop() {
 	c.readers, c.queue, c.waiting, c.opening = kept, nil, nil, 0
 }
 
-// storm lets all readers come back at once, at the moment told.
-func (c *crew) storm(o order) {
+// storm reconnects all readers at the time of the order.
+func (c *worker) storm(o order) {
 	for i := range c.readers {
 		r := &c.readers[i]
 		r.book = ledger{last: o.After}
@@ -315,7 +315,7 @@ func (c *crew) storm(o order) {
 		n, _ := unix.EpollWait(c.epoll, c.wake, 0)
 		for _, ev := range c.wake[:max(n, 0)] {
 			if ev.Fd >= 0 {
-				c.hear(ev)
+				c.handle(ev)
 			}
 		}
 	}
