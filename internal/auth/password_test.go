@@ -115,7 +115,7 @@ func TestPasswords_GivesUpWithTheRequest(t *testing.T) {
 	}
 }
 
-func TestCheckNewPassword(t *testing.T) {
+func TestCheckNewPassword_RejectsWeakOnes(t *testing.T) {
 	t.Parallel()
 	const email = "Anna.Meier@example.org"
 	tests := []struct {

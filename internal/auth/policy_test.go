@@ -85,7 +85,7 @@ func TestAllow_SaysWhetherSigningInHelps(t *testing.T) {
 	}
 }
 
-func TestPermissions(t *testing.T) {
+func TestPermissions_FollowThePolicy(t *testing.T) {
 	t.Parallel()
 	got := Permissions(user(liveblog.RoleContributor), nil, liveblog.RoleNone)
 	if want := []Action{OwnAccount, UploadMedia, SubmitPost, ReadUnpublished}; !slices.Equal(got, want) {

@@ -295,7 +295,7 @@ func TestRefresh_StolenTokenEndsTheSession(t *testing.T) {
 	wantKind(t, "the owner's access token", err, liveblog.ErrUnauthorized)
 }
 
-func TestChangePassword(t *testing.T) {
+func TestChangePassword_EndsAllOtherSessions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	here, elsewhere := b.mustLogin(t), b.mustLogin(t)

@@ -9,7 +9,7 @@ import (
 	"dateline/internal/liveblog"
 )
 
-func TestNewToken(t *testing.T) {
+func TestNewToken_StoresOnlyTheHash(t *testing.T) {
 	t.Parallel()
 	var token liveblog.Token
 	secret := NewToken(&token, noon, 30*24*time.Hour)
@@ -37,7 +37,7 @@ func TestNewToken_LivesAYearAtMost(t *testing.T) {
 	}
 }
 
-func TestUsable(t *testing.T) {
+func TestUsable_OnlyWithTheSecretUntilItsEnd(t *testing.T) {
 	t.Parallel()
 	var token liveblog.Token
 	_, secret, _ := parseToken(NewToken(&token, noon, time.Hour))

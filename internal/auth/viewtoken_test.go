@@ -24,7 +24,7 @@ func viewKeys(t testing.TB, secret string) *Keys {
 }
 
 // A token counts on every node, for a day, for its own blog, in one spelling.
-func TestViewTokens(t *testing.T) {
+func TestViewTokens_ValidOnEveryNodeForADayForTheirBlog(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }

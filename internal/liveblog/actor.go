@@ -2,14 +2,15 @@ package liveblog
 
 import "context"
 
-// Actor is who makes a change, and by which request: what the audit log keeps.
+// Actor is the principal that makes a change, and the request by which: the audit log
+// records both.
 type Actor struct {
 	Principal *Principal
 	RequestID string
 	Address   string // of the client
 }
 
-// Key names the principal; a program acting without one is "system".
+// Key names the principal; without one, it is "system".
 func (a Actor) Key() string {
 	if a.Principal == nil {
 		return "system"

@@ -8,19 +8,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// BlogStatus tells where a blog is in its life.
+// BlogStatus is the stage of a blog's life.
 type BlogStatus string
 
-// A draft blog is seen by its editors only. An ended blog takes no more posts
-// and its streams are over; it can be reopened.
+// Only its editors see a draft blog. An ended blog accepts no new posts and its streams have
+// ended; it can be reopened.
 const (
 	BlogDraft BlogStatus = "draft"
 	BlogLive  BlogStatus = "live"
 	BlogEnded BlogStatus = "ended"
 )
 
-// To refuses changes of status that make no sense: what was never live can't
-// end, and what readers saw is no draft again.
+// To returns nil if the status may change to next, otherwise ErrConflict: a draft cannot end,
+// and a blog that readers have seen cannot become a draft again.
 func (s BlogStatus) To(next BlogStatus) error {
 	if s == BlogDraft && next == BlogEnded {
 		return Errorf(ErrConflict, "blog_is_draft", "a draft can't end; reopen, which opens it, comes first")

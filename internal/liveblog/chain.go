@@ -6,19 +6,19 @@ import (
 	"encoding/hex"
 )
 
-// Chain names an event together with all that came before it in its log: the
-// first 8 bytes of a SHA-256 over the chain before and the event, as 16 lower-case
-// hexadecimal digits. Two logs with the same chain at a number are the same up to
-// that number. The empty Chain is not known.
+// Chain is the digest of an event and all events before it in its log: the first 8 bytes of
+// a SHA-256 over the previous chain and the event, as 16 lower-case hexadecimal digits.
+// Two logs with the same chain at a number are equal up to that number. The empty Chain
+// means that it is not known.
 type Chain string
 
 // Genesis is the chain before the first event.
 const Genesis Chain = "0000000000000000"
 
-// Next is the chain of an event that comes after c. It hashes what the database
-// does (migrations/0002_chain.sql): the chain before, the number, the type, the
-// post or the zero id, the version and the time in microseconds, numbers as 8 bytes
-// with the highest first.
+// Next returns the chain of an event whose predecessor has the chain c. It hashes what
+// event_chain of the database hashes (migrations/0002_chain.sql): the previous chain, the
+// number, the type, the id of the post or zeros, the version, and the time in
+// microseconds. Numbers are 8 bytes, big-endian.
 func (c Chain) Next(ev Event) Chain {
 	b, err := hex.DecodeString(string(c))
 	if err != nil {

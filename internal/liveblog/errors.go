@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The kinds of failure the product knows. Every error that reaches a caller of
-// the API wraps one of them; the server maps each to one HTTP status.
+// The kinds of error. Every error that an API client receives wraps one of them; the server
+// maps each to one HTTP status.
 var (
 	ErrNotFound        = errors.New("not found")
 	ErrInvalid         = errors.New("invalid")
@@ -26,24 +26,25 @@ var (
 	ErrIdempotencyUsed = errors.New("idempotency key was used for another request")
 )
 
-// Problem is an error with a text that may be shown to the client. Err is one
-// of the kinds above; Code is a stable word for programs; Detail is for people.
+// Problem is an error whose text may be sent to the client. Err is one of the kinds above;
+// Code is a stable word for programs; Detail is for people.
 type Problem struct {
 	Err    error
 	Code   string
 	Detail string
 	Fields []FieldError
-	// RetryAfter is when trying again may help; 0 leaves it to the server.
+	// RetryAfter is how long the client should wait before it tries again; 0 leaves that to
+	// the server.
 	RetryAfter time.Duration
 }
 
-// FieldError says what is wrong with one field of a request.
+// FieldError describes what is wrong with one field of a request.
 type FieldError struct {
 	Location string // "body.title"
 	Message  string
 }
 
-// Error gives the kind, the code and the detail on one line, for the log.
+// Error returns the kind, the detail and the fields on one line, for the log.
 func (p *Problem) Error() string {
 	parts := []string{p.Err.Error()}
 	if p.Detail != "" {
@@ -58,8 +59,8 @@ func (p *Problem) Error() string {
 // Unwrap makes errors.Is find the kind.
 func (p *Problem) Unwrap() error { return p.Err }
 
-// Errorf returns a Problem of the given kind and code with a formatted detail.
-// The text reaches clients: it must hold nothing internal.
+// Errorf returns a Problem of the given kind and code with a formatted detail. The detail is
+// sent to clients: it must hold nothing internal.
 func Errorf(kind error, code, format string, args ...any) error {
 	return &Problem{Err: kind, Code: code, Detail: fmt.Sprintf(format, args...)}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// EventType is what happened; it is also the name of the server-sent event.
+// EventType says what happened. It is also the name of the server-sent event.
 type EventType string
 
 // The types of event in the log.
@@ -17,9 +17,9 @@ const (
 	EventBlog   EventType = "blog"
 )
 
-// Event is an entry of a blog's log. The log holds references: Post and Blog
-// are the current content, read together with the event, so a text that was
-// corrected or removed since is never told again.
+// Event is an entry of a blog's log. The log holds references: Post and Blog are the current
+// content, read together with the event, so a text that was corrected or removed since
+// is never sent again.
 type Event struct {
 	BlogID  uuid.UUID
 	Slug    string // of the blog; it never changes
@@ -34,7 +34,7 @@ type Event struct {
 	Pinned  *Post // the pinned post's current content; for EventBlog only
 }
 
-// Head tells how far a blog's log goes, and which history it is.
+// Head is the end of a blog's log and the identity of its history.
 type Head struct {
 	BlogID  uuid.UUID
 	Epoch   string

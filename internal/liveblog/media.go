@@ -19,7 +19,7 @@ type Media struct {
 	Height    int
 	Color     string // average colour, "#rrggbb": shown while the image loads
 	Variants  []Variant
-	BlogID    *uuid.UUID // whose editors may change it; nil is no blog's
+	BlogID    *uuid.UUID // the blog whose editors may change it; nil is none
 	CreatedBy *uuid.UUID
 	CreatedAt time.Time
 }
@@ -33,15 +33,15 @@ type Variant struct {
 	Size   int64  // bytes
 }
 
-// MediaPatch holds the texts of an image to change; nil leaves one as it is.
+// MediaPatch is a change of the texts of an image. Fields that are nil stay as they are.
 type MediaPatch struct {
 	Alt     *string
 	Caption *string
 	Credit  *string
 }
 
-// Normalize brings the texts that are given into the form in which they are
-// stored, and reports those that break a rule.
+// Normalize converts the given texts to the form in which they are stored. Texts that break
+// a rule are ErrInvalid.
 func (p *MediaPatch) Normalize() error {
 	var m Media
 	texts := map[*string]**string{&m.Alt: &p.Alt, &m.Caption: &p.Caption, &m.Credit: &p.Credit}
@@ -78,26 +78,26 @@ func (m *Media) Validate() error {
 	return f.err()
 }
 
-// Normalize brings the texts into the form in which they are stored: one line each.
+// Normalize converts the texts to the form in which they are stored: one line each.
 func (m *Media) Normalize() {
 	m.Alt = oneLine(m.Alt)
 	m.Caption = oneLine(m.Caption)
 	m.Credit = oneLine(stripBidi(m.Credit))
 }
 
-// Name is what the variant is called in URLs: its width and the ending of its type.
+// Name returns the name of the variant in URLs: its width and the extension of its type.
 func (v Variant) Name() string {
 	ending := map[string]string{"image/jpeg": "jpg", "image/png": "png"}[v.Type]
 	return strconv.Itoa(v.Width) + "." + ending
 }
 
-// URL is the path under which the server gives out a variant.
+// URL returns the path of a variant.
 func (m *Media) URL(v Variant) string { return "/media/" + m.ID.String() + "/" + v.Name() }
 
-// defaultWidth is what is shown where only one variant can be named.
+// defaultWidth, in pixels, is for places that name only one variant.
 const defaultWidth = 800
 
-// Default is the widest variant of at most 800 pixels, or the narrowest there is.
+// Default returns the widest variant of at most 800 pixels, or otherwise the narrowest.
 func (m *Media) Default() Variant {
 	var best Variant
 	for i, v := range m.Variants {

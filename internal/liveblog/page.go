@@ -1,7 +1,7 @@
 package liveblog
 
-// PageQuery says which published posts a reader's page shows. The zero value
-// is the first page: the newest posts.
+// PageQuery selects the published posts of a reader's page. The zero value, with a Limit, is
+// the first page: the newest posts.
 type PageQuery struct {
 	Cursor      int64  // position of the post after which the page starts, in the order of the page; 0 is the start
 	OldestFirst bool   // order by position ascending instead of descending
@@ -10,12 +10,11 @@ type PageQuery struct {
 	Limit       int    // most posts in Page.Posts, at least 1
 }
 
-// MaxKeyEvents is how many key events a page lists, the newest ones.
+// MaxKeyEvents is how many key events a page lists at most, the newest ones.
 const MaxKeyEvents = 30
 
-// Page is what a reader's page shows. All of it is read in one snapshot, so
-// the stream goes on exactly after Blog.LastSeq of Blog.Epoch, whose chain is
-// Blog.Chain.
+// Page is what a reader's page shows. All of it is from one snapshot, so the stream continues
+// exactly after Blog.LastSeq of Blog.Epoch, whose chain is Blog.Chain.
 type Page struct {
 	Blog      Blog
 	Pinned    *Post  // nil when nothing is pinned, or the pinned post is not published

@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// BlogPatch is a change of a blog; nil fields stay as they are.
+// BlogPatch is a change of a blog. Fields that are nil stay as they are.
 type BlogPatch struct {
 	Title       *string
 	Summary     *string
-	SummaryHTML *string // goes with Summary
+	SummaryHTML *string // Summary rendered and sanitised; set if Summary is
 	Language    *string
 	Unlisted    *bool
 	Status      *BlogStatus
 }
 
-// Apply changes b and reports whether anything is different now.
+// Apply changes b and reports whether any field differs afterwards.
 func (p BlogPatch) Apply(b *Blog) bool {
 	before := *b
 	set(&b.Title, p.Title)
@@ -28,14 +28,14 @@ func (p BlogPatch) Apply(b *Blog) bool {
 	return before != *b
 }
 
-// PostPatch is a change of a post; nil fields stay as they are.
+// PostPatch is a change of a post. Fields that are nil stay as they are.
 type PostPatch struct {
 	Title    *string
 	Content  *Content
 	Byline   *string
 	Tags     *[]string
 	KeyEvent *bool
-	Pinned   *bool // true moves the blog's pin here, false takes it away
+	Pinned   *bool // true moves the blog's pin to the post, false removes it
 	Status   *PostStatus
 }
 
@@ -46,7 +46,7 @@ type Content struct {
 	Text string
 }
 
-// Apply changes p, all but the pin, and reports whether anything is different now.
+// Apply changes p, except for the pin, and reports whether any field differs afterwards.
 func (c PostPatch) Apply(p *Post) bool {
 	before := *p
 	set(&p.Title, c.Title)
@@ -68,13 +68,13 @@ func set[T any](field *T, value *T) {
 	}
 }
 
-// StaleError is an ErrVersion with the current state, for the one who must merge.
+// StaleError is an ErrVersion with the current state, which the client must merge.
 type StaleError struct {
 	Current any // *Blog or *Post
 	Version int64
 }
 
-// Error says which version is current.
+// Error names the current version.
 func (e *StaleError) Error() string {
 	return fmt.Sprintf("%v: version %d is", ErrVersion, e.Version)
 }
@@ -82,8 +82,8 @@ func (e *StaleError) Error() string {
 // Unwrap makes errors.Is find ErrVersion.
 func (e *StaleError) Unwrap() error { return ErrVersion }
 
-// VersionError says that somebody else changed b.
+// VersionError returns the StaleError for a version of b that is not current.
 func VersionError(b *Blog) error { return &StaleError{Current: b, Version: b.Version} }
 
-// PostVersionError says that somebody else changed p.
+// PostVersionError returns the StaleError for a version of p that is not current.
 func PostVersionError(p *Post) error { return &StaleError{Current: p, Version: p.Version} }

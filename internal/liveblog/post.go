@@ -10,14 +10,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// PostStatus tells who may see a post.
+// PostStatus decides who may see a post.
 type PostStatus string
 
-// Only published posts are in the event log and on readers' pages. A removed
-// post keeps its text for editors and can be restored.
+// Only published posts are in the event log and on readers' pages. A removed post keeps its
+// text for editors and can be restored.
 const (
 	PostDraft     PostStatus = "draft"
-	PostSubmitted PostStatus = "submitted" // a contributor asks for approval
+	PostSubmitted PostStatus = "submitted" // waits for approval by an editor
 	PostPublished PostStatus = "published"
 	PostRemoved   PostStatus = "removed"
 )
@@ -76,9 +76,9 @@ func (p *Post) Validate() error {
 	return f.err()
 }
 
-// Normalize brings the fields into the form in which they are stored: one line
-// of text in title, byline and tags, no bidi controls in names, tags in lower
-// case, without the # before them, and each once. What has that form keeps it.
+// Normalize converts the fields to the form in which they are stored: title, byline and tags
+// are one line of text each; byline and tags have no bidi controls; tags are in lower
+// case, without a leading #, and each once. It is idempotent.
 func (p *Post) Normalize() {
 	p.Title = oneLine(p.Title)
 	p.Byline = oneLine(stripBidi(p.Byline))
@@ -102,15 +102,15 @@ func normalTags(tags []string) []string {
 	return out
 }
 
-// oneLine folds all white space, line ends and controls included, to single spaces.
+// oneLine replaces each run of white space, line ends and controls by one space.
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) && r != 0
 	}), " ")
 }
 
-// stripBidi removes the controls that could make a name show as another
-// (Unicode TR 36, section 2.5).
+// stripBidi removes the controls that can make a name look like another one (Unicode TR 36,
+// section 2.5).
 func stripBidi(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Bidi_Control, r) {
@@ -161,16 +161,16 @@ type PostRef struct {
 	Version int64
 }
 
-// Permit decides whether somebody may take a post of that author from one status
-// to another; an edit of the text has both the same.
+// Permit returns nil if the actor may change the status of a post of that author, and
+// otherwise why not. For an edit of the text, both statuses are the same.
 type Permit func(before, after PostStatus, author *uuid.UUID) error
 
-// Written is what a change of a post did.
+// Written is the result of a change of a post.
 type Written struct {
 	Post     Post
-	Seq      int64 // of the post's event; 0 when readers see no change
-	Head     int64 // of the last event, that of the pin included; 0 for none
+	Seq      int64 // of the post's event; 0 if readers see no change
+	Head     int64 // of the last event, which may be that of the pin; 0 if there is none
 	Created  bool
 	Changed  bool // a new version was stored
-	Replayed bool // this is the answer to an earlier request with the same key
+	Replayed bool // an earlier request with the same key did this
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// BlogQuery selects blogs, newest first.
+// BlogQuery selects blogs, the newest first.
 type BlogQuery struct {
 	All        bool // drafts and unlisted ones too
 	Status     BlogStatus
@@ -20,7 +20,7 @@ type BlogQuery struct {
 type PostQuery struct {
 	BlogID   uuid.UUID
 	Status   PostStatus
-	AuthorID *uuid.UUID // only theirs
+	AuthorID *uuid.UUID // by this author only; nil is all
 	KeyEvent bool       // key events only
 	Tag      string     // with this tag only
 	Oldest   bool       // oldest first

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Role tells what a user may do, on all blogs or, as a member, on one.
+// Role decides what a user may do, on all blogs or, as a member, on one.
 type Role string
 
 // Each role includes those after it. A contributor's posts wait for approval;
@@ -59,13 +59,13 @@ func (u *User) Validate() error {
 	return f.err()
 }
 
-// Normalize brings the fields into the form in which they are stored.
+// Normalize converts the fields to the form in which they are stored.
 func (u *User) Normalize() {
 	u.Email = NormalEmail(u.Email)
 	u.Name = oneLine(stripBidi(u.Name))
 }
 
-// NormalEmail is the form in which addresses are compared.
+// NormalEmail returns an address in the form in which addresses are compared.
 func NormalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 func validEmail(s string) bool {
@@ -92,15 +92,15 @@ const (
 	ScopeMedia     Scope = "media:write"
 )
 
-// Scopes lists them all.
+// Scopes lists all scopes.
 var Scopes = []Scope{ScopeRead, ScopePostWrite, ScopeBlogWrite, ScopeMedia}
 
 // Valid reports whether s is one of Scopes.
 func (s Scope) Valid() bool { return slices.Contains(Scopes, s) }
 
-// Principal is who makes a request: nobody, a user or an API token.
+// Principal is the identity behind a request: none, a user or an API token.
 type Principal struct {
-	User      *User      // nil for a token and for nobody
+	User      *User      // nil for a token and an anonymous client
 	SessionID uuid.UUID  // of the user
 	TokenID   string     // of an API token
 	TokenName string     //
@@ -109,7 +109,7 @@ type Principal struct {
 	Role      Role       // of the user, on all blogs
 }
 
-// Anonymous reports whether nobody signed in.
+// Anonymous reports whether there is neither a user nor a token.
 func (p *Principal) Anonymous() bool { return p == nil || p.User == nil && p.TokenID == "" }
 
 // Key names the principal in the audit log, for idempotency keys and limits.
@@ -127,7 +127,7 @@ func (p *Principal) Key() string {
 // Has reports whether a token has the scope.
 func (p *Principal) Has(s Scope) bool { return slices.Contains(p.Scopes, s) }
 
-// AuthorID is the user a new post belongs to; nil for tokens.
+// AuthorID returns the author of a post that p creates: the user; nil for tokens.
 func (p *Principal) AuthorID() *uuid.UUID {
 	if p.Anonymous() || p.User == nil {
 		return nil
@@ -145,10 +145,10 @@ type Session struct {
 	ExpiresAt  time.Time
 	RevokedAt  *time.Time
 	UserAgent  string
-	Proof      string // the password hash that proved who it is, when it is created; "" is another proof
+	Proof      string // hash of the password that was verified for it, only set to create it; "" is another proof
 }
 
-// Token is an API token. The secret itself is not kept.
+// Token is an API token. The secret itself is not stored.
 type Token struct {
 	ID         string // shown as part of the token
 	Name       string
@@ -171,14 +171,14 @@ type Member struct {
 	Role   Role
 }
 
-// UserChange holds the fields of a user to change; nil leaves one as it is.
+// UserChange is a change of a user. Fields that are nil stay as they are.
 type UserChange struct {
 	Name     *string `json:"name,omitempty"`
 	Role     *Role   `json:"role,omitempty"`
 	Disabled *bool   `json:"disabled,omitempty"`
 }
 
-// Apply changes u. A user who is disabled already keeps the time of it.
+// Apply changes u. The time at which a user was disabled first stays.
 func (c UserChange) Apply(u *User, now time.Time) {
 	if c.Name != nil {
 		u.Name = *c.Name

@@ -14,15 +14,16 @@ import (
 	"syscall"
 )
 
-// account is who runs the server: PostgreSQL refuses to run as root.
+// account is the operating system's user that runs the server: PostgreSQL does not run as
+// root.
 type account struct {
 	uid, gid int
 	name     string
-	switched bool // we are root and become this account
+	switched bool // the process is root and starts programs as this account
 }
 
-// serverAccount is the owner of an existing data directory when we are root,
-// else the account postgres or nobody; without root it is our own.
+// serverAccount returns the account of the process. For root it is the owner of an existing
+// data directory, otherwise the account postgres or nobody.
 func serverAccount(data string) (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: os.Geteuid(), gid: os.Getegid(), name: "this user"}, nil
@@ -62,8 +63,8 @@ func (a account) give(path string) error {
 	return os.Chown(path, a.uid, a.gid)
 }
 
-// settleDirs decides where the cluster and its socket live.
-func (c *Cluster) settleDirs() (err error) {
+// chooseDirs decides where the cluster and its socket are.
+func (c *Cluster) chooseDirs() (err error) {
 	dir, err := filepath.Abs(c.config.Dir)
 	if err != nil {
 		return err
@@ -79,8 +80,8 @@ func (c *Cluster) settleDirs() (err error) {
 	return nil
 }
 
-// makeDir makes the directory. As root, with a checkout below a directory
-// that is closed to others, such as /root, it takes one below /var/lib instead.
+// makeDir creates the directory. If the process is root and the account cannot enter the
+// directory, such as one below /root, it uses one below /var/lib instead.
 func (c *Cluster) makeDir() error {
 	closed := firstClosed(filepath.Dir(c.dir), c.account)
 	if c.account.switched && closed != "" {
@@ -91,7 +92,7 @@ func (c *Cluster) makeDir() error {
 	}
 	mode := fs.FileMode(0o700)
 	if c.account.switched {
-		mode = 0o711 // the server's user passes through, and sees no names
+		mode = 0o711 // the account can enter the directory, and cannot list it
 	}
 	if err := os.MkdirAll(filepath.Dir(c.dir), 0o755); err != nil {
 		return err
@@ -110,8 +111,8 @@ func (c *Cluster) checkDir() error {
 	return nil
 }
 
-// firstClosed is the first directory on the way to dir that the account may not
-// pass, "" when it may pass all that exist.
+// firstClosed returns the first directory on the path to dir that the account may not enter,
+// or "" if it may enter all that exist.
 func firstClosed(dir string, a account) string {
 	if parent := filepath.Dir(dir); parent != dir {
 		if closed := firstClosed(parent, a); closed != "" {
@@ -136,8 +137,8 @@ func mayPass(info fs.FileInfo, a account) bool {
 	return info.Mode()&0o001 != 0
 }
 
-// socketDir is a short name, since the path of a unix socket ends at about 100
-// bytes, and the same for every process that uses the cluster.
+// socketDir returns a short name, since the path of a unix socket can have about 100 bytes.
+// It is the same for every process that uses the cluster.
 func socketDir(dir string) string {
 	name := "dateline-" + digest(dir)
 	if long := filepath.Join(os.TempDir(), name); len(long) < 80 {
@@ -146,8 +147,8 @@ func socketDir(dir string) string {
 	return filepath.Join("/tmp", name)
 }
 
-// makeSocketDir refuses a directory that somebody else has made first: the
-// password would be sent to a server of theirs.
+// makeSocketDir creates the directory. It rejects one that another user has created before:
+// the password would be sent to a server of that user.
 func (c *Cluster) makeSocketDir(dir string) error {
 	err := os.Mkdir(dir, 0o700)
 	if err == nil {

@@ -25,17 +25,17 @@ const (
 	maintenance = "postgres" // the database that is there from the beginning
 )
 
-// Config says where a cluster lives.
+// Config says where a cluster is.
 type Config struct {
-	Dir      string       // holds the data (pg), the password and the log; made when missing
+	Dir      string       // holds the data (pg), the password and the log; Start creates it
 	Log      *slog.Logger // slog.Default() when nil
 	Settings []string     // more server settings, each "name=value"
 }
 
-// Cluster is a running server, or the use of one that another process runs.
+// Cluster is a running server. This process or another one runs it.
 type Cluster struct {
 	config   Config
-	dir      string // Config.Dir, or its stand-in where the server's user cannot reach it
+	dir      string // Config.Dir, or its replacement if the account cannot enter that
 	socket   string // the directory of the unix socket
 	account  account
 	programs programs
@@ -49,9 +49,9 @@ type Cluster struct {
 	once   sync.Once
 }
 
-// Start returns when the cluster of a data directory answers. It makes the
-// cluster when the directory is new, and uses the running one when another
-// process has started it. ctx limits the start only.
+// Start returns when the cluster of a data directory answers. It creates the cluster in a
+// new directory, and uses the server that another process runs. ctx bounds the start
+// only.
 func Start(ctx context.Context, config Config) (*Cluster, error) {
 	c, err := newCluster(ctx, config)
 	if err != nil {
@@ -78,7 +78,7 @@ func newCluster(ctx context.Context, config Config) (*Cluster, error) {
 	}
 	c := &Cluster{config: config, done: make(chan struct{})}
 	c.ending.Store(int32(syscall.SIGINT))
-	if err := c.settleDirs(); err != nil {
+	if err := c.chooseDirs(); err != nil {
 		return nil, err
 	}
 	var err error
@@ -86,15 +86,14 @@ func newCluster(ctx context.Context, config Config) (*Cluster, error) {
 	return c, err
 }
 
-// DSN is the connection string of one database of the cluster. It holds the
-// password.
+// DSN returns the connection string of a database of the cluster, with the password.
 func (c *Cluster) DSN(db string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, c.secret), Path: "/" + db}
 	u.RawQuery = url.Values{"host": {c.socket}, "port": {port}}.Encode()
 	return u.String()
 }
 
-// Describe says in a few words which PostgreSQL this is, without the password.
+// Describe names the PostgreSQL and its directory, without the password.
 func (c *Cluster) Describe() string {
 	how := "run by this process"
 	if !c.owner.Load() {
@@ -103,18 +102,18 @@ func (c *Cluster) Describe() string {
 	return fmt.Sprintf("embedded PostgreSQL %d in %s, %s", c.programs.major, c.dir, how)
 }
 
-// PID is the process id of the server, 0 when this process does not run it.
+// PID returns the process id of the server, or 0 if another process runs it.
 func (c *Cluster) PID() int { return int(c.pid.Load()) }
 
-// Close stops the server when this process runs it, and waits for its end.
-// Clients are disconnected; what they had committed is kept.
+// Close stops the server if this process runs it, and waits for its end. It disconnects
+// clients; what they committed is durable.
 func (c *Cluster) Close() error {
 	c.once.Do(c.stop)
 	<-c.done
 	return nil
 }
 
-// Kill ends the server as a crash would: without a checkpoint.
+// Kill ends the server like a crash, without a checkpoint.
 func (c *Cluster) Kill() error {
 	c.ending.Store(int32(syscall.SIGKILL))
 	return c.Close()
@@ -132,9 +131,9 @@ func joinClose(err error, c *Cluster) error {
 	return err
 }
 
-// TryLock takes an exclusive lock on a file, which is made when missing. It
-// returns nil when another open file holds it. Closing the file, or the end of
-// the process, releases it.
+// TryLock locks a file exclusively and creates it if it does not exist. It returns nil if
+// another open file holds the lock. Closing the file, or the end of the process, releases
+// the lock.
 func TryLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

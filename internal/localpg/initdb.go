@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// prepare makes the cluster in a new directory and checks an existing one. The
-// caller holds the lock.
+// prepare creates the cluster in a new directory and checks an existing one. The caller
+// holds the lock.
 func (c *Cluster) prepare(ctx context.Context) error {
 	_, err := os.Stat(c.dataDir())
 	if os.IsNotExist(err) {
@@ -38,8 +38,8 @@ func errMajor(data string, have, programs int) error {
 		"install PostgreSQL %d, point DATELINE_PG_BIN at its bin directory, or choose another --data-dir (nothing was changed)", data, have, programs, have)
 }
 
-// initdb works in a directory of another name first: a half-made cluster never
-// passes for a real one, and may be removed since nobody has used it.
+// initdb creates the cluster in a directory of another name and renames that at the end. So
+// an incomplete cluster is never used, and can be removed.
 func (c *Cluster) initdb(ctx context.Context) error {
 	begun := time.Now()
 	if err := c.makeSecret(); err != nil {
@@ -75,9 +75,9 @@ func (c *Cluster) runInitdb(ctx context.Context, dir, pwfile string, locale []st
 	return nil
 }
 
-// localeArgs choose C.UTF-8: it knows all letters, and sorts by code point on
-// every machine. From version 17 on it is built in, before 15 there is no choice
-// of who provides it.
+// localeArgs choose C.UTF-8: it knows the case of all letters, and sorts by code point on
+// every machine. It is built in from version 17 on; before 15 there is no choice of a
+// provider.
 func localeArgs(major int) []string {
 	switch {
 	case major >= 17:
@@ -115,7 +115,8 @@ func (c *Cluster) writeFor(path, text string) error {
 	return c.account.give(path)
 }
 
-// makeSecret keeps an existing password: a first start may have failed after it.
+// makeSecret creates the password unless there is one: an earlier first start may have
+// failed after creating it.
 func (c *Cluster) makeSecret() error {
 	if err := c.readSecret(); !os.IsNotExist(err) {
 		return err
@@ -144,8 +145,9 @@ func (c *Cluster) readSecret() error {
 	return nil
 }
 
-// command runs one of the server's programs as the account, with nothing of our
-// environment: PGDATA and the like would change what it does. The end of ctx kills it.
+// command returns a command that runs a program of PostgreSQL as the account, without the
+// environment of this process: variables such as PGDATA change what it does. The end of
+// ctx kills it.
 func (c *Cluster) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(c.programs.dir, program), args...)
 	cmd.Dir = "/"

@@ -16,21 +16,20 @@ import (
 )
 
 const (
-	startLimit = 60 * time.Second       // recovery after a crash may replay much
+	startLimit = 60 * time.Second       // recovery after a crash may take long
 	pollEvery  = 25 * time.Millisecond  // until the server answers
 	turnEvery  = 250 * time.Millisecond // until the lock is free
 	restartGap = time.Second
 )
 
-// errBusy tells that a previous server of the same data has not gone yet.
+// errBusy means that a previous server of the same data has not ended yet.
 var errBusy = errors.New("a previous server has not ended yet")
 
-// keep runs the server, whenever it is this process's turn, until ctx ends. The
-// result of the first attempt goes to first, which has room for it; a failed
-// first attempt is the last.
+// keep runs the server whenever this process gets the lock, until ctx ends. It sends the
+// result of the first attempt to first, which is buffered, and returns if that failed.
 func (c *Cluster) keep(ctx context.Context, first chan<- error) {
-	// Linux sends the parent's death signal when the thread that started the
-	// child ends, so this goroutine keeps its thread for its whole life.
+	// Linux sends the death signal of the parent when the thread that started the child
+	// ends, so this goroutine keeps its thread.
 	runtime.LockOSThread()
 	defer close(c.done)
 	up := false
@@ -65,7 +64,7 @@ func (c *Cluster) takeTurn(ctx context.Context, report func(error)) error {
 	if err := c.makeSocketDir(c.socket); err != nil {
 		return err
 	}
-	defer os.Remove(c.socket) // fails, rightly, while a socket is in it
+	defer os.Remove(c.socket) // fails while a socket is in it, as it should
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
@@ -75,7 +74,8 @@ func (c *Cluster) takeTurn(ctx context.Context, report func(error)) error {
 	return c.runRetrying(ctx, report)
 }
 
-// waitLock reports success as soon as the server of another process answers.
+// waitLock waits for the lock. It reports success as soon as the server of another process
+// answers.
 func (c *Cluster) waitLock(ctx context.Context, report func(error)) (*os.File, error) {
 	for attached := false; ctx.Err() == nil; pause(ctx, turnEvery) {
 		lock, err := TryLock(c.lockFile())
@@ -90,7 +90,7 @@ func (c *Cluster) waitLock(ctx context.Context, report func(error)) (*os.File, e
 	return nil, ctx.Err()
 }
 
-// stopOrphan ends the server of a process that was killed. The answer to our
+// stopOrphan ends the server of a process that was killed. A server that accepts the
 // password proves that the process in postmaster.pid is that server.
 func (c *Cluster) stopOrphan(ctx context.Context) error {
 	limit := time.Now().Add(startLimit)
@@ -107,7 +107,7 @@ func (c *Cluster) stopOrphan(ctx context.Context) error {
 	return errors.Join(ctx.Err(), errBusy)
 }
 
-// recordedPID is the first line of postmaster.pid, 0 without one.
+// recordedPID returns the process id in postmaster.pid, or 0 without one.
 func (c *Cluster) recordedPID() int {
 	text, err := os.ReadFile(filepath.Join(c.dataDir(), "postmaster.pid"))
 	if err != nil {
@@ -121,7 +121,7 @@ func (c *Cluster) recordedPID() int {
 	return pid
 }
 
-// runRetrying waits out the last seconds of a previous server.
+// runRetrying runs the server, and tries again while a previous one is ending.
 func (c *Cluster) runRetrying(ctx context.Context, report func(error)) error {
 	limit := time.Now().Add(startLimit)
 	for {

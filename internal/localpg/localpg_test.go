@@ -261,7 +261,7 @@ func TestServer_IsNotRoot(t *testing.T) {
 	}
 }
 
-func TestFirstClosed(t *testing.T) {
+func TestFirstClosed_FindsWhatTheAccountMayNotEnter(t *testing.T) {
 	t.Parallel()
 	root := newDir(t)
 	closed := filepath.Join(root, "closed")
@@ -274,11 +274,11 @@ func TestFirstClosed(t *testing.T) {
 	if err := os.Chmod(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	stranger := account{uid: os.Geteuid() + 4711, gid: os.Getegid() + 4711}
-	if got := firstClosed(filepath.Join(closed, "open"), stranger); got != closed {
+	other := account{uid: os.Geteuid() + 4711, gid: os.Getegid() + 4711}
+	if got := firstClosed(filepath.Join(closed, "open"), other); got != closed {
 		t.Errorf("got %q, want %q", got, closed)
 	}
-	if got := firstClosed(filepath.Join(root, "not yet made"), stranger); got != "" {
+	if got := firstClosed(filepath.Join(root, "not yet made"), other); got != "" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -305,7 +305,7 @@ func TestMakeSocketDir_RefusesOpenDirectory(t *testing.T) {
 	}
 }
 
-func TestTryLock(t *testing.T) {
+func TestTryLock_ExcludesOtherHolders(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	first, err := TryLock(path)
@@ -344,7 +344,7 @@ func TestStart_LocaleKnowsAllLetters(t *testing.T) {
 	}
 }
 
-func TestLocaleArgs(t *testing.T) {
+func TestLocaleArgs_ByVersion(t *testing.T) {
 	t.Parallel()
 	for major, want := range map[int]string{
 		14: "--locale=C.UTF-8", 15: "--locale-provider=libc --locale=C.UTF-8", 16: "--locale-provider=libc --locale=C.UTF-8",

@@ -22,8 +22,8 @@ var npmFiles embed.FS
 
 const npmMajor = 18
 
-// packageDir holds the installed package: in the user's cache, or for root in
-// one that other users may enter.
+// packageDir returns the directory of the installed package: in the cache of the user, for
+// root in one that other users may enter.
 func packageDir() string {
 	const name = "dateline/postgresql-18.4.0-beta.17"
 	if os.Geteuid() == 0 {
@@ -46,8 +46,8 @@ func packageNative() string {
 
 func packageBin() string { return filepath.Join(packageNative(), "bin") }
 
-// installPackage installs by the npm client and the lock file, without running
-// scripts of the packages. It takes a lock: two processes may start together.
+// installPackage installs the package by the npm client and the lock file, without running
+// scripts of packages. A lock serialises processes that start together.
 func installPackage(ctx context.Context, log *slog.Logger) (programs, error) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
@@ -109,9 +109,8 @@ func runNPM(ctx context.Context, npm string) error {
 	return nil
 }
 
-// makeLinks makes the symbolic links that an npm package cannot hold. The
-// package lists them, and would make them in a script that we do not run. A
-// package without the list needs none.
+// makeLinks creates the symbolic links that an npm package cannot hold. The package lists
+// them for a script of its own, which is not run. A package without a list needs none.
 func makeLinks(native string) error {
 	text, err := os.ReadFile(filepath.Join(native, "pg-symlinks.json"))
 	if os.IsNotExist(err) {
@@ -132,8 +131,8 @@ func makeLinks(native string) error {
 	return nil
 }
 
-// makeLink makes target a link to source, both relative to the package. Names
-// that lead out of the package are refused.
+// makeLink creates a link target to source, both relative to the package. It rejects paths
+// that lead out of the package.
 func makeLink(root, source, target string) error {
 	if !filepath.IsLocal(source) || !filepath.IsLocal(target) {
 		return fmt.Errorf("link %q to %q leads out of the package", target, source)

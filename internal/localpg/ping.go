@@ -22,7 +22,8 @@ func (c *Cluster) ping(ctx context.Context, db string) error {
 	return conn.Ping(ctx)
 }
 
-// answers tells whether a server of ours is behind the socket, also while it starts or stops.
+// answers reports whether the cluster's server is behind the socket, even if it is starting
+// or stopping.
 func (c *Cluster) answers(ctx context.Context) bool {
 	err := c.ping(ctx, maintenance)
 	return err == nil || sqlState(err) == cannotConnectNow
@@ -34,7 +35,7 @@ const (
 	invalidPassword   = "28P01"
 )
 
-// isRefusal tells an answer that waiting does not change: the password is wrong.
+// isRefusal reports whether the error will not change by waiting: the password is wrong.
 func isRefusal(err error) bool { return sqlState(err) == invalidPassword }
 
 func sqlState(err error) string {

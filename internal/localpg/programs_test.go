@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestChoose(t *testing.T) {
+func TestChoose_NewestOrTheWantedVersion(t *testing.T) {
 	t.Parallel()
 	found := []programs{{"a", 13}, {"b", 15}, {"c", 18}, {"d", 16}}
 	for _, test := range []struct {
@@ -77,7 +77,7 @@ func fakeProgram(t *testing.T, dir, name string, major int) {
 	}
 }
 
-func TestMakeLinks(t *testing.T) {
+func TestMakeLinks_StayWithinThePackage(t *testing.T) {
 	t.Parallel()
 	native := filepath.Join(t.TempDir(), "native")
 	if err := os.MkdirAll(filepath.Join(native, "lib"), 0o755); err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// stopLimit is how long the server may take to stop in good order.
+// stopLimit is how long a fast shutdown of the server may take.
 const stopLimit = 20 * time.Second
 
 // run starts the server, reports when it answers, and returns when it has ended.
@@ -58,7 +58,7 @@ func (c *Cluster) startServer() (*server, error) {
 	for _, s := range c.config.Settings {
 		args = append(args, "-c", s)
 	}
-	// Not killed with any context: end stops it in good order.
+	// The command has no context: end shuts it down in order.
 	s := &server{cmd: c.command(context.Background(), "postgres", args...), exited: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
@@ -71,7 +71,7 @@ func (c *Cluster) startServer() (*server, error) {
 	return s, nil
 }
 
-// openLog keeps the log of the previous run beside the new one.
+// openLog creates the log and keeps the one of the previous run.
 func (c *Cluster) openLog() (*os.File, error) {
 	if err := os.Rename(c.logFile(), c.logFile()+".old"); err != nil && !os.IsNotExist(err) {
 		return nil, err
@@ -79,9 +79,10 @@ func (c *Cluster) openLog() (*os.File, error) {
 	return os.OpenFile(c.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
-// end signals the server and waits; one that does not stop is told to stop at once.
+// end sends a signal and waits. A server that does not stop within stopLimit gets the signal
+// for an immediate shutdown.
 func (s *server) end(sig syscall.Signal) {
-	_ = s.cmd.Process.Signal(sig) // fails only when it has ended
+	_ = s.cmd.Process.Signal(sig) // fails only if the process has ended
 	select {
 	case <-s.exited:
 		return
@@ -109,7 +110,7 @@ func (c *Cluster) waitUp(ctx context.Context, s *server) error {
 	}
 }
 
-// startFailure explains an early end by the server's own words.
+// startFailure returns an error with the last lines of the server's log.
 func (c *Cluster) startFailure() error {
 	text, err := os.ReadFile(c.logFile())
 	if err != nil {

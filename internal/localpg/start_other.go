@@ -15,17 +15,17 @@ const Database = "dateline"
 
 var errSystem = errors.New("the embedded PostgreSQL does not run on this system: set DATABASE_URL")
 
-// Config says where a cluster lives.
+// Config says where a cluster is.
 type Config struct {
 	Dir      string
 	Log      *slog.Logger
 	Settings []string
 }
 
-// Cluster cannot be had on this system.
+// Cluster is not available on this system.
 type Cluster struct{}
 
-// Start refuses: this system has neither unix sockets with owners nor signals.
+// Start returns an error: this system has neither unix sockets with owners nor signals.
 func Start(context.Context, Config) (*Cluster, error) { return nil, errSystem }
 
 // DSN is empty.
@@ -43,13 +43,13 @@ func (c *Cluster) Close() error { return nil }
 // Kill does nothing.
 func (c *Cluster) Kill() error { return nil }
 
-// TryLock refuses.
+// TryLock returns an error.
 func TryLock(string) (*os.File, error) { return nil, errSystem }
 
-// Tools cannot be had on this system.
+// Tools are not available on this system.
 type Tools struct{}
 
-// FindTools refuses.
+// FindTools returns an error.
 func FindTools(context.Context, *slog.Logger) (*Tools, error) { return nil, errSystem }
 
 // Major is 0.
@@ -60,13 +60,13 @@ func (t *Tools) Command(ctx context.Context, program string, args ...string) *ex
 	return exec.CommandContext(ctx, program, args...)
 }
 
-// MakeDir refuses.
+// MakeDir returns an error.
 func (t *Tools) MakeDir(string) error { return errSystem }
 
-// WriteFile refuses.
+// WriteFile returns an error.
 func (t *Tools) WriteFile(string, string) error { return errSystem }
 
-// CheckDir refuses.
+// CheckDir returns an error.
 func (t *Tools) CheckDir(string) error { return errSystem }
 
 // IDs are 0.

@@ -13,22 +13,22 @@ import (
 	"strings"
 )
 
-// Tools are the PostgreSQL programs of this machine and the account that may run
-// them, for a harness that makes clusters in its own way.
+// Tools are the PostgreSQL programs of this machine and the account that runs them. They are
+// for a harness that creates clusters by itself.
 type Tools struct {
 	programs programs
 	account  account
 }
 
-// noData is the data directory of a cluster that is not there yet.
+// noData is the data directory of a cluster that does not exist yet.
 const noData = ""
 
-// toolPrograms are what a harness uses besides the server. The npm package lacks
-// all but the server's own.
+// toolPrograms are the programs that a harness needs. The npm package has only those of the
+// server.
 var toolPrograms = append(slices.Clone(serverPrograms), "pg_basebackup", "pg_dump", "pg_restore")
 
-// FindTools finds the programs that a new cluster would be run with: all of one
-// place, the machine's own first. A place that lacks one of them is not taken.
+// FindTools returns the programs for a new cluster, all of one directory, preferably those of
+// the machine. It skips directories that lack one of them.
 func FindTools(ctx context.Context, log *slog.Logger) (*Tools, error) {
 	own, packaged := installed(ctx, toolPrograms)
 	p, ok := pick(own, packaged, 0)
@@ -44,7 +44,7 @@ func FindTools(ctx context.Context, log *slog.Logger) (*Tools, error) {
 	return &Tools{programs: p, account: a}, nil
 }
 
-// Describe tells the version of the server program and where all programs are.
+// Describe returns the version of the server program and the directory of all programs.
 func (t *Tools) Describe(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, filepath.Join(t.programs.dir, "postgres"), "--version").Output()
 	if err != nil {
@@ -54,16 +54,16 @@ func (t *Tools) Describe(ctx context.Context) (string, error) {
 	return fmt.Sprintf("PostgreSQL %s in %s", version, t.programs.dir), nil
 }
 
-// Major is the version: 15.
+// Major returns the major version, such as 15.
 func (t *Tools) Major() int { return t.programs.major }
 
-// Command is a program of PostgreSQL as the account, without our environment.
-// The end of ctx kills it.
+// Command returns a command that runs a program of PostgreSQL as the account, without the
+// environment of this process. The end of ctx kills it.
 func (t *Tools) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	return (&Cluster{programs: t.programs, account: t.account}).command(ctx, program, args...)
 }
 
-// MakeDir makes a directory that only the account can read.
+// MakeDir creates a directory that only the account can read.
 func (t *Tools) MakeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (t *Tools) WriteFile(path, text string) error {
 	return (&Cluster{account: t.account}).writeFor(path, text)
 }
 
-// CheckDir refuses a directory that the account cannot enter.
+// CheckDir returns an error for a directory that the account cannot enter.
 func (t *Tools) CheckDir(dir string) error {
 	if closed := firstClosed(dir, t.account); t.account.switched && closed != "" {
 		return fmt.Errorf("PostgreSQL runs as user %s, who cannot enter %s: choose another directory", t.account.name, closed)
@@ -84,5 +84,5 @@ func (t *Tools) CheckDir(dir string) error {
 	return nil
 }
 
-// IDs are the user and group of the account.
+// IDs returns the user and group of the account.
 func (t *Tools) IDs() (uid, gid int) { return t.account.uid, t.account.gid }

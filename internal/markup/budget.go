@@ -10,22 +10,21 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// maxSteps bounds the work of one parse. A step is about as much as looking at
-// a byte or a node again, some 5 ns: what needs all of them takes 25 ms. Ordinary
-// texts of the greatest length need a tenth; what grows with the square of a
-// text's length ends here.
+// maxSteps bounds the work of one parse. A step is about the work of looking at a byte or a
+// node again, some 5 ns, so all of them take 25 ms. Ordinary texts of maximum length
+// need a tenth. Work that grows with the square of the length ends here.
 const maxSteps = 5_000_000
 
-// lineSteps is what it takes to look at a line for one of the blocks that are
-// open at it.
+// lineSteps is the number of steps for each line and each block that is open there.
 const lineSteps = 10
 
-// budget counts the steps of one parse. It is in the parser's context.
+// budget counts the steps of one parse. The context of the parser holds it.
 type budget struct{ spent int }
 
 var budgetKey = parser.NewContextKey()
 
-// overspent is what spend panics with: the parser has no other way out.
+// overspent is the value of the panic by which spend ends a parse: goldmark's parsers
+// cannot return an error.
 type overspent struct{}
 
 func (b *budget) spend(steps int) {
@@ -36,8 +35,8 @@ func (b *budget) spend(steps int) {
 
 func budgetOf(pc parser.Context) *budget { return pc.Get(budgetKey).(*budget) }
 
-// parseWithin parses source, or gives up when the steps are used up. It tells
-// how many were needed.
+// parseWithin parses source, or is ErrInvalid after maxSteps. It returns the number of
+// steps.
 func parseWithin(source []byte) (doc ast.Node, steps int, err error) {
 	b := &budget{}
 	defer func() {
@@ -60,8 +59,8 @@ func tooComplex() error {
 		Fields: []liveblog.FieldError{{Location: "body.body", Message: message}}}
 }
 
-// meteredLines counts what the parsers of blocks do: each that is open looks at
-// each line, and at the space it begins with.
+// meteredLines counts the work of the parsers of blocks: each open block looks at each line
+// and at the white space at its start.
 type meteredLines struct {
 	text.Reader
 	budget *budget
@@ -85,7 +84,7 @@ func (r *meteredLines) LineOffset() int {
 	return offset
 }
 
-// meteredLink counts what the parser of links looks at and may leave again.
+// meteredLink counts what the parser of links looks at; it may go back afterwards.
 type meteredLink struct {
 	text.Reader
 	budget *budget
@@ -109,8 +108,8 @@ func (r *meteredLink) FindClosure(opener, closer byte, options text.FindClosureO
 	return found, ok
 }
 
-// referenceTransformer bounds what link definitions take: the lines of their
-// paragraph, for each of them.
+// referenceTransformer counts the work for link reference definitions: goldmark copies the
+// lines of the paragraph for each of them.
 type referenceTransformer struct{ parser.ParagraphTransformer }
 
 // Transform is part of parser.ParagraphTransformer.

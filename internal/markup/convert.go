@@ -14,10 +14,10 @@ import (
 	"golang.org/x/net/html"
 )
 
-// ToMarkdown converts a body as a client sends it. format is "markdown" (also
-// when empty), "text", whose every character stays what it is, or "html",
-// which is sanitised first. Another format, or a body that cannot be
-// converted, is ErrInvalid.
+// ToMarkdown converts the body of a request to Markdown. format is "markdown" or "", which
+// need no conversion; "text", in which no character has a special meaning; or "html",
+// which is sanitised first. Another format, and a body that cannot be converted, are
+// ErrInvalid.
 func ToMarkdown(format, body string) (string, error) {
 	switch format {
 	case "", "markdown":
@@ -33,7 +33,8 @@ func ToMarkdown(format, body string) (string, error) {
 	}
 }
 
-// maxHTML bounds the HTML a client may send: markup takes more room than text.
+// maxHTML bounds the HTML of a request, in bytes. It exceeds the limit of the Markdown,
+// which is shorter.
 const maxHTML = 4 * liveblog.MaxBody
 
 func fromHTML(body string) (string, error) {
@@ -58,7 +59,8 @@ func fromHTML(body string) (string, error) {
 	return string(out), nil
 }
 
-// escapeBracket spares the converter to look for the end of each bracket's line.
+// escapeBracket escapes every opening bracket. The converter's own rule searches the rest
+// of the line for each of them.
 func escapeBracket(chars []byte, i int) int {
 	if chars[i] == '[' {
 		return 1
@@ -66,19 +68,19 @@ func escapeBracket(chars []byte, i int) int {
 	return -1
 }
 
-// maxTreeSteps bounds the work of the conversion of HTML: a step is about a byte of
-// text that is copied or looked at.
+// maxTreeSteps bounds the work of converting HTML. A step is about one byte of text that is
+// copied or looked at.
 const maxTreeSteps = 2_000_000
 
-// outside is where the depth of a document begins: "html" and "body" are of the
-// parser's making.
+// outside is the depth of the document's root, so that what is in "body" has depth 0: the
+// parser adds "html", "head" and "body".
 const outside = -3
 
-// nodeSteps is what a node takes beside its text.
+// nodeSteps is the number of steps for a node without its text.
 const nodeSteps = 32
 
-// treeSteps estimates what the conversion of n takes. Each element copies what is
-// in it, and each quote and list item does something to each of its lines.
+// treeSteps estimates the steps of converting n. Each element copies its content, and each
+// quote and list item changes each of its lines.
 func treeSteps(n *html.Node, depth, indents int) int {
 	lines := 1 + strings.Count(n.Data, "\n")
 	steps := (nodeSteps+len(n.Data))*max(1, 1+depth) + lines*indents*indents
@@ -94,8 +96,8 @@ func treeSteps(n *html.Node, depth, indents int) int {
 	return steps
 }
 
-// fromText escapes what Markdown would take for markup. Line ends stay, as
-// hard breaks; URLs stay links.
+// fromText escapes all that has a meaning in Markdown. Line ends become hard breaks; URLs
+// become links.
 func fromText(body string) string {
 	var out []string
 	paragraph := []string{}
@@ -119,10 +121,11 @@ func fromText(body string) string {
 
 var (
 	lineEnds = regexp.MustCompile(`\r\n?`)
-	// lineStart is what begins a heading, a quote, a list item, a rule or an underline.
+	// lineStart matches what begins a heading, a quote, a list item, a thematic break or the
+	// underline of a heading.
 	lineStart = regexp.MustCompile(`^(?:[#>+=-]|\d{1,9}[.)])`)
-	// needsEscape is what means something anywhere in a line: marks, entities,
-	// and what the parser would take for a link.
+	// needsEscape matches what has a meaning anywhere in a line: marks, character
+	// references, and what the parser reads as a link.
 	needsEscape = regexp.MustCompile("[\\\\`*_\\[<~@]|&[#A-Za-z]|(?i:www)\\.|(?i:https?):")
 )
 

@@ -5,16 +5,16 @@ import (
 	"regexp"
 )
 
-// provider is a site whose pages can be shown in a frame. The pattern is
-// matched with host, path and query of a URL; src is what its groups expand to.
+// provider is a site whose pages can be shown in a frame. pattern matches the host, path and
+// query of a URL; src is the URL of the frame, in which its groups expand.
 type provider struct {
 	name    string
 	pattern *regexp.Regexp
 	src     string
 }
 
-// providers are tried in order. Bluesky posts named by a handle are not here:
-// finding the account's identifier would take a request.
+// providers are tried in order. There is no pattern for Bluesky posts that are named by a
+// handle: resolving it to the account's identifier takes a request.
 var providers = []provider{
 	{"YouTube", regexp.MustCompile(`^(?:www\.|m\.)?youtube\.com/watch\?(?:[^#]*&)?v=([\w-]{11})(?:&|$)`), youTube},
 	{"YouTube", regexp.MustCompile(`^(?:www\.|m\.)?youtube\.com/(?:shorts|live|embed)/([\w-]{11})(?:[/?]|$)`), youTube},
@@ -28,8 +28,8 @@ var providers = []provider{
 
 const youTube = `https://www.youtube-nocookie.com/embed/${1}`
 
-// EmbedOrigins are the only origins that frames in posts may have: for the
-// frame-src of a content security policy.
+// EmbedOrigins returns the only origins that frames in posts may have. They are the
+// frame-src of the content security policy.
 func EmbedOrigins() []string {
 	return []string{
 		"https://www.youtube-nocookie.com", "https://player.vimeo.com", "https://embed.bsky.app",
@@ -37,7 +37,7 @@ func EmbedOrigins() []string {
 	}
 }
 
-// newCard finds the provider of a URL; there is none for most.
+// newCard returns the card of a URL, with its provider if it has one.
 func newCard(address string) *card {
 	c := &card{url: address}
 	u, err := url.Parse(address)

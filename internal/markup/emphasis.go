@@ -7,12 +7,11 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// emphasisParser reads emphasis and strike-through as goldmark's own parsers do,
-// in time that grows with the text only: those look for the opener of each closer
-// among all that came before.
+// emphasisParser reads emphasis and strike-through as goldmark's own parsers do, but in
+// linear time: for each closer, those search everything before it for the opener.
 type emphasisParser struct{}
 
-// runsKey is of the runs of delimiters that the block has so far.
+// runsKey is the key of the runs of delimiters of the block so far.
 var runsKey = parser.NewContextKey()
 
 type runs struct{ found []*parser.Delimiter }
@@ -24,8 +23,7 @@ func runsOf(pc parser.Context) *runs {
 // Trigger is part of parser.InlineParser.
 func (emphasisParser) Trigger() []byte { return []byte{'*', '_', '~'} }
 
-// Parse is part of parser.InlineParser. A run gets its meaning when the block is
-// complete.
+// Parse is part of parser.InlineParser. CloseBlock matches the runs.
 func (emphasisParser) Parse(_ ast.Node, block text.Reader, pc parser.Context) ast.Node {
 	before := block.PrecendingCharacter()
 	line, segment := block.PeekLine()
@@ -40,7 +38,7 @@ func (emphasisParser) Parse(_ ast.Node, block text.Reader, pc parser.Context) as
 	return run
 }
 
-// marks tells goldmark which characters make a run.
+// marks defines which characters form runs.
 type marks struct{}
 
 // IsDelimiter is part of parser.DelimiterProcessor.
@@ -52,8 +50,8 @@ func (marks) CanOpenCloser(opener, closer *parser.Delimiter) bool { return opene
 // OnMatch is part of parser.DelimiterProcessor.
 func (marks) OnMatch(consumed int) ast.Node { return ast.NewEmphasis(consumed) }
 
-// CloseBlock is part of parser.CloseBlocker. Runs match those beside them: what is
-// in a link has been taken into it by now.
+// CloseBlock is part of parser.CloseBlocker. Runs match only siblings: goldmark has moved
+// the content of links into them by now.
 func (emphasisParser) CloseBlock(_ ast.Node, _ text.Reader, pc parser.Context) {
 	all := runsOf(pc)
 	groups := map[ast.Node][]*parser.Delimiter{}
@@ -66,13 +64,13 @@ func (emphasisParser) CloseBlock(_ ast.Node, _ text.Reader, pc parser.Context) {
 	}
 }
 
-// match makes pairs of the runs that belong together (CommonMark, appendix
-// "Phase 2: inline structure", process emphasis). What is left of them is text.
+// match pairs the runs of a group (CommonMark, appendix "Phase 2: inline structure",
+// process emphasis). What remains of them becomes text.
 func match(group []*parser.Delimiter) {
 	for i, run := range group[1:] {
 		run.PreviousDelimiter, group[i].NextDelimiter = group[i], run
 	}
-	var floors [closerKinds]int // before which there is no opener for such a closer
+	var floors [closerKinds]int // by kind of closer: there is no opener for it before
 	for closer := group[0]; closer != nil; {
 		if !closer.CanClose {
 			closer = closer.NextDelimiter
@@ -94,8 +92,8 @@ func match(group []*parser.Delimiter) {
 	}
 }
 
-// closerKinds is how many kinds of closers there are, each of which matches the
-// same openers.
+// closerKinds is the number of kinds of closers. All closers of a kind match the same
+// openers.
 const closerKinds = 3 * 2 * 3
 
 func closerKind(run *parser.Delimiter) int {
@@ -112,7 +110,7 @@ func closerKind(run *parser.Delimiter) int {
 	return kind
 }
 
-// openerOf is the nearest opener from floor on, or nil.
+// openerOf returns the nearest opener before closer and not before floor, or nil.
 func openerOf(closer *parser.Delimiter, floor int) *parser.Delimiter {
 	for o := closer.PreviousDelimiter; o != nil && o.Segment.Start >= floor; o = o.PreviousDelimiter {
 		if o.CanOpen && o.Char == closer.Char && o.CalcComsumption(closer) > 0 {
@@ -122,8 +120,7 @@ func openerOf(closer *parser.Delimiter, floor int) *parser.Delimiter {
 	return nil
 }
 
-// enclose puts what is between a pair into a node of its own. It returns the
-// closer to go on with.
+// enclose moves what is between a pair into a node. It returns the closer to continue with.
 func enclose(opener, closer *parser.Delimiter) *parser.Delimiter {
 	consumed := opener.CalcComsumption(closer)
 	opener.ConsumeCharacters(consumed)
@@ -149,7 +146,7 @@ func enclose(opener, closer *parser.Delimiter) *parser.Delimiter {
 	return next
 }
 
-// unlink takes a run that is used up out of its list and its tree.
+// unlink removes a run without remaining characters from its list and its tree.
 func unlink(run *parser.Delimiter) {
 	if run.PreviousDelimiter != nil {
 		run.PreviousDelimiter.NextDelimiter = run.NextDelimiter

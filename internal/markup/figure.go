@@ -17,10 +17,10 @@ var (
 	kindCard   = ast.NewNodeKind("Card")
 )
 
-// sizes tells browsers how wide images are shown: as wide as the column of posts.
+// sizes is the sizes attribute of images: they are as wide as the column of posts.
 const sizes = "(min-width: 48rem) 44rem, 100vw"
 
-// figure is an image of ours; inline within other text, it is the bare image.
+// figure is an uploaded image. An inline one, within a link or a list, has no caption.
 type figure struct {
 	ast.BaseBlock
 	media   *liveblog.Media
@@ -35,12 +35,12 @@ func (f *figure) Kind() ast.NodeKind { return kindFigure }
 // Dump is part of ast.Node.
 func (f *figure) Dump(source []byte, level int) { ast.DumpHelper(f, source, level, nil, nil) }
 
-// card is a URL that stands alone.
+// card is a URL that is alone in a paragraph.
 type card struct {
 	ast.BaseBlock
 	url      string
 	provider string // of the embed, "" for a plain link
-	src      string // what a click loads into a frame
+	src      string // of the frame that a click loads; "" for a plain link
 }
 
 // Kind is part of ast.Node.
@@ -49,7 +49,7 @@ func (c *card) Kind() ast.NodeKind { return kindCard }
 // Dump is part of ast.Node.
 func (c *card) Dump(source []byte, level int) { ast.DumpHelper(c, source, level, nil, nil) }
 
-// figureRenderer writes the nodes that are ours.
+// figureRenderer writes figures and cards.
 type figureRenderer struct{}
 
 // RegisterFuncs is part of renderer.NodeRenderer.
@@ -78,7 +78,7 @@ func writeFigure(w util.BufWriter, f *figure) {
 	_, _ = w.WriteString("</figure>\n")
 }
 
-// writeImage gives width and height, so that nothing moves when it arrives.
+// writeImage sets width and height, so that the layout does not shift when the image loads.
 func writeImage(w util.BufWriter, f *figure) {
 	shown := f.media.Default()
 	alt := f.alt

@@ -9,16 +9,17 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// The parsers here are goldmark's own, asked only where they find something or
-// where what they look at is counted.
+// The parsers in this file wrap those of goldmark. They call them only where these find
+// something, or count what these look at (see budget).
 
-// codeParser reads code spans. goldmark looks for the end of each to the end of
-// the paragraph; this one knows where the last ticks of each number are.
+// codeParser reads code spans. For each opening run of backticks, goldmark searches the
+// rest of the paragraph for a closing one. This parser knows where the last run of each
+// length is, and calls goldmark only if there is one.
 type codeParser struct{ parser.InlineParser }
 
 var ticksKey = parser.NewContextKey()
 
-// ticks tells where in a block the last run of so many ticks begins.
+// ticks holds where in a block the last run of each number of backticks begins.
 type ticks struct {
 	block ast.Node
 	last  map[int]int
@@ -56,7 +57,7 @@ func ticksOf(block ast.Node, source []byte, pc parser.Context) *ticks {
 	return t
 }
 
-// runLength is how often the first byte of line is repeated there.
+// runLength returns how many bytes at the start of line are equal to the first one.
 func runLength(line []byte) int {
 	n := 1
 	for n < len(line) && line[n] == line[0] {
@@ -65,13 +66,13 @@ func runLength(line []byte) int {
 	return n
 }
 
-// linkParser counts what links and images take: each bracket that closes looks at
-// all since the one that opened, and may look at all that follows.
+// linkParser counts the work for links and images: for each closing bracket, goldmark looks
+// at everything since the opening one, and possibly at everything that follows.
 type linkParser struct{ parser.InlineParser }
 
 var openKey = parser.NewContextKey()
 
-// openBrackets are where those begin that are open in the block.
+// openBrackets holds the places of the brackets that are open in the block.
 type openBrackets struct{ at []int }
 
 func bracketsOf(pc parser.Context) *openBrackets {
@@ -100,7 +101,7 @@ func (p linkParser) Parse(parent ast.Node, block text.Reader, pc parser.Context)
 	return p.InlineParser.Parse(parent, &meteredLink{block, steps}, pc)
 }
 
-// bracketed is how far a destination in angle brackets reaches.
+// bracketed returns the length of a link destination in angle brackets, in bytes.
 func bracketed(rest []byte) int {
 	rest = bytes.TrimLeft(rest, " \t")
 	if len(rest) == 0 || rest[0] != '<' {
@@ -125,7 +126,7 @@ type bareParser struct{ parser.InlineParser }
 
 var noMailKey = parser.NewContextKey()
 
-// noMail is where the last @ stands that is in no address, whatever is before it.
+// noMail holds the place of the last @ that is in no address, whatever precedes it.
 type noMail struct{ at int }
 
 // Parse is part of parser.InlineParser.
@@ -176,14 +177,15 @@ func bareURL(parent ast.Node, block text.Reader, line []byte, start int) ast.Nod
 	return link
 }
 
-// maxHost bounds the name of a host, maxLocal what is before the @ of an
-// address: goldmark's patterns look no further.
+// maxHost bounds the name of a host and maxLocal the part of an address before the @, in
+// bytes. goldmark's patterns have the same bounds.
 const (
 	maxHost  = 256
 	maxLocal = 64
 )
 
-// mayBeURL looks for the scheme, or "www.", and for the last dot of a host.
+// mayBeURL reports whether line begins with a scheme or "www.", followed by the name of a
+// host with a dot before a lower-case letter.
 func mayBeURL(line []byte) bool {
 	for _, prefix := range []string{"http://", "https://", "www."} {
 		host, ok := bytes.CutPrefix(line, []byte(prefix))
@@ -205,8 +207,8 @@ func isWord(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
-// mailAt finds the @ of an address at the start of line, with a name before it and
-// a dot in the name behind it; else -1.
+// mailAt returns the place of the @ in an e-mail address at the start of line, or -1. A
+// name precedes the @, and the name of the host has a dot.
 func mailAt(line []byte) int {
 	at := 0
 	for at < len(line) && at < maxLocal && inLocal(line[at]) {

@@ -1,7 +1,7 @@
-// Package markup turns what editors write (Markdown) into the HTML and the
-// plain text that readers get. Everything it returns went through goldmark
-// with raw HTML off, and then through a sanitiser with an allow-list of its
-// own. It does no I/O: a link card names its provider without asking it.
+// Package markup converts Markdown, which editors write, to the HTML and the plain text
+// that readers receive. All HTML comes from goldmark, with raw HTML off, and passes a
+// sanitiser with an allow-list of its own. The package does no I/O: a link card names
+// its provider without a request. It starts no goroutines.
 package markup
 
 import (
@@ -20,21 +20,21 @@ import (
 // (postgres.RenderAnew). Version 2 ends bare URLs by the rule of urlEnd.
 const Version = 2
 
-// Rendered is a text in the two forms that readers get.
+// Rendered is a text in the two forms that readers receive.
 type Rendered struct {
 	HTML string // sanitised
 	Text string // for feeds, search and structured data
 }
 
-// Document is a text that was parsed, to be rendered once.
+// Document is a parsed text. It can be rendered once.
 type Document struct {
 	source []byte
 	root   ast.Node
 }
 
-// Parse reads markdown. A text that is too long or too deeply nested is ErrInvalid,
-// with the field "body.body"; so is one that would take too long: the work is
-// bounded, whatever the text.
+// Parse parses Markdown. It is ErrInvalid, with the field "body.body", if the text is too
+// long or too deeply nested, or if parsing takes more than maxSteps: the work is bounded,
+// whatever the text.
 func Parse(markdown string) (*Document, error) {
 	source := validText(markdown)
 	root, err := parse(source)
@@ -44,8 +44,9 @@ func Parse(markdown string) (*Document, error) {
 	return &Document{source, root}, nil
 }
 
-// Render returns the text as readers see it. media holds the images it refers to
-// (see Images). An unknown image, and too many images or embeds, are ErrInvalid.
+// Render returns the text in the forms that readers receive. media holds the images that
+// it refers to, see Images. An unknown image, and too many images or embeds, are
+// ErrInvalid.
 func (d *Document) Render(media map[uuid.UUID]*liveblog.Media) (Rendered, error) {
 	t := transformer{source: d.source, media: media}
 	t.document(d.root)
@@ -69,11 +70,11 @@ func Render(markdown string, media map[uuid.UUID]*liveblog.Media) (Rendered, err
 	return d.Render(media)
 }
 
-// Sanitize is the second wall: it leaves of any HTML only what Render may
-// return, which it returns unchanged. It is for HTML that was stored before.
+// Sanitize removes from HTML all that Render never returns, and leaves the rest as it is.
+// It is a second line of defence, and for HTML that was stored by older versions.
 func Sanitize(html string) string { return readerPolicy.Sanitize(html) }
 
-// Reference is the Markdown that shows m in a post.
+// Reference returns the Markdown that shows m in a post.
 func Reference(m *liveblog.Media) string {
 	title := ""
 	if m.Caption != "" {

@@ -33,7 +33,7 @@ const (
 	ref    = "media:01234567-89ab-4def-8123-456789abcdef"
 )
 
-func TestRender(t *testing.T) {
+func TestRender_CommonMark(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, in, html, text string }{
 		{"empty", "", "", ""},
@@ -257,7 +257,7 @@ func TestRender_BombsAreFast(t *testing.T) {
 	}
 }
 
-func TestImages(t *testing.T) {
+func TestImages_ListsUploadedOnesOnce(t *testing.T) {
 	t.Parallel()
 	const other = "11111111-89ab-4def-8123-456789abcdef"
 	in := "![a](media:" + other + ")\n\n> ![b](" + ref + " \"c\") ![again](media:" + other + ")\n\n`![no](" + ref + ")` ![no](media:nonsense) ![no](https://e.com/x.png)"
@@ -270,7 +270,7 @@ func TestImages(t *testing.T) {
 	}
 }
 
-func TestReference(t *testing.T) {
+func TestReference_RendersTheTextsOfTheImage(t *testing.T) {
 	t.Parallel()
 	m := *photo
 	m.Alt, m.Caption, m.Credit = `a [b] *c* "d"`, `He said "go" [*now*] \o/`, ""

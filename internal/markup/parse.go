@@ -15,10 +15,10 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// Limits of nesting; see also maxSteps.
+// Limits of nesting. maxSteps bounds the work.
 const (
-	maxBlocks = 32  // containers a line may open: '>' and list markers
-	maxDepth  = 100 // of the tree
+	maxBlocks = 32  // block quotes and list items that a line may open
+	maxDepth  = 100 // of the tree of nodes
 )
 
 // engine is CommonMark with strike-through and bare links, without raw HTML.
@@ -34,11 +34,11 @@ var engine = goldmark.New(
 	),
 )
 
-// webOnly leaves bare FTP addresses alone.
+// webOnly excludes bare FTP URLs, which are no links.
 var webOnly = extension.WithLinkifyAllowedProtocols([]string{"http:", "https:"})
 
-// newParser has all of CommonMark but the two parsers for raw HTML, which is
-// therefore shown as the text it is.
+// newParser returns a parser of CommonMark without raw HTML, which therefore shows as
+// text.
 func newParser() parser.Parser {
 	return parser.NewParser(
 		parser.WithBlockParsers(
@@ -65,14 +65,14 @@ func newParser() parser.Parser {
 	)
 }
 
-// validText is the source that parse takes: goldmark panics at a line that ends
-// in the middle of a character.
+// validText replaces invalid UTF-8: goldmark panics on a line that ends within a
+// character.
 func validText(markdown string) []byte {
 	return []byte(strings.ToValidUTF8(markdown, "\ufffd"))
 }
 
-// parse refuses what would take long before it parses, and what turns out to take
-// long when it does.
+// parse is ErrInvalid for texts that are too long or too deeply nested, and for those that
+// take more than maxSteps.
 func parse(source []byte) (ast.Node, error) {
 	if len(source) > liveblog.MaxBody {
 		return nil, invalid(fmt.Sprintf("must have at most %d bytes", liveblog.MaxBody))
@@ -90,8 +90,8 @@ func parse(source []byte) (ast.Node, error) {
 	return doc, nil
 }
 
-// tooNested looks for lines that open very many containers. A rule is none of them,
-// however long.
+// tooNested reports whether a line opens more than maxBlocks containers. A thematic break
+// opens none, however long it is.
 func tooNested(markdown string) bool {
 	for line := range strings.Lines(markdown) {
 		if containers(line) > maxBlocks && !isRule(line) {
@@ -101,7 +101,7 @@ func tooNested(markdown string) bool {
 	return false
 }
 
-// isRule reports whether line is one of "- - -", "* * *".
+// isRule reports whether line is a thematic break of '-' or '*'.
 func isRule(line string) bool {
 	line = strings.Trim(line, " \t\r\n")
 	return line != "" && (line[0] == '-' || line[0] == '*') && strings.Trim(line, line[:1]+" \t") == ""
@@ -134,7 +134,7 @@ func spaceAt(line string, i int) bool {
 	return i < len(line) && (line[i] == ' ' || line[i] == '\t')
 }
 
-// depth is how many nodes the deepest path from n has.
+// depth returns the number of nodes on the longest path down from n.
 func depth(n ast.Node) int {
 	deepest, level := 0, 0
 	_ = ast.Walk(n, func(_ ast.Node, entering bool) (ast.WalkStatus, error) {

@@ -18,7 +18,7 @@ var (
 // allowedURL reports whether a link may point to u.
 func allowedURL(u string) bool { return linkURL.MatchString(u) }
 
-// readerPolicy is all that a post's HTML may consist of.
+// readerPolicy allows what the HTML of a post may consist of.
 var readerPolicy = newReaderPolicy()
 
 func newReaderPolicy() *bluemonday.Policy {
@@ -26,7 +26,7 @@ func newReaderPolicy() *bluemonday.Policy {
 	p.AllowElements("p", "br", "hr", "h3", "h4", "ul", "ol", "li", "blockquote", "pre", "code",
 		"em", "strong", "del", "figure", "figcaption", "span")
 	p.RequireParseableURLs(true)
-	p.AllowRelativeURLs(true) // our own images; links are held to linkURL
+	p.AllowRelativeURLs(true) // of uploaded images; links must match linkURL
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.AllowAttrs("href").Matching(linkURL).OnElements("a")
 	p.AllowAttrs("rel").Matching(exactly(rel)).OnElements("a")
@@ -70,8 +70,7 @@ func providerNames() []string {
 	return names
 }
 
-// sourcePolicy is what is taken over from HTML that a client sends, before it
-// becomes Markdown. An image may be one of ours.
+// sourcePolicy allows what is converted of the HTML that a client sends.
 var sourcePolicy = newSourcePolicy()
 
 func newSourcePolicy() *bluemonday.Policy {

@@ -8,9 +8,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// PlainText is the text of sanitised HTML: blocks parted by an empty line,
-// list items marked with "- " or their number, an image told by its alternative
-// text.
+// PlainText returns the text of sanitised HTML. An empty line separates blocks, "- " or a
+// number marks list items, and an alternative text stands for its image.
 func PlainText(source string) string {
 	w := textWriter{}
 	z := html.NewTokenizer(strings.NewReader(source))
@@ -30,17 +29,17 @@ func PlainText(source string) string {
 
 var spaceAtEnd = regexp.MustCompile(`[ \t]+\n`)
 
-// gaps are the line ends that part an element from what is around it.
+// gaps are the line ends between an element and what surrounds it.
 var gaps = map[string]string{
 	"p": "\n\n", "h3": "\n\n", "h4": "\n\n", "ul": "\n\n", "ol": "\n\n", "blockquote": "\n\n", "pre": "\n\n",
 	"figure": "\n\n", "hr": "\n\n", "li": "\n", "br": "\n", "figcaption": "\n",
 }
 
-// textWriter builds plain text. A gap is written only when text follows it.
+// textWriter builds plain text. It writes a gap only when text follows.
 type textWriter struct {
 	b     strings.Builder
 	gap   string
-	fresh bool // just after the mark of a list item
+	fresh bool // nothing follows the mark of a list item yet
 	pre   bool
 	lists []int // number of the next item; 0 in a list without numbers
 }
@@ -79,7 +78,7 @@ func (w *textWriter) end(name string) {
 	}
 }
 
-// part asks for a gap before the next text; the widest asked for is written.
+// part requests a gap before the next text. The widest request counts.
 func (w *textWriter) part(gap string) {
 	if !w.fresh && len(gap) > len(w.gap) {
 		w.gap = gap
@@ -101,7 +100,7 @@ func (w *textWriter) item() {
 	w.fresh = true
 }
 
-// text folds the line ends that HTML does not show.
+// text writes text. Outside of pre, it replaces line ends by spaces, as browsers do.
 func (w *textWriter) text(s string) {
 	if !w.pre {
 		s = strings.ReplaceAll(s, "\n", " ")

@@ -14,12 +14,12 @@ import (
 	renderer "github.com/yuin/goldmark/renderer/html"
 )
 
-// rel is on every link: what readers follow is not vouched for, and gets no
-// handle on our window.
+// rel is the rel attribute of every link: it tells search engines that the target is not
+// endorsed, and denies the target access to the window.
 const rel = "nofollow ugc noopener"
 
-// transformer changes a parsed document into what a post may hold: smaller
-// headings, images of our own, cards for URLs that stand alone.
+// transformer reduces a parsed document to what a post may hold: smaller headings, uploaded
+// images, and cards for URLs that are alone in a paragraph.
 type transformer struct {
 	source   []byte
 	media    map[uuid.UUID]*liveblog.Media
@@ -28,8 +28,8 @@ type transformer struct {
 	problems []string
 }
 
-// document changes doc in place. It collects the nodes first, since the walk
-// must not meet a tree that changes under it.
+// document changes doc in place. It collects the nodes first, since the tree must not
+// change during the walk.
 func (t *transformer) document(doc ast.Node) {
 	var nodes []ast.Node
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -67,8 +67,8 @@ func (t *transformer) node(n ast.Node) {
 	}
 }
 
-// image becomes an inline figure when it is one of ours, and else a link:
-// readers' browsers send nothing to third parties unasked.
+// image replaces an uploaded image by an inline figure, and any other one by a link:
+// readers' browsers send no requests to third parties by themselves.
 func (t *transformer) image(n *ast.Image) {
 	id, ours := mediaID(n.Destination)
 	if !ours {
@@ -89,15 +89,15 @@ func (t *transformer) linkInstead(n *ast.Image) {
 	link := ast.NewLink()
 	link.Destination = n.Destination
 	n.Parent().ReplaceChild(n.Parent(), n, link)
-	adopt(link, n)
+	moveChildren(link, n)
 	if !link.HasChildren() {
 		link.AppendChild(link, ast.NewString(n.Destination))
 	}
 	t.link(link)
 }
 
-// link keeps links to the web and to mail, outside other links; of others it
-// keeps the text.
+// link keeps links to http, https and mailto URLs that are not within a link. It replaces
+// others by their text.
 func (t *transformer) link(n *ast.Link) {
 	if !allowedURL(string(n.Destination)) || inside(n, ast.KindLink) {
 		unwrap(n)
@@ -116,8 +116,8 @@ func (t *transformer) autoLink(n *ast.AutoLink) {
 	n.SetAttributeString("rel", []byte(rel))
 }
 
-// paragraph becomes a card when it is one URL; images in it become figures
-// of their own between the paragraphs of what surrounds them.
+// paragraph replaces a paragraph that consists of one URL by a card. It moves images out of
+// a paragraph, between paragraphs of the text around them.
 func (t *transformer) paragraph(p *ast.Paragraph) {
 	if url := t.loneURL(p); url != "" {
 		t.embeds++
@@ -132,7 +132,7 @@ func (t *transformer) paragraph(p *ast.Paragraph) {
 	}
 }
 
-// loneURL is the URL that is all there is in p, or "".
+// loneURL returns the URL that is the only content of p, or "".
 func (t *transformer) loneURL(p ast.Node) string {
 	if p.ChildCount() != 1 {
 		return ""
@@ -152,8 +152,7 @@ func (t *transformer) loneURL(p ast.Node) string {
 	return url
 }
 
-// split moves the figures of p out of it and the texts between them into
-// paragraphs of their own.
+// split replaces p by its figures and, for the text between them, paragraphs.
 func split(p *ast.Paragraph) {
 	parent, rest := p.Parent(), ast.NewParagraph()
 	closeRest := func() {
@@ -179,7 +178,7 @@ func split(p *ast.Paragraph) {
 	parent.RemoveChild(parent, p)
 }
 
-// textOf is the text of n and its children, escapes resolved.
+// textOf returns the text of n and its children, with escapes resolved.
 func (t *transformer) textOf(n ast.Node) string {
 	var b strings.Builder
 	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -210,8 +209,8 @@ func resolved(n *ast.Text, source []byte) []byte {
 	return unescape(value)
 }
 
-// unescape resolves backslash escapes and entities as the renderer does, in one
-// go: \&amp; is the text "&amp;".
+// unescape resolves backslash escapes and character references in one pass, as the renderer
+// does: \&amp; is the text "&amp;".
 func unescape(value []byte) []byte {
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
@@ -220,13 +219,14 @@ func unescape(value []byte) []byte {
 	return []byte(html.UnescapeString(out.String()))
 }
 
-func adopt(to, from ast.Node) {
+// moveChildren appends the children of one node to another.
+func moveChildren(to, from ast.Node) {
 	for c := from.FirstChild(); c != nil; c = from.FirstChild() {
 		to.AppendChild(to, c)
 	}
 }
 
-// unwrap puts the children of n in its place.
+// unwrap replaces n by its children.
 func unwrap(n ast.Node) {
 	parent := n.Parent()
 	for c := n.FirstChild(); c != nil; c = n.FirstChild() {
@@ -244,7 +244,7 @@ func inside(n ast.Node, kind ast.NodeKind) bool {
 	return false
 }
 
-// mediaID reads the id of "media:ID".
+// mediaID returns the id in a destination of the form "media:ID".
 func mediaID(destination []byte) (uuid.UUID, bool) {
 	rest, found := strings.CutPrefix(string(destination), "media:")
 	if !found || len(rest) != len(uuid.Nil.String()) {
@@ -254,8 +254,8 @@ func mediaID(destination []byte) (uuid.UUID, bool) {
 	return id, err == nil
 }
 
-// Images lists the images that the text refers to as media:ID, each once, in
-// their order. Render needs them.
+// Images lists the images that the text refers to as media:ID, each once, in their order.
+// Render needs them.
 func (d *Document) Images() []uuid.UUID {
 	var ids []uuid.UUID
 	seen := map[uuid.UUID]bool{}
@@ -271,8 +271,7 @@ func (d *Document) Images() []uuid.UUID {
 	return ids
 }
 
-// Images lists the images of a text that was not parsed yet. One that Parse
-// would refuse gives none.
+// Images is Document.Images for Markdown. It is nil for a text that Parse rejects.
 func Images(markdown string) []uuid.UUID {
 	d, err := Parse(markdown)
 	if err != nil {

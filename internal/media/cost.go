@@ -9,35 +9,35 @@ import (
 )
 
 const (
-	// maxMemory is how many bytes the decoding of pictures may take, of one and of
-	// all together. Some files of few bytes need far more for each pixel than others.
+	// maxMemory bounds the memory for decoding, in bytes: of one picture, and of all
+	// together. The memory for a pixel depends much on the format.
 	maxMemory = 400 << 20
-	// maxScans bounds how often a JPEG may go over all of its pixels; encoders
-	// make some ten scans. Each may take a tenth of a second and few bytes.
+	// maxScans bounds the scans of a JPEG over all its pixels. Encoders write about ten; a
+	// scan of a few bytes can take a tenth of a second.
 	maxScans = 64
 )
 
-// checkCost refuses what would take too much memory or time, and tells how many
-// bytes the picture needs while it is processed.
+// checkCost is ErrInvalid for a picture that takes too much memory or time. It returns how
+// many bytes processing the picture takes.
 func (p *Processor) checkCost(f format, c image.Config, data []byte) (bytes int64, err error) {
 	need := int64(f.memory(c, data))
 	if need > p.maxMemory || f.scans(data) > maxScans {
 		return 0, liveblog.Errorf(liveblog.ErrInvalid, "image_too_large",
 			"the picture takes too much memory to decode: save it smaller, or with 8 bits a channel and not progressive")
 	}
-	// A picture of half its sides, or the largest variant, is made beside it.
+	// A copy with half its sides, or the largest variant, is in memory beside it.
 	return min(need+int64(c.Width*c.Height), p.maxMemory), nil
 }
 
-// oneScan is for formats that go over their pixels once.
+// oneScan is the scans of formats whose decoders pass over the pixels once.
 func oneScan([]byte) int { return 1 }
 
-// gifMemory is for the first frame, with its palette: no other is decoded.
+// gifMemory returns the memory of the first frame, in palette form. Others are not decoded.
 func gifMemory(c image.Config, _ []byte) int { return c.Width * c.Height }
 
-// webpMemory looks for the kinds of coding there are in the file (RFC 9649,
-// section 2): with loss; without, which keeps what its pixels refer to; and
-// transparency of its own, which is coded without loss.
+// webpMemory adds up the memory of the chunks in the file (RFC 9649, section 2): lossy
+// pixels; lossless ones, whose decoder keeps all pixels for references; and an alpha
+// channel of its own, which is lossless too.
 func webpMemory(c image.Config, data []byte) int {
 	perPixel := 0
 	for rest := data[12:]; len(rest) >= 8; {
@@ -55,14 +55,13 @@ func webpMemory(c image.Config, data []byte) int {
 	return c.Width * c.Height * perPixel
 }
 
-// pngMemory reads the header (PNG, section 11.2.2). Where a colour is named to be
-// transparent, pixels have all channels; and interlaced passes take half as much
-// again.
+// pngMemory reads the header (PNG, section 11.2.2). With a transparent colour, pixels have
+// all channels; interlacing takes half as much again.
 func pngMemory(c image.Config, data []byte) int {
 	const depth, colorType, interlace = 24, 25, 28
 	const palette = 3
 	if len(data) <= interlace {
-		return 0 // is no picture, as the decoder will say
+		return 0 // the decoder will reject it
 	}
 	channels := 1 // grey, or the number of a colour
 	if grey := data[colorType] == 0; data[colorType] != palette && !grey || grey && hasChunk(data, "tRNS") {
@@ -75,7 +74,7 @@ func pngMemory(c image.Config, data []byte) int {
 	return need
 }
 
-// hasChunk looks for a chunk of a PNG before its pixels.
+// hasChunk reports whether a PNG has a chunk before its pixels.
 func hasChunk(data []byte, name string) bool {
 	for rest := data[8:]; len(rest) >= 12; {
 		size, found := int64(binary.BigEndian.Uint32(rest)), string(rest[4:8])
@@ -87,9 +86,9 @@ func hasChunk(data []byte, name string) bool {
 	return false
 }
 
-// jpegMemory counts the planes of samples; of a progressive picture also the
-// coefficients that are kept until its last scan, four bytes each; and of one
-// with four colours the picture that they become.
+// jpegMemory returns the memory of the planes of samples; for a progressive picture also
+// that of the coefficients, which the decoder keeps until the last scan, four bytes each;
+// and for one with four colours that of the converted picture.
 func jpegMemory(c image.Config, data []byte) int {
 	marker, header := jpegFrame(data)
 	samples, colors := samplesOf(header)
@@ -103,8 +102,8 @@ func jpegMemory(c image.Config, data []byte) int {
 	return need
 }
 
-// jpegScans counts the scans that the decoder would come to. What looks like one in
-// a segment of another kind, such as a thumbnail in metadata, is none.
+// jpegScans counts the scans that the decoder processes. Those within segments of other
+// kinds, such as a thumbnail in metadata, do not count.
 func jpegScans(data []byte) int {
 	scans := 0
 	for marker, rest := byte(0), data[2:]; rest != nil && marker != endOfImage; {
@@ -123,8 +122,9 @@ const (
 
 const progressiveFrame = 0xc2
 
-// samplesOf reads a frame header (ITU-T T.81, B.2.2): how many samples there are
-// to eight pixels, and how many colours. What it can't read counts as the worst.
+// samplesOf reads a frame header (ITU-T T.81, B.2.2). It returns the number of samples for
+// eight pixels, and the number of colours. For a header that it cannot read it returns
+// the maximum.
 func samplesOf(header []byte) (samples, colors int) {
 	if len(header) < 6 || len(header) < 6+3*int(header[5]) {
 		return 32, 4
@@ -139,7 +139,7 @@ func samplesOf(header []byte) (samples, colors int) {
 	return (8*all + h*v - 1) / (h * v), colors
 }
 
-// jpegFrame finds the frame header.
+// jpegFrame returns the first frame header and its marker, or 0.
 func jpegFrame(data []byte) (marker byte, header []byte) {
 	for rest := data[2:]; rest != nil; {
 		marker, header, rest = nextSegment(rest)
@@ -150,8 +150,8 @@ func jpegFrame(data []byte) (marker byte, header []byte) {
 	return 0, nil
 }
 
-// nextSegment passes over what is between segments, as the decoder does. There is
-// no rest where no segment is left.
+// nextSegment returns the next segment, and skips what is between segments as the decoder
+// does. rest is nil after the last segment.
 func nextSegment(data []byte) (marker byte, content, rest []byte) {
 	start := bytes.IndexByte(data, 0xff)
 	if start < 0 {

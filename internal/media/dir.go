@@ -16,22 +16,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// Catalog keeps what is known of each picture.
+// Catalog stores the rows of pictures.
 type Catalog interface {
 	CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (created *liveblog.Media, replayed bool, err error)
 	Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error)
 	UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (*liveblog.Media, error)
 }
 
-// Dir keeps the bytes of pictures in a directory, and all else in a Catalog.
-// It suits one node with a large archive; several nodes must share the
-// directory. It is held open for as long as the program runs.
+// Dir stores the bytes of pictures in a directory, and their rows in a Catalog. It suits
+// one node with a large archive; several nodes must share the directory. The directory
+// stays open while the program runs.
 type Dir struct {
 	Catalog
 	root *os.Root
 }
 
-// NewDir opens the directory at name, which is made if it is not there.
+// NewDir opens the directory at name and creates it if it does not exist.
 func NewDir(name string, c Catalog) (*Dir, error) {
 	if err := os.MkdirAll(name, 0o700); err != nil {
 		return nil, fmt.Errorf("media directory: %w", err)
@@ -43,19 +43,19 @@ func NewDir(name string, c Catalog) (*Dir, error) {
 	return &Dir{Catalog: c, root: root}, nil
 }
 
-// CreateMedia writes the files before the row that names them, so that no row
-// is without its files. Files without a row are harmless: their names are
-// what they hold, and the next upload of the same picture uses them.
+// CreateMedia writes the files before the row that names them, so that no row lacks its
+// files. Files without a row are harmless: their names are digests of their bytes, and
+// the next upload of the same picture uses them.
 func (d *Dir) CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (*liveblog.Media, bool, error) {
 	for _, b := range blobs {
 		if err := d.write(b); err != nil {
-			return nil, false, fmt.Errorf("store picture: %w", err)
+			return nil, false, fmt.Errorf("store blob %s: %w", b.Key, err)
 		}
 	}
 	return d.Catalog.CreateMedia(ctx, a, key, m, nil)
 }
 
-// Blob reads the bytes of a variant, or ErrNotFound.
+// Blob returns the bytes of a variant, or ErrNotFound.
 func (d *Dir) Blob(_ context.Context, key string) ([]byte, error) {
 	if !keyPattern.MatchString(key) {
 		return nil, fmt.Errorf("blob %q: %w", key, liveblog.ErrNotFound)
@@ -70,11 +70,11 @@ func (d *Dir) Blob(_ context.Context, key string) ([]byte, error) {
 	return data, nil
 }
 
-// youth is how long a file is safe from Forget: a picture with the same bytes may
-// have been stored while they were found to be free.
-const youth = time.Hour
+// minAge is how old a file must be before Forget deletes it: a picture with the same bytes
+// may have been stored since they were found to be unused.
+const minAge = time.Hour
 
-// Forget deletes the files of bytes that no picture needs any more.
+// Forget deletes the files of bytes that no picture has any more.
 func (d *Dir) Forget(keys []string) error {
 	var errs []error
 	for _, key := range keys {
@@ -82,7 +82,7 @@ func (d *Dir) Forget(keys []string) error {
 			continue
 		}
 		info, err := d.root.Stat(fileName(key))
-		if err == nil && time.Since(info.ModTime()) > youth {
+		if err == nil && time.Since(info.ModTime()) > minAge {
 			err = d.root.Remove(fileName(key))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -94,17 +94,17 @@ func (d *Dir) Forget(keys []string) error {
 
 var keyPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// fileName spreads the files over 256 directories.
+// fileName returns the path of a file, in one of 256 directories.
 func fileName(key string) string { return path.Join(key[:2], key) }
 
-// write makes the file appear whole or not at all, and stay after a crash.
+// write stores a blob atomically and durably: after a crash the file is complete or absent.
 func (d *Dir) write(b liveblog.Blob) error {
 	if !keyPattern.MatchString(b.Key) {
 		return fmt.Errorf("key %q is not a SHA-256", b.Key)
 	}
 	name := fileName(b.Key)
 	if now := time.Now(); d.root.Chtimes(name, now, now) == nil {
-		return nil // it is there, and young again: Forget leaves it alone
+		return nil // it exists, and its new time keeps Forget from deleting it
 	}
 	if err := d.root.Mkdir(b.Key[:2], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

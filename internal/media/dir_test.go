@@ -121,7 +121,7 @@ func TestDir_Forget(t *testing.T) {
 		if _, _, err := d.CreateMedia(t.Context(), liveblog.Actor{}, liveblog.IdempotencyKey{}, &liveblog.Media{}, []liveblog.Blob{b}); err != nil {
 			t.Fatal(err)
 		}
-		long := time.Now().Add(-2 * youth)
+		long := time.Now().Add(-2 * minAge)
 		if err := os.Chtimes(filepath.Join(name, fileName(b.Key)), long, long); err != nil {
 			t.Fatal(err)
 		}

@@ -14,15 +14,15 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// format is a kind of file that may be uploaded, known by its first bytes
-// whatever its name and its declared type say.
+// format is a type of file that may be uploaded. Its first bytes identify it, not its name
+// or its declared type.
 type format struct {
 	matches func([]byte) bool
 	config  func(io.Reader) (image.Config, error)
 	decode  func(io.Reader) (image.Image, error)
 	memory  func(image.Config, []byte) int // bytes that decoding takes
-	scans   func([]byte) int               // how often it goes over the pixels
-	meta    imagemeta.ImageFormat          // 0: has no metadata that we read
+	scans   func([]byte) int               // how often the decoder passes over the pixels
+	meta    imagemeta.ImageFormat          // 0: no metadata is read
 }
 
 var formats = []format{
@@ -41,7 +41,7 @@ func isWebP(data []byte) bool {
 	return len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP"
 }
 
-// formatOf finds the format, or ErrMediaType.
+// formatOf returns the format of a file, or ErrMediaType.
 func formatOf(data []byte) (format, error) {
 	for _, f := range formats {
 		if f.matches(data) {
@@ -55,8 +55,8 @@ func errType() error {
 	return liveblog.Errorf(liveblog.ErrMediaType, "unsupported_media_type", "a picture must be JPEG, PNG, GIF or WebP")
 }
 
-// checkSize reads the declared size only. It tells how many bytes of memory the
-// picture needs to be processed.
+// checkSize checks the declared size, without decoding. It returns how many bytes processing
+// the picture takes.
 func (p *Processor) checkSize(f format, data []byte) (memory int64, err error) {
 	c, err := f.config(bytes.NewReader(data))
 	if err != nil {

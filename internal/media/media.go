@@ -1,7 +1,6 @@
-// Package media turns uploaded pictures into the variants that readers get,
-// and can keep them in a directory. Nothing of an upload is stored as it came:
-// every picture is decoded, turned upright and encoded again, which leaves
-// metadata, and whatever else was in the file, behind. It starts no goroutine
+// Package media converts uploaded pictures to the variants that readers receive, and can
+// store them in a directory. It decodes every picture, rotates it upright and encodes it
+// again, so no metadata, and nothing else of the file, is stored. It starts no goroutine
 // that outlives a call.
 package media
 
@@ -17,29 +16,28 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// MaxUpload is how many bytes a picture may have.
+// MaxUpload is the maximum size of an upload, in bytes.
 const MaxUpload = 10 << 20
 
-// Limits of what is decoded. A small file can declare a picture that fills
-// the memory; these are checked before any pixel is decoded.
+// Limits of decoding. They are checked before any pixel is decoded, since a small file can
+// declare a picture that fills the memory.
 const (
 	maxPixels   = 50_000_000
 	maxSide     = 12_000
-	maxDecoders = 2  // at once; each keeps a core busy
-	maxUploads  = 16 // decoded and waiting: their bytes are in memory too
-	// maxGarbage is how many bytes finished pictures may leave to the collector,
-	// which else lets memory double before it looks.
+	maxDecoders = 2  // concurrent; each occupies a core
+	maxUploads  = 16 // that are decoded or wait, since their bytes are in memory
+	// maxGarbage is how many bytes finished pictures leave before the garbage collector
+	// runs. By itself it would let the heap double first.
 	maxGarbage = 64 << 20
 )
 
-// Image is an upload made ready to be stored. Media lacks what the client
-// says about it: id, texts, owner.
+// Image is a processed upload. Its Media lacks what the caller sets: id, texts, owner.
 type Image struct {
 	Media liveblog.Media
 	Blobs []liveblog.Blob // of Media.Variants, in the same order
 }
 
-// Processor decodes uploads, a few at once, and no more than there is memory for.
+// Processor decodes uploads, a few concurrently, within a budget of memory.
 type Processor struct {
 	uploads   *semaphore.Weighted
 	decoders  *semaphore.Weighted
@@ -50,7 +48,7 @@ type Processor struct {
 	maxSide   int
 }
 
-// NewProcessor makes a Processor with the product's limits.
+// NewProcessor returns a Processor with the limits above.
 func NewProcessor() *Processor { return newProcessor(maxMemory) }
 
 func newProcessor(memory int64) *Processor {
@@ -60,10 +58,10 @@ func newProcessor(memory int64) *Processor {
 	}
 }
 
-// Process makes the variants of an uploaded JPEG, PNG, GIF (its first frame)
-// or WebP. It waits for its turn until ctx ends, which is ErrUnavailable, as are
-// too many who wait. A file of another type is ErrMediaType, one with too many
-// bytes ErrTooLarge, and one with too many pixels or that is damaged ErrInvalid.
+// Process returns the variants of an uploaded JPEG, PNG, GIF (of its first frame) or WebP.
+// It waits for a decoder and for memory. It is ErrUnavailable if ctx ends first or
+// maxUploads are under way, ErrMediaType for another type of file, ErrTooLarge for too
+// many bytes, and ErrInvalid for too many pixels or a damaged file.
 func (p *Processor) Process(ctx context.Context, data []byte) (*Image, error) {
 	if len(data) > MaxUpload {
 		return nil, liveblog.Errorf(liveblog.ErrTooLarge, "too_large", "a picture may have at most %d MB", MaxUpload>>20)
@@ -95,8 +93,8 @@ func errBusy() error {
 	return liveblog.Errorf(liveblog.ErrUnavailable, "busy", "too many pictures are being processed")
 }
 
-// free gives memory back for other pictures. What was used is garbage, so it is
-// collected when there is much of it.
+// free returns memory to the budget. The memory itself is garbage by then; free runs the
+// garbage collector when there is more than maxGarbage.
 func (p *Processor) free(memory int64) {
 	if p.garbage.Add(memory) >= maxGarbage {
 		p.garbage.Store(0)
@@ -114,7 +112,7 @@ func process(ctx context.Context, f format, data []byte) (*Image, error) {
 	return variants(ctx, src, o)
 }
 
-// opaque reports whether nothing shines through the picture.
+// opaque reports whether no pixel is transparent.
 func opaque(m image.Image) bool {
 	o, ok := m.(interface{ Opaque() bool })
 	return ok && o.Opaque()

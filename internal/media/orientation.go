@@ -7,16 +7,16 @@ import (
 	"github.com/bep/imagemeta"
 )
 
-// orientation is how a camera was held: the values 1 to 8 of the Exif tag
-// Orientation (Exif 2.32, 4.6.4 A).
+// orientation says how to rotate and mirror a picture to show it upright: the values 1 to 8
+// of the Exif tag Orientation (Exif 2.32, 4.6.4 A).
 type orientation int
 
 const upright orientation = 1
 
-// maxTags bounds what is read of metadata that is damaged on purpose.
+// maxTags bounds how many tags are read of malicious metadata.
 const maxTags = 500
 
-// orientationOf is upright where nothing, or nothing sensible, is said.
+// orientationOf returns the orientation in the metadata; upright if there is no valid one.
 func orientationOf(f format, data []byte) orientation {
 	found := upright
 	if f.meta == imagemeta.ImageFormatAuto {
@@ -38,10 +38,10 @@ func orientationOf(f format, data []byte) orientation {
 	return found
 }
 
-// swapped reports whether width and height change places.
+// swapped reports whether width and height are exchanged.
 func (o orientation) swapped() bool { return o >= 5 }
 
-// apply turns m upright.
+// apply returns m upright.
 func (o orientation) apply(m *image.RGBA) *image.RGBA {
 	if o == upright {
 		return m
@@ -60,7 +60,7 @@ func (o orientation) apply(m *image.RGBA) *image.RGBA {
 	return out
 }
 
-// place tells where the pixel (x, y) of a stored picture of w by h belongs.
+// place returns the upright place of the pixel (x, y) of a stored picture of w by h.
 func (o orientation) place(x, y, w, h int) (int, int) {
 	switch o {
 	case 2:

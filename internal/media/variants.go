@@ -16,14 +16,14 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// widths of the variants, in pixels; a narrower picture is not made wider.
+// widths are those of the variants, in pixels. A narrower picture is not enlarged.
 var widths = []int{1600, 800, 400}
 
 // quality of the JPEG variants.
 const quality = 80
 
-// variants scales src down step by step, each from the one before, which is
-// several times faster than from the source and looks the same.
+// variants scales src down. It makes each variant from the one before, which is several
+// times faster than from the source and looks the same.
 func variants(ctx context.Context, src image.Image, o orientation) (*Image, error) {
 	w, h := size(src, o)
 	out := &Image{Media: liveblog.Media{Width: w, Height: h}}
@@ -50,7 +50,7 @@ func size(m image.Image, o orientation) (w, h int) {
 	return m.Bounds().Dx(), m.Bounds().Dy()
 }
 
-// steps are the widths to make of a picture that is w wide, widest first.
+// steps returns the widths of the variants of a picture that is w wide, the widest first.
 func steps(w int) []int {
 	out := []int{min(w, widths[0])}
 	for _, width := range widths[1:] {
@@ -61,8 +61,8 @@ func steps(w int) []int {
 	return out
 }
 
-// scale brings src to the size it has when upright, and turns it after that:
-// there are fewer pixels to move then.
+// scale returns src in a size, upright. It rotates after scaling, when there are fewer
+// pixels.
 func scale(src image.Image, width, height int, o orientation) *image.RGBA {
 	if o.swapped() {
 		width, height = height, width
@@ -79,17 +79,16 @@ func scale(src image.Image, width, height int, o orientation) *image.RGBA {
 	return o.apply(dst)
 }
 
-// halved makes each pixel the mean of four. A wide filter, for the same way down,
-// keeps 32 bytes for each row of the source and column of the result.
+// halved returns src with half its sides; each pixel is the mean of four. Scaling down by a
+// wide filter instead keeps 32 bytes for each row of the source and column of the result.
 func halved(src image.Image) *image.RGBA {
 	dst := image.NewRGBA(image.Rect(0, 0, src.Bounds().Dx()/2, src.Bounds().Dy()/2))
 	draw.ApproxBiLinear.Scale(dst, dst.Rect, src, src.Bounds(), draw.Src, nil)
 	return dst
 }
 
-// scaler chooses by the size of the step. Down to a half, each new pixel covers
-// at most two old ones a side, and four neighbours tell all that a wide filter
-// would, ten times faster.
+// scaler chooses a filter. Down to half the size, a new pixel covers at most two old ones a
+// side, so four neighbours give the result of a wide filter, ten times faster.
 func scaler(from, to image.Rectangle) draw.Scaler {
 	if 2*to.Dx() >= from.Dx() && 2*to.Dy() >= from.Dy() {
 		return draw.ApproxBiLinear
@@ -97,7 +96,7 @@ func scaler(from, to image.Rectangle) draw.Scaler {
 	return draw.CatmullRom
 }
 
-// add encodes m as a variant: PNG where something shines through, else JPEG.
+// add encodes m as a variant: PNG with transparency, otherwise JPEG.
 func (i *Image) add(m *image.RGBA, alpha bool) error {
 	var b bytes.Buffer
 	kind, err := encode(&b, m, alpha)
@@ -120,8 +119,8 @@ func encode(w io.Writer, m image.Image, alpha bool) (kind string, err error) {
 	return "image/jpeg", jpeg.Encode(w, m, &jpeg.Options{Quality: quality})
 }
 
-// average is the mean colour of what is visible of m, as "#rrggbb"; grey
-// where nothing is.
+// average returns the mean colour of the visible part of m as "#rrggbb"; grey if nothing is
+// visible.
 func average(m *image.RGBA) string {
 	var r, g, b, a uint64
 	for i := 0; i+3 < len(m.Pix); i += 4 {

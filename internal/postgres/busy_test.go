@@ -69,32 +69,32 @@ func TestReads_EndWhenNoConnectionIsFree(t *testing.T) {
 	all.Wait()
 }
 
-// A crowd of strangers that holds all of its connections leaves everybody else
-// theirs: who signed in, who shows a session, and the stream.
-func TestReads_CrowdLeavesOthersTheirConnections(t *testing.T) {
+// A burst of anonymous requests that occupies all connections for those leaves the others
+// free: for signed-in users, for the look-up of sessions, and for the stream.
+func TestReads_AnonymousBurstLeavesOthersTheirConnections(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
 	hold(t, postgres.ReadPools(db)[0])
-	crowd := liveblog.WithAnonymous(t.Context(), true)
+	anonymous := liveblog.WithAnonymous(t.Context(), true)
 	id := uuid.New()
 	for what, c := range map[string]struct {
 		ask func(context.Context) error
 		ctx context.Context
 		err error
 	}{
-		"stranger's page": {func(ctx context.Context) error {
+		"anonymous page": {func(ctx context.Context) error {
 			_, err := db.Page(ctx, blog.Slug, liveblog.PageQuery{Limit: 1})
 			return err
-		}, crowd, liveblog.ErrUnavailable},
-		"made-up token": {func(ctx context.Context) error { _, err := db.Token(ctx, "x"); return err }, crowd, liveblog.ErrUnavailable},
-		"old events":    {func(ctx context.Context) error { _, err := db.EventsAfter(ctx, blog.ID, 0, 1); return err }, crowd, liveblog.ErrUnavailable},
+		}, anonymous, liveblog.ErrUnavailable},
+		"made-up token": {func(ctx context.Context) error { _, err := db.Token(ctx, "x"); return err }, anonymous, liveblog.ErrUnavailable},
+		"old events":    {func(ctx context.Context) error { _, err := db.EventsAfter(ctx, blog.ID, 0, 1); return err }, anonymous, liveblog.ErrUnavailable},
 		"editor's page": {func(ctx context.Context) error {
 			_, err := db.Page(ctx, blog.Slug, liveblog.PageQuery{Limit: 1})
 			return err
 		}, t.Context(), nil},
 		"known token":         {func(ctx context.Context) error { _, err := db.Token(ctx, "x"); return err }, t.Context(), liveblog.ErrNotFound},
-		"session":             {func(ctx context.Context) error { _, err := db.SessionUser(ctx, id, id); return err }, crowd, liveblog.ErrNotFound},
+		"session":             {func(ctx context.Context) error { _, err := db.SessionUser(ctx, id, id); return err }, anonymous, liveblog.ErrNotFound},
 		"new events":          {func(ctx context.Context) error { _, err := db.EventsAfter(ctx, blog.ID, 0, 1); return err }, t.Context(), nil},
 		"role":                {func(ctx context.Context) error { _, err := db.MemberRole(ctx, id, id); return err }, t.Context(), nil},
 		"heads":               {func(ctx context.Context) error { _, err := db.Heads(ctx, []uuid.UUID{blog.ID}); return err }, t.Context(), nil},

@@ -21,9 +21,9 @@ func headOf(t *testing.T, db *postgres.DB, blog *liveblog.Blog) liveblog.Head {
 	return heads[0]
 }
 
-// A new epoch begins only when the log is not the one that was told, and once,
-// however many nodes notice; then it begins for all blogs, since a backup has them all.
-func TestRenewEpochs(t *testing.T) {
+// A new epoch begins only if the log is not the one that was sent to readers, and once,
+// however many nodes notice. It begins for all blogs, since a backup has them all.
+func TestRenewEpochs_OnceAndOnlyForAnotherLog(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog, silent := newBlog(t, db), newBlog(t, db)
@@ -38,7 +38,7 @@ func TestRenewEpochs(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := headOf(t, db, blog)
-	told := func(seq int64, chain liveblog.Chain) liveblog.Head {
+	sent := func(seq int64, chain liveblog.Chain) liveblog.Head {
 		return liveblog.Head{BlogID: blog.ID, Epoch: now.Epoch, LastSeq: seq, Chain: chain}
 	}
 	low := liveblog.Chain("")
@@ -46,18 +46,18 @@ func TestRenewEpochs(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := liveblog.Chain("0123456789abcdef")
-	old := told(8, other)
+	old := sent(8, other)
 	old.Epoch = "another"
 	for name, same := range map[string]liveblog.Head{
-		"the head": told(8, now.Chain), "an event": told(5, all[1].Chain), "the horizon": told(3, low),
-		"what was pruned": told(2, other), "an epoch that is over": old,
+		"the head": sent(8, now.Chain), "an event": sent(5, all[1].Chain), "the horizon": sent(3, low),
+		"what was pruned": sent(2, other), "an epoch that is over": old,
 	} {
 		if err := db.RenewEpochs(t.Context(), same); err != nil || headOf(t, db, blog).Epoch != now.Epoch {
 			t.Fatalf("%s: a new epoch, %v", name, err)
 		}
 	}
 	for name, lost := range map[string]liveblog.Head{
-		"the head": told(8, other), "an event": told(5, other), "the horizon": told(3, other), "beyond the head": told(9, now.Chain),
+		"the head": sent(8, other), "an event": sent(5, other), "the horizon": sent(3, other), "beyond the head": sent(9, now.Chain),
 	} {
 		lost.Epoch = headOf(t, db, blog).Epoch
 		before := headOf(t, db, silent).Epoch

@@ -20,7 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// relay passes a server's words on until it is told to hold them back, as a
+// relay forwards what a server sends until it is to hold that back, as a
 // server does whose disk hangs: connections stay open and nothing comes.
 type relay struct {
 	network, address string // of the server

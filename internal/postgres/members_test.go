@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-func TestMembers(t *testing.T) {
+func TestMembers_RolesAreSetChangedAndRemoved(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	u := mustCreateUser(t, db, "anna@example.org", liveblog.RoleViewer)
@@ -24,7 +24,7 @@ func TestMembers(t *testing.T) {
 		return r
 	}
 	if got := role(); got != liveblog.RoleNone {
-		t.Errorf("a stranger is %q", got)
+		t.Errorf("a user who is no member is %q", got)
 	}
 	for _, want := range []liveblog.Role{liveblog.RoleContributor, liveblog.RoleEditor} {
 		m, err := db.SetMember(t.Context(), system, blog, u.ID, want)

@@ -87,8 +87,8 @@ func TestPruneEvents_TouchesOnlyWhatChanges(t *testing.T) {
 	}
 }
 
-// Of many nodes one cleans up, at a time and in an interval.
-func TestUpkeep(t *testing.T) {
+// One node at a time does the upkeep, once per interval.
+func TestUpkeep_OneNodeOncePerInterval(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	runs := 0

@@ -24,7 +24,7 @@ func count(t *testing.T, db *postgres.DB, sql string, args ...any) (n int) {
 	return n
 }
 
-func TestForgetAudit(t *testing.T) {
+func TestForgetAudit_AddressesFirstThenRows(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	mustExec(t, db, `
@@ -41,7 +41,7 @@ func TestForgetAudit(t *testing.T) {
 	}
 }
 
-func TestForgetTokens(t *testing.T) {
+func TestForgetTokens_LongAfterTheirEnd(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	mustExec(t, db, `
@@ -59,7 +59,7 @@ func TestForgetTokens(t *testing.T) {
 
 // What an editor removed long ago is gone with all its versions, and can't be
 // restored; what was removed a moment ago, or not at all, stays.
-func TestErasePosts(t *testing.T) {
+func TestErasePosts_RemovedLongAgo(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)
@@ -106,7 +106,7 @@ func search(t *testing.T, db *postgres.DB) []string {
 // Pictures that a post, a version of one or a blog names stay, by whatever spelling.
 // One that nothing names goes after its time, with its bytes unless another has the
 // same; one that is used again meanwhile stays.
-func TestDeleteUnusedMedia(t *testing.T) {
+func TestDeleteUnusedMedia_UnusedForLong(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog := newBlog(t, db)

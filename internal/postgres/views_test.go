@@ -38,7 +38,7 @@ func changed(t *testing.T, db *postgres.DB, blogs, fresh []uuid.UUID, since time
 	return counts, now
 }
 
-func TestViews(t *testing.T) {
+func TestViews_CountOnlyPublishedPostsOfTheirBlog(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog, other := newBlog(t, db), newBlog(t, db)
@@ -161,13 +161,13 @@ func TestViews_OneStatementForAllBlogs(t *testing.T) {
 		t.Error("the node that lives is not known")
 	}
 	if counts, _ = changed(t, db, blogs, nil, now); len(counts) != 0 {
-		t.Errorf("%d blogs are told, and nothing has changed", len(counts))
+		t.Errorf("%d blogs are reported, and nothing has changed", len(counts))
 	}
 }
 
 // Only what changed is read; what a flush wrote shortly before the last look, and
 // committed after it, is not missed.
-func TestChangedCounts(t *testing.T) {
+func TestChangedCounts_ReturnsOnlyWhatChanged(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	blog, other := newBlog(t, db), newBlog(t, db)
@@ -178,7 +178,7 @@ func TestChangedCounts(t *testing.T) {
 	mustExec(t, db, `UPDATE node_readers SET at = at - interval '1 minute'`)
 	counts, now := changed(t, db, both, both, time.Time{})
 	if len(counts) != 2 || counts[blog.ID].Readers != 3 || counts[other.ID].Readers != 4 || len(counts[blog.ID].Posts) != 0 {
-		t.Errorf("fresh blogs are told %+v", counts)
+		t.Errorf("the counts of fresh blogs are %+v", counts)
 	}
 	addViews(t, db, node, viewsOf{blog.ID: {a: 1}}, nil)
 	mustExec(t, db, `UPDATE post_views SET updated_at = $1::timestamptz - interval '2 seconds' WHERE post_id = $2`, now, a)
