@@ -11,11 +11,11 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// operator is who acts in commands and at the start: nobody who signed in.
+// operator is the actor of commands and of the start, where no user is signed in.
 func operator() liveblog.Actor { return liveblog.Actor{RequestID: "command line"} }
 
-// greet prints where to go, and the setup link while there is no user.
-func greet(ctx context.Context, c *Config, db *database, term console) error {
+// printBanner prints the URLs of the node, and the setup link while there is no user.
+func printBanner(ctx context.Context, c *Config, db *database, term console) error {
 	public, err := c.publicURL()
 	if err != nil {
 		return err
@@ -24,7 +24,7 @@ func greet(ctx context.Context, c *Config, db *database, term console) error {
 	line := func(name, value string) { fmt.Fprintf(term.out, "  %-10s %s\n", name, value) }
 	line("Readers", public.JoinPath("/").String())
 	line("Editors", public.JoinPath("/admin/").String())
-	if err := greetSetup(ctx, c, db, public, term, line); err != nil {
+	if err := printSetup(ctx, c, db, public, term, line); err != nil {
 		return err
 	}
 	line("API", public.JoinPath("/api/docs").String())
@@ -33,9 +33,9 @@ func greet(ctx context.Context, c *Config, db *database, term console) error {
 	return nil
 }
 
-// greetSetup makes the link for the first user. Outputs that are not a terminal
-// are collected and kept, so they get the name of the file only.
-func greetSetup(ctx context.Context, c *Config, db *database, public *url.URL, term console, line func(name, value string)) error {
+// printSetup makes the link for the first user. Output that is not a terminal is
+// collected and kept, so that it gets only the name of the file.
+func printSetup(ctx context.Context, c *Config, db *database, public *url.URL, term console, line func(name, value string)) error {
 	file := filepath.Join(c.DataDir, "setup-link")
 	link, err := makeSetupLink(ctx, db, public)
 	if errors.Is(err, liveblog.ErrConflict) {

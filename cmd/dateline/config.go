@@ -142,8 +142,8 @@ func checkMetricsAddress(address string) error {
 	return checkAddress("--metrics-listen", address)
 }
 
-// publicURL is how readers reach the product: as told, else derived from the
-// address, for a browser on this machine.
+// publicURL is how readers reach the product: as configured, otherwise derived from
+// the listening address, for a browser on this machine.
 func (c *Config) publicURL() (*url.URL, error) {
 	if c.PublicURL == "" {
 		return &url.URL{Scheme: "http", Host: localHost(c.Listen)}, nil

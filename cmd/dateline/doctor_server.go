@@ -30,8 +30,8 @@ func checkServer(ctx context.Context, r *report, c *Config) {
 	r.add("stream", checkStream(ctx, public))
 }
 
-// checkProxy finds a proxy that nobody named, by its being there at all: readers
-// do not connect to the port on which this server listens.
+// checkProxy finds a proxy that is not trusted: it exists if readers do not connect to
+// the port on which this server listens.
 func checkProxy(c *Config) finding {
 	public, err := c.publicURL()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// pruneCommand lets go of old events.
+// pruneCommand deletes old events.
 type pruneCommand struct {
 	Keep int64  `required:"" placeholder:"N" help:"How many of the newest events of each blog to keep."`
 	Blog string `placeholder:"SLUG" help:"Only the events of this blog."`

@@ -51,7 +51,7 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	if err != nil {
 		return err
 	}
-	if err := greet(ctx, c, db, term); err != nil {
+	if err := printBanner(ctx, c, db, term); err != nil {
 		return err
 	}
 	return n.serve(ctx, c, listeners)

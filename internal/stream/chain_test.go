@@ -109,8 +109,8 @@ func TestChain_ResumeAtEveryPlace(t *testing.T) {
 	}
 }
 
-// A reader who comes from a faster node is judged as soon as this one has the
-// event that it stands at.
+// The chain of a reader that comes from a node ahead of this one is compared as soon
+// as this one has the event at its cursor.
 func TestChain_OfAFasterNode(t *testing.T) {
 	log := newMemoryLog()
 	h := startHub(t, log, roomy)
@@ -129,8 +129,8 @@ func TestChain_OfAFasterNode(t *testing.T) {
 }
 
 // The nodes were stopped while a backup was put back, and more was published than
-// was lost: the epoch is right, the number exists, and only the chain tells.
-func TestChain_TellsWhatTheEpochCannot(t *testing.T) {
+// was lost: the epoch is right, the number exists, and only the chain differs.
+func TestChain_DetectsWhatTheEpochCannot(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(8)
 	chain := log.chainOf(8)
@@ -144,10 +144,10 @@ func TestChain_TellsWhatTheEpochCannot(t *testing.T) {
 	shared.expectRange(4, 11)
 }
 
-// A node that lives while a backup is put back notices by itself, whatever was
-// written on it since: a new epoch begins, all streams start again, and what was
-// kept is not told any more.
-func TestChain_NodeNoticesABackup(t *testing.T) {
+// A node that runs while a backup is restored detects it by itself, whatever was
+// written since: a new epoch begins, all streams start again, and cached frames are
+// not sent any more.
+func TestChain_NodeDetectsABackup(t *testing.T) {
 	for name, more := range map[string]int64{"not written on": 0, "behind": 2, "equal": 5, "overtaken": 9} {
 		for _, by := range []string{"poll", "wake", "reader"} {
 			t.Run(name+", by "+by, func(t *testing.T) {
@@ -195,8 +195,8 @@ func TestChain_NodeNoticesABackup(t *testing.T) {
 	}
 }
 
-// Several nodes notice; one begins the epoch, and their readers are told once.
-func TestChain_NodesNoticeTogether(t *testing.T) {
+// Several nodes detect it; one begins the epoch, and each reader gets one reset.
+func TestChain_NodesDetectABackupTogether(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(8)
 	var clients []*client
@@ -224,8 +224,8 @@ func TestChain_NodesNoticeTogether(t *testing.T) {
 	}
 }
 
-// A backup may be from before the blog: its readers are told as well.
-func TestChain_BlogIsNotInTheBackup(t *testing.T) {
+// A backup may be from before the blog: its readers get a reset as well.
+func TestChain_BlogMissingInTheBackup(t *testing.T) {
 	log := &vanishing{memoryLog: newMemoryLog()}
 	log.publish(8)
 	h := startHub(t, log, roomy)
@@ -249,7 +249,7 @@ func (l *vanishing) Heads(ctx context.Context, ids []uuid.UUID) ([]liveblog.Head
 }
 
 // With ids that are receipts a client that keeps nothing else resumes exactly, and
-// is told when it can't.
+// gets a reset when it can't.
 func TestChain_ReceiptsAsIDs(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(3)
@@ -272,8 +272,8 @@ func TestChain_ReceiptsAsIDs(t *testing.T) {
 	plain.expect("reset", "7")
 }
 
-// A reader who comes back below the ring reads several pages of the log and then the
-// ring, and is told to start again only once, and only when its chain is another.
+// A reader that resumes below the ring reads several pages of the log and then the
+// ring. It gets a reset only once, and only when its chain differs.
 func TestChain_GoesOnBelowTheRing(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(700)

@@ -103,8 +103,8 @@ func startStory(t *testing.T, posts int) (*Hub, *memoryLog) {
 	return startHub(t, log, roomy), log
 }
 
-// A reader who hands on what it has read when a chunk ends has each event as soon
-// as it is there: the lone one, too.
+// A client that returns what it has read at the end of a chunk gets each event at
+// once, also one that no other follows.
 func TestChunk_EachPieceEndsWithItsChunk(t *testing.T) {
 	t.Parallel()
 	h, log := startStory(t, 3)
@@ -184,7 +184,7 @@ func TestChunk_CompressedPiecesStandAlone(t *testing.T) {
 	take(4)
 }
 
-// Who can't read chunks gets none, and finds the end with the connection's.
+// A client that can't read chunks gets none, and its stream ends with the connection.
 func TestChunk_NotForHTTP10(t *testing.T) {
 	t.Parallel()
 	h, log := startStory(t, 2)
@@ -204,9 +204,9 @@ func TestChunk_NotForHTTP10(t *testing.T) {
 	}
 }
 
-// An answer in chunks has its end, whatever the stream ends with, and its
-// connection is closed.
-func TestChunk_LastOne(t *testing.T) {
+// A chunked response is terminated, whatever the stream ends with, and its connection
+// is closed.
+func TestChunk_TerminatesTheResponse(t *testing.T) {
 	t.Parallel()
 	for _, coding := range []string{"", "Accept-Encoding: gzip\r\n"} {
 		for _, ending := range []string{nameEnd, nameBye} {
@@ -237,8 +237,8 @@ func TestChunk_LastOne(t *testing.T) {
 	}
 }
 
-// Who asks for the connection's end is told of it; so is who is turned away.
-func TestChunk_ConnectionIsToldToClose(t *testing.T) {
+// A client that asks to close the connection gets that header; so does a rejected one.
+func TestChunk_AnnouncesTheConnectionsClose(t *testing.T) {
 	t.Parallel()
 	h, _ := startStory(t, 1)
 	s := request(t, serveOn(t, h), "HTTP/1.1", "Connection: close\r\n")

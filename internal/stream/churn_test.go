@@ -44,7 +44,7 @@ func (l connListener) Accept() (net.Conn, error) {
 	return listen.NewConn(c, func() {}), nil
 }
 
-// Readers who come and go, at any point of a stream, leave nothing behind.
+// Readers that come and go, at any point of a stream, leave nothing behind.
 func TestServe_ChurnLeavesNothing(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(300)

@@ -89,8 +89,8 @@ func TestConformance_CutFramesAreNothing(t *testing.T) {
 	}
 }
 
-// A whole stream says exactly what was meant, and continues where it was cut.
-func TestConformance_StreamSaysWhatWasMeant(t *testing.T) {
+// A whole stream has exactly the events that were meant, and continues where it was cut.
+func TestConformance_StreamHasWhatWasMeant(t *testing.T) {
 	t.Parallel()
 	log := newMemoryLog()
 	for _, text := range conformance.Texts() {
@@ -160,8 +160,8 @@ func checkTexts(t testing.TB, events []conformance.Message) {
 	}
 }
 
-// What a node says to a reader it can't serve is no event of the log, and keeps its cursor.
-func TestConformance_TurnedAwayKeepsItsPlace(t *testing.T) {
+// A rejection is no event of the log, and the client keeps its cursor.
+func TestConformance_RejectionKeepsTheCursor(t *testing.T) {
 	t.Parallel()
 	log := newMemoryLog()
 	log.breakDown(errAway)

@@ -46,31 +46,3 @@ func byeFrame() []byte {
 func endFrame(head int64) []byte { return jsonEvent(nameEnd, noID, map[string]int64{"head": head}) }
 
 func pingFrame(head int64) []byte { return jsonEvent(namePing, noID, map[string]int64{"head": head}) }
-
-// wrap compresses and chunks a piece of the stream that only this reader gets, as
-// all of its pieces are.
-func (s *Subscriber) wrap(piece []byte) []byte {
-	if s.compressed {
-		piece = store(piece)
-	}
-	return s.chunk(piece)
-}
-
-// wrapLast is wrap for the last piece of a stream. It ends the chunked response;
-// net/http ends its own, and HTTP/1.0 ends a response with its connection.
-func (s *Subscriber) wrapLast(piece []byte) []byte {
-	piece = s.wrap(piece)
-	if s.chunked {
-		piece = append(piece, lastChunk...)
-	}
-	return piece
-}
-
-// chunk makes a piece of the stream a chunk, if the reader gets chunks.
-func (s *Subscriber) chunk(piece []byte) []byte {
-	if !s.chunked {
-		return piece
-	}
-	chunked, _ := chunk(append(make([]byte, chunkRoom, chunkRoom+len(piece)+len(lineEnd)), piece...))
-	return chunked
-}

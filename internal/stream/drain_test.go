@@ -12,7 +12,7 @@ import (
 	"dateline/internal/liveblog"
 )
 
-func TestDrainWindow(t *testing.T) {
+func TestDrainWindow_GrowsWithReaders(t *testing.T) {
 	t.Parallel()
 	for streams, want := range map[int]time.Duration{
 		0: 0, 1: 100 * time.Millisecond, 20: 2 * time.Second, 50: 5 * time.Second, 200: 5 * time.Second,
@@ -24,7 +24,7 @@ func TestDrainWindow(t *testing.T) {
 	}
 }
 
-// The readers of a node that leaves come to the others over five seconds and more.
+// The readers of a draining node reconnect over five seconds and more.
 func TestDrain_SpreadsReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, newMemoryLog(), roomy)
@@ -47,7 +47,7 @@ func TestDrain_SpreadsReconnects(t *testing.T) {
 	})
 }
 
-// leave follows the stream to its end and tells when its reader is back.
+// leave follows the stream to its end and returns when its reader reconnects.
 func (c *client) leave(began time.Time) time.Duration {
 	c.expect("bye", "")
 	c.expect("closed", "")
@@ -75,8 +75,8 @@ func checkSpread(t *testing.T, back <-chan time.Duration, n int) {
 	}
 }
 
-// Who comes to a node that is leaving is sent on, to come back when it has left.
-func TestDrain_TurnsAway(t *testing.T) {
+// A client of a draining node is rejected until the node has stopped.
+func TestDrain_RejectsNewReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, newMemoryLog(), roomy)
 		for range 100 {
@@ -87,7 +87,7 @@ func TestDrain_TurnsAway(t *testing.T) {
 		go func() { h.Drain(t.Context()); close(drained) }()
 		<-h.draining
 		c := follow(t, h, Position{})
-		c.expectRefusal(reasonDraining)
+		c.expectRejection(reasonDraining)
 		if back := time.Since(began) + c.retry; back < 5*time.Second || back > 7*time.Second {
 			t.Errorf("a new reader is to come back %s after the drain began", back)
 		}
@@ -95,8 +95,8 @@ func TestDrain_TurnsAway(t *testing.T) {
 	})
 }
 
-// A proxy that has other nodes is told so that it asks one of them at once.
-func TestDrain_SendsProxiesOn(t *testing.T) {
+// A proxy that has other nodes gets a status at which it tries one of them at once.
+func TestDrain_RedirectsProxies(t *testing.T) {
 	t.Parallel()
 	h := startHub(t, newMemoryLog(), roomy)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
@@ -109,8 +109,8 @@ func TestDrain_SendsProxiesOn(t *testing.T) {
 	}
 }
 
-// Long polls come one after the other: a node that leaves must not answer them
-// at once with nothing, again and again.
+// Long polls come one after the other: a draining node must not answer them at once
+// with nothing, again and again.
 func TestDrain_RefusesPolls(t *testing.T) {
 	t.Parallel()
 	h := startHub(t, newMemoryLog(), roomy)
@@ -122,8 +122,8 @@ func TestDrain_RefusesPolls(t *testing.T) {
 	}
 }
 
-// Readers to whom nothing is due are told goodbye as soon as others.
-func TestDrain_OfSilentReaders(t *testing.T) {
+// Readers to which nothing is due get their bye as soon as others.
+func TestDrain_IncludesSilentReaders(t *testing.T) {
 	t.Parallel()
 	h := startHub(t, newMemoryLog(), roomy)
 	var clients []*client

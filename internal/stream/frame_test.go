@@ -58,7 +58,7 @@ func FuzzAppendEvent(f *testing.F) {
 	})
 }
 
-// A post that can't be rendered holds up its own blog, not the node.
+// A post that can't be rendered stops its own blog, not the node.
 func TestFrame_PanicOfTheRendererIsAnError(t *testing.T) {
 	log := newMemoryLog()
 	broken := true

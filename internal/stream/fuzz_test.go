@@ -53,8 +53,8 @@ func keptLog(low, head int64) *memoryLog {
 	return log
 }
 
-// A reader goes on exactly where it asked to, with all that came after, or is
-// told why it can't.
+// A reader resumes exactly where it asked to, with all that came after, or gets the
+// reason why it can't.
 func FuzzResume(f *testing.F) {
 	const low, ring, head = 5, 12, 20
 	log := keptLog(low, ring)

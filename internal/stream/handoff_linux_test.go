@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A connection that can't be handed over is served all the same, by its goroutine.
-func TestServe_ConnectionWithoutASocket(t *testing.T) {
+// A connection that can't be handed over is served by its goroutine.
+func TestHandOff_LeavesConnectionsWithoutASocket(t *testing.T) {
 	t.Parallel()
 	log := newMemoryLog()
 	log.publish(2)

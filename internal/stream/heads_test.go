@@ -16,22 +16,22 @@ func headAt(epoch string, seq int64) liveblog.Head {
 	return liveblog.Head{BlogID: blogA, Epoch: epoch, LastSeq: seq, Status: liveblog.BlogLive}
 }
 
-// A blog that nobody streams from is known by bells, by own writes, which wake
-// the hub alike, and by looks at the database, which its pages ask for.
-func TestHub_KnowsOfNewsWithoutReaders(t *testing.T) {
+// A blog without streams is known by notifications, by own commits, which wake the hub
+// alike, and by polls of the database, which requests for its pages cause.
+func TestHub_KnowsHeadsWithoutReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(newMemoryLog(), nil, nil, Limits{})
 		if h.Outdated(headAt("one", 3)) || h.Superseded(headAt("one", 3)) {
 			t.Error("nothing is known, and yet the page is outdated")
 		}
 		if ids := h.Watched(); len(ids) != 1 || ids[0] != blogA {
-			t.Errorf("the blog of a page is not looked at: %v", ids)
+			t.Errorf("the blog of a page is not polled: %v", ids)
 		}
 		h.Wake(blogA, 4)
 		if !h.Superseded(headAt("one", 3)) || h.Superseded(headAt("one", 4)) {
-			t.Error("a bell was not understood")
+			t.Error("a notification was not understood")
 		}
-		h.Heads([]liveblog.Head{headAt("one", 3)}) // asked before the bell
+		h.Heads([]liveblog.Head{headAt("one", 3)}) // read before the notification
 		if !h.Superseded(headAt("one", 3)) {
 			t.Error("an older answer of the database is believed")
 		}
@@ -45,14 +45,14 @@ func TestHub_KnowsOfNewsWithoutReaders(t *testing.T) {
 		}
 		time.Sleep(idleLife)
 		if ids := h.Watched(); len(ids) != 0 {
-			t.Errorf("nobody asks any more, and yet it is looked at: %v", ids)
+			t.Errorf("no page is requested any more, and yet it is polled: %v", ids)
 		}
 	})
 }
 
-// Anybody with a session on the database can ring: what the database does not
-// confirm is forgotten, or all pages of the blog would be held back for ever.
-func TestHub_ForgetsFalseBells(t *testing.T) {
+// Any session on the database can send notifications: what the database does not
+// confirm is forgotten, otherwise all pages of the blog would be held back for ever.
+func TestHub_ForgetsFalseNotifications(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(newMemoryLog(), nil, nil, Limits{})
 		h.Heads([]liveblog.Head{headAt("one", 3)})
@@ -60,12 +60,12 @@ func TestHub_ForgetsFalseBells(t *testing.T) {
 		time.Sleep(headTrust + time.Second)
 		h.Heads([]liveblog.Head{headAt("one", 3)})
 		if h.Outdated(headAt("one", 3)) {
-			t.Error("a false bell is believed for ever")
+			t.Error("a false notification is believed for ever")
 		}
 	})
 }
 
-func TestHub_KnownBlogsAreBounded(t *testing.T) {
+func TestHub_BoundsCachedHeads(t *testing.T) {
 	h := New(newMemoryLog(), nil, nil, Limits{})
 	for range 3 * maxHeads {
 		h.Wake(uuid.New(), 1)
@@ -77,7 +77,7 @@ func TestHub_KnownBlogsAreBounded(t *testing.T) {
 		h.Outdated(liveblog.Head{BlogID: uuid.New()})
 	}
 	if n := len(h.Watched()); n != maxRequested {
-		t.Errorf("%d blogs are looked at", n)
+		t.Errorf("%d blogs are polled", n)
 	}
 }
 
@@ -116,11 +116,11 @@ func TestHub_SupersededByCorrectionsOnly(t *testing.T) {
 		log.breakDown(errAway)
 		h.Wake(blogA, 7)
 		synctest.Wait()
-		superseded("heard of, and not read", 6, true)
+		superseded("reported, and not read", 6, true)
 	})
 }
 
-// What is about to be taken back is not told from the ring to those who come now.
+// What is about to be removed is not replayed from the ring to new readers.
 func TestHub_ReplayWaitsForWhatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()

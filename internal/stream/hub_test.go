@@ -9,7 +9,7 @@ import (
 )
 
 // A report of heads that was read before the ring grew is no rewind.
-func TestHub_OldNewsIsNoRewind(t *testing.T) {
+func TestHub_OldHeadIsNoRewind(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(2)
 	h := startHub(t, log, roomy)
@@ -42,9 +42,9 @@ func TestHub_EvictsIdleTopics(t *testing.T) {
 	})
 }
 
-// A reader who finds a topic at the moment when it is let go must not wait
-// there for news that go to its successor.
-func TestHub_EvictedTopicTakesNobody(t *testing.T) {
+// A reader that finds a topic at the moment of its eviction must not wait there for
+// events that go to its successor.
+func TestHub_EvictedTopicTakesNoReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()
 		h := startHub(t, log, roomy)
@@ -54,7 +54,7 @@ func TestHub_EvictedTopicTakesNobody(t *testing.T) {
 		}
 		time.Sleep(2 * idleLife)
 		if found.addReaders(1, 0) {
-			t.Error("a topic that was let go takes a reader")
+			t.Error("an evicted topic takes a reader")
 		}
 		next, err := h.enter(t.Context(), blogA, 1, 0)
 		if err != nil || next == found {

@@ -9,7 +9,7 @@ import (
 
 var blogB = uuid.MustParse("00000000-0000-7000-8000-00000000000b")
 
-func TestLimiter(t *testing.T) {
+func TestLimiter_Limits(t *testing.T) {
 	t.Parallel()
 	type reader struct {
 		blog    uuid.UUID
@@ -61,8 +61,8 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// Refused readers leave nothing behind, however many addresses they have.
-func TestLimiter_ForgetsTheRefused(t *testing.T) {
+// Rejected clients leave nothing behind, however many addresses they have.
+func TestLimiter_ForgetsRejectedClients(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(Limits{Streams: 1})
 	if refusal := l.acquire(blogA, Prefix("192.0.2.1")); refusal != "" {

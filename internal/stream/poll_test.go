@@ -9,7 +9,7 @@ import (
 	"dateline/internal/liveblog"
 )
 
-func TestPoll(t *testing.T) {
+func TestPoll_WaitsForEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()
 		log.publish(150)
@@ -47,8 +47,8 @@ func TestPoll(t *testing.T) {
 	})
 }
 
-// Those who wait in a long poll hold as much as those who hold a stream. Over a
-// limit they do not wait, and get what there is.
+// A long poll that waits holds as much as a stream. Over a limit it does not wait, and
+// gets what there is.
 func TestPoll_CountsAsAStreamWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()
@@ -84,8 +84,8 @@ func TestPoll_CountsAsAStreamWhileItWaits(t *testing.T) {
 	})
 }
 
-// A node that leaves takes no poll that waits; one that does not is answered.
-func TestPoll_OfANodeThatLeaves(t *testing.T) {
+// A draining node takes no poll that waits; one that does not is answered.
+func TestPoll_OfADrainingNode(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(1)
 	h := startHub(t, log, roomy)
@@ -101,8 +101,8 @@ func TestPoll_OfANodeThatLeaves(t *testing.T) {
 	}
 }
 
-// Those who wait are answered at once when the node leaves.
-func TestPoll_EndsWithTheNode(t *testing.T) {
+// Polls that wait are answered at once when the node drains.
+func TestPoll_EndsWhenTheNodeDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, newMemoryLog(), roomy)
 		answered := make(chan *Batch, 1)

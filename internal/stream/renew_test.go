@@ -55,7 +55,7 @@ func TestServe_OldTextIsNeverReplayed(t *testing.T) {
 }
 
 // A feed that corrects one post again and again costs one rendering per frame
-// and fetch, and nobody waits for the renderer.
+// and fetch, and no reader waits for the renderer.
 func TestHub_PostThatChangesOften(t *testing.T) {
 	const n = 200
 	log := newMemoryLog()
@@ -83,8 +83,8 @@ func TestHub_PostThatChangesOften(t *testing.T) {
 	}
 }
 
-// An event about the blog carries its pinned post: that text is told anew too
-// when the post was corrected, and not at all when it was removed or unpinned.
+// An event about the blog carries its pinned post: that text is renewed too
+// when the post was corrected, and left out when it was removed or unpinned.
 func TestServe_OldTextOfThePinnedPostIsNeverReplayed(t *testing.T) {
 	log := newMemoryLog()
 	h := startHub(t, log, roomy)
@@ -128,7 +128,7 @@ func bare(m message) message {
 var ownFields = regexp.MustCompile(`^\{"seq":\d+,("chain":"[0-9a-f]{16}",)?`)
 
 // The k-th edit of a post costs what the first did: one encoding, and the older
-// frames are made when somebody is replayed over them, from the same bytes.
+// frames are encoded when a reader replays them, from the same bytes.
 func TestHub_EachEditCostsTheSame(t *testing.T) {
 	log := newMemoryLog()
 	var encoded atomic.Int64
@@ -171,9 +171,9 @@ func TestHub_EachEditCostsTheSame(t *testing.T) {
 }
 
 // Whatever happened to posts and the blog, and in whatever form a reader wants it:
-// the ring tells what the log does, and nothing waits for the topic's mutex while it
-// is made.
-func TestRing_TellsWhatTheLogDoes(t *testing.T) {
+// the ring has what the log has, and nothing waits for the topic's mutex while it is
+// encoded.
+func TestRing_HasWhatTheLogHas(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
 	log := newMemoryLog()
@@ -330,7 +330,7 @@ func TestPeek_CompressesNothing(t *testing.T) {
 	}
 }
 
-// Who is far behind makes the node render what it gets, not more.
+// A reader far behind makes the node render what the reader gets, not more.
 func TestHistory_RendersNoMoreThanAPage(t *testing.T) {
 	t.Parallel()
 	log := newMemoryLog()

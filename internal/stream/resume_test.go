@@ -91,8 +91,8 @@ func TestServe_CursorOfAFasterNode(t *testing.T) {
 	c.expect("post", "6")
 }
 
-// So is one that the database learned while it answered somebody else.
-func TestServe_CursorNewerThanTheQuestionUnderWay(t *testing.T) {
+// So is one that was committed while the database answered another query.
+func TestServe_CursorNewerThanTheRunningQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()
 		h := startHub(t, log, roomy)
@@ -134,8 +134,8 @@ func TestServe_CursorConfirmedButNotFetched(t *testing.T) {
 	})
 }
 
-// An epoch that this node has not heard of yet is asked for, and news from
-// before it do not bring the old one back.
+// An epoch that this node does not know yet is read from the database, and a head from
+// before it does not bring the old one back.
 func TestServe_EpochOfAFasterNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()
@@ -187,8 +187,8 @@ func (l *slowLog) Heads(ctx context.Context, ids []uuid.UUID) ([]liveblog.Head, 
 	return heads, err
 }
 
-// A reader who has just seen an event on another node may share the answer to a
-// question that was asked before the event: that is no reason to refuse.
+// A reader that has just seen an event on another node may share the result of a query
+// from before the event: that is no reason for a reset.
 func TestSubscribe_SharedAnswerMayBeOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &slowLog{newMemoryLog(), make(chan struct{})}
@@ -228,7 +228,7 @@ func TestServe_OutageWhileCatchingUp(t *testing.T) {
 }
 
 // A page of the log that lacks the next event is never taken for the next events:
-// they were pruned after the reader was let in, and it is told so.
+// they were pruned after the stream began, and the reader gets a reset.
 func TestServe_PrunedWhileCatchingUp(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(10)
@@ -257,8 +257,8 @@ func TestPoll_PrunedWhileCatchingUp(t *testing.T) {
 	}
 }
 
-// A log with a hole that pruning does not explain is not read across.
-func TestServe_HoleInTheLog(t *testing.T) {
+// A stream ends at a gap in the log that pruning does not explain.
+func TestServe_GapInTheLog(t *testing.T) {
 	log := newMemoryLog()
 	log.publish(10)
 	h := startHub(t, log, roomy)

@@ -56,7 +56,7 @@ func TestServe_PingAfterSilence(t *testing.T) {
 	})
 }
 
-// The server's limit for answers is not for streams, silent ones included.
+// The server's write timeout is not for streams, silent ones included.
 func TestServe_OutlivesTheWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemoryLog()
@@ -136,21 +136,21 @@ func TestServe_ViewsKeepOnlyTheNewest(t *testing.T) {
 	}
 }
 
-func TestServe_TurnsAwayWithWordsThatEventSourceKeeps(t *testing.T) {
+func TestServe_RejectsInAFormForEventSource(t *testing.T) {
 	log := newMemoryLog()
 	h := startHub(t, log, Limits{Streams: 2, PerAddress: 1})
 	if m := follow(t, h, Position{}).expect("hello", "0"); !strings.Contains(m.data, `"poll":"`+pollOfA+`"`) {
 		t.Errorf("hello does not say where to poll: %s", m.data)
 	}
 	c := follow(t, h, Position{})
-	c.expectRefusal(reasonAddressLimit)
+	c.expectRejection(reasonAddressLimit)
 	if c.retry < busyRetry {
 		t.Errorf("retry %s is short", c.retry)
 	}
 }
 
-// expectRefusal wants the reader sent on to polls, for a reason.
-func (c *client) expectRefusal(reason string) {
+// expectRejection expects the reader to be sent to polls, for a reason.
+func (c *client) expectRejection(reason string) {
 	c.t.Helper()
 	if m, want := c.expect("bye", ""), fmt.Sprintf(`{"reason":%q,"poll":%q}`, reason, pollOfA); m.data != want {
 		c.t.Errorf("refused with %s, want %s", m.data, want)
@@ -158,24 +158,24 @@ func (c *client) expectRefusal(reason string) {
 	c.expect("closed", "")
 }
 
-// Whatever the limit, who is not let in hears which it was and where to poll.
-func TestServe_EveryRefusalNamesThePoll(t *testing.T) {
+// Whatever the limit, a rejected client gets its name and the URL to poll.
+func TestServe_RejectionsNameThePoll(t *testing.T) {
 	for reason, limits := range map[string]Limits{
 		reasonNodeLimit: {Streams: 1}, reasonBlogLimit: {PerBlog: 1}, reasonAddressLimit: {PerAddress: 1},
 	} {
 		h := startHub(t, newMemoryLog(), limits)
 		follow(t, h, Position{}).expect("hello", "0")
-		follow(t, h, Position{}).expectRefusal(reason)
+		follow(t, h, Position{}).expectRejection(reason)
 	}
 	h := startHub(t, newMemoryLog(), Limits{PerSecond: 1})
 	h.admission.bucket.ReserveN(time.Now(), 1)
 	for range 10 {
 		h.admission.bucket.Reserve()
 	}
-	follow(t, h, Position{}).expectRefusal(reasonStorm)
+	follow(t, h, Position{}).expectRejection(reasonStorm)
 	h = startHub(t, newMemoryLog(), roomy)
 	h.Drain(t.Context())
-	follow(t, h, Position{}).expectRefusal(reasonDraining)
+	follow(t, h, Position{}).expectRejection(reasonDraining)
 }
 
 func TestServe_DatabaseAway(t *testing.T) {
@@ -183,7 +183,7 @@ func TestServe_DatabaseAway(t *testing.T) {
 	log.breakDown(errAway)
 	h := startHub(t, log, roomy)
 	cold := follow(t, h, Position{})
-	cold.expectRefusal(reasonDatabase)
+	cold.expectRejection(reasonDatabase)
 	if cold.retry < outageRetry || cold.retry > 2*outageRetry {
 		t.Errorf("while the database is away, readers are to come back after %s", cold.retry)
 	}
@@ -238,12 +238,12 @@ func TestServe_StormAsksNoDatabase(t *testing.T) {
 	}
 }
 
-// Who comes to a node that is leaving does not look like one too many.
-func TestServe_LeavingIsNoLimit(t *testing.T) {
+// A client that a draining node rejects does not count as one over a limit.
+func TestServe_DrainingIsNoLimit(t *testing.T) {
 	h := startHub(t, newMemoryLog(), roomy)
 	h.Drain(t.Context())
 	c := follow(t, h, Position{})
-	c.expectRefusal(reasonDraining)
+	c.expectRejection(reasonDraining)
 	<-c.done
 	if closed := h.metrics.(*noMetrics).closed; len(closed) != 1 || closed[0] != reasonDraining {
 		t.Errorf("closed for %v", closed)
@@ -288,7 +288,7 @@ func TestServe_ConcurrentReadersSeeEverything(t *testing.T) {
 	readers.Wait()
 }
 
-// Those who work on a blog are no readers, and keep its topic all the same.
+// Editors of a blog are no readers, and keep its topic all the same.
 func TestServe_DesksAreNoReaders(t *testing.T) {
 	h := startHub(t, newMemoryLog(), roomy)
 	served := make(chan struct{})
@@ -310,7 +310,7 @@ func TestServe_DesksAreNoReaders(t *testing.T) {
 	}
 	found := h.findTopic(blogA)
 	if found.tryEvict(0) {
-		t.Error("the topic of a desk was let go")
+		t.Error("the topic of a desk was evicted")
 	}
 	cancel()
 	_ = r.Close()

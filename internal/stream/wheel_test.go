@@ -53,7 +53,7 @@ func earliest(now uint32, due map[int32]uint32) uint32 {
 	return now + ahead
 }
 
-// Who is set again while being woken is not woken again at once.
+// A connection that is set again while it is woken is not woken again at once.
 func TestWheel_SetWhileWoken(t *testing.T) {
 	t.Parallel()
 	w := newWheel()

@@ -80,6 +80,34 @@ func chunk(b []byte) (chunked, content []byte) {
 	return b[start:len(b):len(b)], b[chunkRoom:end:end]
 }
 
+// wrap compresses and chunks a piece of the stream that only this reader gets, as
+// all of its pieces are.
+func (s *Subscriber) wrap(piece []byte) []byte {
+	if s.compressed {
+		piece = store(piece)
+	}
+	return s.chunk(piece)
+}
+
+// wrapLast is wrap for the last piece of a stream. It ends the chunked response;
+// net/http ends its own, and HTTP/1.0 ends a response with its connection.
+func (s *Subscriber) wrapLast(piece []byte) []byte {
+	piece = s.wrap(piece)
+	if s.chunked {
+		piece = append(piece, lastChunk...)
+	}
+	return piece
+}
+
+// chunk makes a piece of the stream a chunk, if the reader gets chunks.
+func (s *Subscriber) chunk(piece []byte) []byte {
+	if !s.chunked {
+		return piece
+	}
+	chunked, _ := chunk(append(make([]byte, chunkRoom, chunkRoom+len(piece)+len(lineEnd)), piece...))
+	return chunked
+}
+
 // Streams are compressed once per event, not once per reader. A frame is also kept as
 // deflate blocks that refer to nothing before them and end on a byte boundary
 // (RFC 1951, sections 2 and 3.2.4); a connection gets a gzip header of its own and

@@ -72,7 +72,7 @@ func TestDeflate_CutAnywhere(t *testing.T) {
 	}
 }
 
-func TestWantsGzip(t *testing.T) {
+func TestWantsGzip_FollowsTheHeader(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]bool{
 		"": false, "gzip": true, "GZIP": true, "deflate, gzip;q=0.5": true, "gzip;q=0": false, "gzip; q=0.0": false,
