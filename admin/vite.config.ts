@@ -25,10 +25,6 @@ export default defineConfig({
     // A data: URL would need a hole in the content security policy.
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 600,
-    // One file for what the screens share: in files of their own, its parts are many small requests.
-    rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: 'shared', test: /node_modules\/svelte\/|\/src\/(api|browser|ui)\/|StatusBadge/ }] } },
-    },
   },
   server: {
     fs: { allow: ['.', '../web/follow.js'] },
