@@ -153,6 +153,7 @@ func newMediaServer(t *testing.T) (http.Handler, *pictures) {
 			wall.Mount(r.method, r.path, r.action, r.handler, r.options)
 		}
 	}
+	wall.MountHEAD()
 	return engine, store
 }
 

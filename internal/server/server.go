@@ -114,6 +114,7 @@ func newServer(o Options, choose func([]route) []route) (*Server, error) {
 	for _, r := range choose(p.routes()) {
 		wall.Mount(r.method, r.path, r.action, r.handler, r.options)
 	}
+	wall.MountHEAD()
 	engine.NoRoute(p.site.NotFound)
 	engine.NoMethod(middleware.WrongMethod)
 	return &Server{engine, wall, p.doc}, nil

@@ -70,6 +70,7 @@ type Wall struct {
 	reads  *Reads
 
 	routes  []Route
+	heads   []func()           // mount the routes of HEAD
 	mounted map[string]mounted // by the router's pattern
 }
 
@@ -83,9 +84,8 @@ func NewWall(router gin.IRoutes, blogs *Blogs, media MediaStore, reads *Reads) *
 	return &Wall{router: router, blogs: blogs, media: media, reads: reads, mounted: map[string]mounted{}}
 }
 
-// Mount registers a handler for a method and a path, behind the policy's answer for action. A
-// handler of GET is mounted for HEAD too; net/http leaves the body out. Nothing of a request
-// but its head is read before the policy allows it.
+// Mount registers a handler for a method and a path, behind the policy's answer for action.
+// Nothing of a request but its head is read before the policy allows it.
 func (w *Wall) Mount(method, path string, action auth.Action, h Handler, options Options) {
 	route := Route{method, path, action}
 	e := h.Bind(route)
@@ -111,7 +111,16 @@ func (w *Wall) Mount(method, path string, action auth.Action, h Handler, options
 	w.mounted[pattern] = mounted{e, options}
 	w.register(route, pattern, serve)
 	if method == http.MethodGet {
-		w.register(Route{http.MethodHead, path, action}, pattern, serve)
+		w.heads = append(w.heads, func() { w.register(Route{http.MethodHead, path, action}, pattern, serve) })
+	}
+}
+
+// MountHEAD answers HEAD wherever GET is answered, by the same handler behind the same policy;
+// net/http leaves the body out. It is called once, after all routes are mounted, so that Allow
+// names HEAD last.
+func (w *Wall) MountHEAD() {
+	for _, mount := range w.heads {
+		mount()
 	}
 }
 

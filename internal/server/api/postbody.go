@@ -15,8 +15,8 @@ import (
 // maxRevisions is how many versions of a post are listed.
 const maxRevisions = 200
 
-// postBody is a post in an answer. What is behind the pointer is for those who
-// may read drafts.
+// postBody is a post in an answer. The part behind the pointer is for principals
+// that may read or submit drafts.
 type postBody struct {
 	wire.Post
 	Views int64 `json:"views"`

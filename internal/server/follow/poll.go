@@ -63,7 +63,7 @@ func (f *Follow) pollEvents(ctx context.Context, in *pollInput) (*pollOutput, er
 		out.CacheControl = "no-store" // a cache without Vary would serve it to other clients
 	}
 	if in.Token {
-		out.CacheControl = "no-store" // or all who share the answer would be one page
+		out.CacheControl = "no-store" // otherwise all pages that share the answer would count as one
 		if !access.May(ctx, auth.ReadUnpublished) {
 			batch.Token = f.pageToken(blog.ID, req.Address)
 		}

@@ -49,7 +49,7 @@ func (r *Renderer) funcs() template.FuncMap {
 // stamp is a time for programs: RFC 3339, UTC.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// clock is a time for people who have no script to show it in their own zone.
+// clock is a time for readers without a script that shows it in their own zone.
 func clock(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
 
 // viewsText is empty until the post was viewed.
