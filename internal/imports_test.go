@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"internal/liveblog":      {},
 	"internal/markup":        {"internal/liveblog"},
 	"internal/postgres":      {"internal/liveblog", "migrations"},
-	"internal/stream":        {"internal/liveblog"},
+	"internal/stream":        {"internal/liveblog", "internal/compress"},
 	"internal/views":         {"internal/liveblog"},
 	"internal/wire":          {"internal/liveblog"},
 	"internal/auth":          {"internal/liveblog"},

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -104,27 +101,4 @@ func (w *wire) pack() *packed {
 	p.whole, p.bare = chunk(append(make([]byte, 0, len(b)+len(lineEnd)), b...))
 	w.packed.CompareAndSwap(nil, p)
 	return w.packed.Load()
-}
-
-// wantsGzip reports whether a request accepts gzip (RFC 9110, section 12.5.3).
-func wantsGzip(r *http.Request) bool {
-	for _, header := range r.Header.Values("Accept-Encoding") {
-		for choice := range strings.SplitSeq(header, ",") {
-			coding, weight, _ := strings.Cut(choice, ";")
-			if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-				return !refuses(weight)
-			}
-		}
-	}
-	return false
-}
-
-// refuses reports whether a weight is zero.
-func refuses(weight string) bool {
-	name, value, found := strings.Cut(strings.TrimSpace(weight), "=")
-	if !found || !strings.EqualFold(strings.TrimSpace(name), "q") {
-		return false
-	}
-	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	return err == nil && q == 0
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"dateline/internal/liveblog"
+
 	"github.com/google/uuid"
 )
 
@@ -132,21 +134,5 @@ func (l *limiter) wait(ctx context.Context) {
 	}
 }
 
-// Prefix is what streams are counted by: an IPv4 address, or the /64 that an
-// IPv6 subscriber has to itself. What is no address counts together.
-func Prefix(address string) netip.Prefix {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	a = a.Unmap().WithZone("")
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
-}
+// Prefix is what streams are counted by.
+func Prefix(address string) netip.Prefix { return liveblog.Network(address) }

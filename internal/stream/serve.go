@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"dateline/internal/compress"
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
@@ -117,7 +118,7 @@ func (h *Hub) attend(w http.ResponseWriter, r *http.Request, req Request, t *top
 		h.turnAway(w, noDatabase, req.Poll)
 		return false
 	}
-	if s.compressed = h.Compress && wantsGzip(r); s.compressed {
+	if s.compressed = h.Compress && compress.Accepts(r); s.compressed {
 		h.compressing.Store(true)
 	}
 	if refused == nil && s.done() {
