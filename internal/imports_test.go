@@ -3,11 +3,15 @@
 package internal_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,8 +28,9 @@ var mayImport = map[string][]string{
 	"internal/listen":      {},
 	"internal/metrics":     {},
 	"internal/memory":      {},
-	"internal/stream":      {"internal/liveblog", "internal/listen"},
+	"internal/stream":      {"internal/liveblog", "internal/listen", "internal/compress"},
 	"internal/views":       {"internal/liveblog"},
+	"internal/wire":        {"internal/liveblog"},
 	"internal/auth":        {"internal/liveblog"},
 	"internal/media":       {"internal/liveblog"},
 	"internal/localpg":     {},
@@ -36,18 +41,40 @@ var mayImport = map[string][]string{
 	"internal/apiclient":   {"internal/wait"},
 	"internal/wait":        {},
 
-	"migrations": {},
-	"web":        {},
-	"admin":      {},
-	"internal/server": {
-		"internal/liveblog", "internal/markup", "internal/stream", "internal/views", "internal/auth", "internal/media", "web", "admin",
-		"internal/server/problem", "internal/wire",
+	"migrations":        {},
+	"web":               {},
+	"admin":             {},
+	"internal/compress": {},
+
+	// Below the server, each package may import those above it in this list, and api, follow and
+	// pages never import each other.
+	"internal/server/problem":    {"internal/liveblog"},
+	"internal/server/cache":      {"internal/liveblog", "internal/server/problem"},
+	"internal/server/middleware": {"internal/liveblog", "internal/markup", "internal/server/problem", "internal/server/cache"},
+	"internal/server/access": {
+		"internal/liveblog", "internal/auth", "internal/server/problem", "internal/server/cache", "internal/server/middleware",
 	},
-	"internal/server/problem": {"internal/liveblog"},
-	"internal/wire":           {"internal/liveblog"},
+	"internal/server/operation": {"internal/auth", "internal/liveblog", "internal/server/problem", "internal/server/access"},
+	"internal/server/api": {
+		"internal/liveblog", "internal/markup", "internal/media", "internal/auth", "internal/wire",
+		"internal/server/problem", "internal/server/middleware", "internal/server/access", "internal/server/operation",
+	},
+	"internal/server/follow": {
+		"internal/liveblog", "internal/auth", "internal/stream", "internal/views",
+		"internal/server/problem", "internal/server/access", "internal/server/operation",
+	},
+	"internal/server/pages": {
+		"internal/liveblog", "internal/markup", "internal/wire", "internal/compress",
+		"internal/server/problem", "internal/server/cache", "internal/server/middleware", "internal/server/access",
+	},
+	"internal/server": {
+		"internal/liveblog", "internal/auth", "internal/stream", "internal/views", "internal/compress",
+		"internal/server/middleware", "internal/server/access", "internal/server/operation",
+		"internal/server/api", "internal/server/follow", "internal/server/pages",
+	},
 	"cmd/dateline": {
 		"internal/liveblog", "internal/markup", "internal/postgres", "internal/stream", "internal/views", "internal/auth", "internal/media",
-		"internal/server", "internal/listen", "internal/metrics", "internal/memory", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "internal/wait", "migrations", "web", "admin",
+		"internal/server", "internal/server/pages", "internal/listen", "internal/metrics", "internal/memory", "internal/localpg", "internal/demo", "internal/bench", "internal/bench/floor", "internal/wait", "migrations", "web", "admin",
 	},
 
 	// What proves the product and ships in no binary.
@@ -89,6 +116,7 @@ const module = "dateline/"
 // listed is the part of `go list -json` that we read.
 type listed struct {
 	ImportPath string
+	Dir        string
 	Doc        string
 	GoFiles    []string
 	Imports    []string
@@ -139,6 +167,66 @@ func TestImports_PointOneWay(t *testing.T) {
 			own, ours := strings.CutPrefix(imported, module)
 			if ours && !slices.Contains(allowed, own) {
 				t.Errorf("%s may not import %s", name, own)
+			}
+		}
+	}
+}
+
+// sideways are packages next to each other below the server: they share through the packages
+// below them and never import one another.
+var sideways = []string{"internal/server/api", "internal/server/follow", "internal/server/pages"}
+
+func TestImports_NoneGoSideways(t *testing.T) {
+	t.Parallel()
+	for _, name := range sideways {
+		for _, other := range sideways {
+			if name != other && reaches(name, other) {
+				t.Errorf("%s may import %s", name, other)
+			}
+		}
+	}
+}
+
+// Limits of the size of packages, in lines without tests, and of types, in methods.
+const (
+	maxPackage = 2500
+	maxServer  = 900 // of internal/server itself
+	maxMethods = 60
+)
+
+// large are the packages that may be larger than maxPackage.
+var large = []string{"internal/postgres", "internal/stream", "internal/bench"}
+
+var methodOf = regexp.MustCompile(`(?m)^func \((?:\w+ )?\*?(\w+)`)
+
+func TestPackages_AreOfAReadableSize(t *testing.T) {
+	t.Parallel()
+	for _, p := range goList(t, "./internal/...") {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if slices.Contains(large, name) || strings.HasPrefix(name, "internal/proof/") || strings.HasPrefix(name, "internal/chaos/") {
+			continue
+		}
+		lines, methods := 0, map[string]int{}
+		for _, file := range p.GoFiles {
+			source, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines += bytes.Count(source, []byte("\n"))
+			for _, found := range methodOf.FindAllSubmatch(source, -1) {
+				methods[string(found[1])]++
+			}
+		}
+		limit := maxPackage
+		if name == "internal/server" {
+			limit = maxServer
+		}
+		if lines > limit {
+			t.Errorf("%s has %d lines, at most %d are allowed", name, lines, limit)
+		}
+		for kind, n := range methods {
+			if n > maxMethods {
+				t.Errorf("%s.%s has %d methods, at most %d are allowed", name, kind, n, maxMethods)
 			}
 		}
 	}

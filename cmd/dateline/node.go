@@ -21,6 +21,7 @@ import (
 	"dateline/internal/metrics"
 	"dateline/internal/postgres"
 	"dateline/internal/server"
+	"dateline/internal/server/pages"
 	"dateline/internal/stream"
 	"dateline/internal/views"
 	"dateline/web"
@@ -55,11 +56,7 @@ type node struct {
 }
 
 func newNode(ctx context.Context, c *Config, db *database, streams int) (*node, error) {
-	public, err := c.publicURL()
-	if err != nil {
-		return nil, err
-	}
-	renderer, err := server.NewRenderer(public, web.Templates, web.Assets)
+	renderer, err := pages.NewRenderer(web.Templates, web.Assets)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +96,7 @@ func (n *node) useFastPath(ctx context.Context) {
 }
 
 // route makes the handler for all requests.
-func (n *node) route(ctx context.Context, c *Config, renderer *server.Renderer) error {
+func (n *node) route(ctx context.Context, c *Config, renderer *pages.Renderer) error {
 	authentication, err := newAuth(ctx, c, n.db)
 	if err != nil {
 		return err

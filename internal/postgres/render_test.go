@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"dateline/internal/liveblog"
-	"dateline/internal/proof/pgtest"
 	"dateline/internal/postgres"
+	"dateline/internal/proof/pgtest"
 
 	"github.com/google/uuid"
 )

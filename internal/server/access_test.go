@@ -11,28 +11,68 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
+	"dateline/internal/postgres"
 	"dateline/internal/server"
+	"dateline/internal/server/access"
+	"dateline/internal/server/pages"
+	"dateline/web"
 
 	"github.com/google/uuid"
 )
 
-// publicReads are routes that show what any reader may see, and need no line
-// in the route table.
-var publicReads = regexp.MustCompile(`^(GET|HEAD) /($|b/|admin|api/docs|api/v1/openapi|livez$|readyz$|media/|static/|favicon\.ico$|robots\.txt$|feed|sitemap)`)
-
-func TestAccess_EveryRouteHasAPolicy(t *testing.T) {
+// The router serves what the access table lists, and nothing else.
+func TestAccess_TableIsWhatTheRouterServes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "http://live.example.org")
 	listed := map[string]bool{}
 	for _, a := range d.server.Access() {
+		if a.Action == "" {
+			t.Errorf("%s %s has no action", a.Method, a.Path)
+		}
 		listed[a.Method+" "+a.Path] = true
 	}
+	served := map[string]bool{}
 	param := regexp.MustCompile(`:(\w+)`)
 	for _, r := range d.server.Routes() {
 		route := r.Method + " " + param.ReplaceAllString(r.Path, "{$1}")
-		route = strings.Replace(route, "HEAD /api/", "GET /api/", 1) // the same handler
-		if !listed[route] && !publicReads.MatchString(route) {
-			t.Errorf("%s is in no policy", route)
+		if served[route] = true; !listed[route] {
+			t.Errorf("%s is not in the table", route)
+		}
+		if head := strings.Replace(route, "GET ", "HEAD ", 1); !listed[head] {
+			t.Errorf("%s is missing", head)
+		}
+	}
+	if len(served) != len(listed) {
+		t.Errorf("%d routes are served, %d listed", len(served), len(listed))
+	}
+}
+
+// A route with an action that nobody may take is refused, whatever kind it is: JSON, page, feed,
+// file, image, stream or health.
+func TestAccess_EveryKindOfRouteAsksThePolicy(t *testing.T) {
+	t.Parallel()
+	var closed *server.Server
+	d := newDeskWith(t, "http://live.example.org", func(o *server.Options, db *postgres.DB) {
+		renderer, err := pages.NewRenderer(web.Templates, web.Assets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Renderer, o.Pages = renderer, db
+		if closed, err = server.NewWithAction(*o, "nobody.may"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	d.addBlog(t, "our-draft", "live")
+	d.addUser(t, adminEmail, liveblog.RoleAdmin)
+	admin := d.signedIn(t, adminEmail)
+	admin.handler, d.handler = closed.Handler(), closed.Handler()
+	for _, a := range closed.Access() {
+		c, want := admin, http.StatusForbidden
+		if !strings.HasPrefix(a.Path, "/api/") && !strings.HasPrefix(a.Path, "/admin") {
+			c, want = d.browser(), http.StatusUnauthorized // nobody is known there
+		}
+		if w := c.ask(a); w.Code != want {
+			t.Errorf("%s %s: %d %s", a.Method, a.Path, w.Code, w.Body)
 		}
 	}
 }
@@ -130,7 +170,7 @@ func TestAccess_Matrix(t *testing.T) {
 	}
 }
 
-func checkAccess(t *testing.T, c *client, p *liveblog.Principal, member liveblog.Role, a server.Access, ours uuid.UUID) {
+func checkAccess(t *testing.T, c *client, p *liveblog.Principal, member liveblog.Role, a access.Route, ours uuid.UUID) {
 	t.Helper()
 	var blog *uuid.UUID
 	if strings.Contains(a.Path, "{slug}") {
@@ -154,7 +194,7 @@ func allowed(p *liveblog.Principal, a auth.Action, blog *uuid.UUID, member liveb
 	return auth.Allow(p, a, blog, member) == nil
 }
 
-func (c *client) ask(a server.Access) *httptest.ResponseRecorder {
+func (c *client) ask(a access.Route) *httptest.ResponseRecorder {
 	path := strings.NewReplacer("{slug}", "our-draft", "{id}", uuid.NewString(), "{user_id}", uuid.NewString()).Replace(a.Path)
 	return c.do(a.Method, path, bodies[a.Method+" "+a.Path])
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"dateline/internal/postgres"
 	"dateline/internal/proof/eventsource"
 	"dateline/internal/server"
+	"dateline/internal/server/pages"
 	"dateline/internal/stream"
 	"dateline/internal/views"
 	"dateline/web"
@@ -54,7 +54,7 @@ func newNewsroomWith(t *testing.T, limits stream.Limits, change func(*server.Opt
 	t.Helper()
 	n := &newsroom{}
 	n.desk = newDeskWith(t, "http://example.org", func(o *server.Options, db *postgres.DB) {
-		renderer, err := server.NewRenderer(&url.URL{Scheme: "http", Host: "example.org"}, web.Templates, web.Assets)
+		renderer, err := pages.NewRenderer(web.Templates, web.Assets)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,18 +1,28 @@
 package server
 
 import (
+	"dateline/internal/auth"
+	"dateline/internal/server/access"
+
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 )
 
-// Access is a line of the route table.
-type Access = access
-
-// Access gives the route table to tests.
-func (s *Server) Access() []Access { return s.access }
+// Access gives the access table to tests.
+func (s *Server) Access() []access.Route { return s.wall.Routes() }
 
 // Routes gives what the engine really serves to tests.
 func (s *Server) Routes() gin.RoutesInfo { return s.engine.Routes() }
 
 // OpenAPI gives the document to tests.
-func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
+func (s *Server) OpenAPI() *huma.OpenAPI { return s.doc.OpenAPI() }
+
+// NewWithAction makes a Server all of whose routes have one action.
+func NewWithAction(o Options, action auth.Action) (*Server, error) {
+	return newServer(o, func(all []route) []route {
+		for i := range all {
+			all[i].action = action
+		}
+		return all
+	})
+}

@@ -1,29 +1,37 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"dateline/internal/liveblog"
+	"dateline/internal/server/access"
 
 	"github.com/gin-gonic/gin"
 )
 
-func (s *Server) healthRoutes() {
-	s.engine.GET("/livez", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
-	s.engine.GET("/readyz", s.ready)
+// alive answers that the process runs.
+func alive() access.Handler {
+	return access.Endpoint{Serve: func(c *gin.Context) error {
+		c.String(http.StatusOK, "ok\n")
+		return nil
+	}}
 }
 
-// ready tells a load balancer whether to send requests here, and in a word why not.
-func (s *Server) ready(c *gin.Context) {
-	c.Header("Cache-Control", "no-store")
-	if err := s.options.Ready(c.Request.Context()); err != nil {
-		reason := "unavailable"
-		if p, ok := errors.AsType[*liveblog.Problem](err); ok {
-			reason = p.Code
+// readiness tells a load balancer whether to send requests here, and in a word why not.
+func readiness(ready func(context.Context) error) access.Handler {
+	return access.Endpoint{Serve: func(c *gin.Context) error {
+		c.Header("Cache-Control", "no-store")
+		if err := ready(c.Request.Context()); err != nil {
+			reason := "unavailable"
+			if p, ok := errors.AsType[*liveblog.Problem](err); ok {
+				reason = p.Code
+			}
+			c.String(http.StatusServiceUnavailable, "not ready: %s\n", reason)
+			return nil
 		}
-		c.String(http.StatusServiceUnavailable, "not ready: %s\n", reason)
-		return
-	}
-	c.String(http.StatusOK, "ok\n")
+		c.String(http.StatusOK, "ok\n")
+		return nil
+	}}
 }

@@ -1,9 +1,6 @@
 package server
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"image/jpeg"
 	"net/http"
 	"strings"
@@ -69,42 +66,5 @@ func TestServeImage_ManyReadersOneQuery(t *testing.T) {
 	wait.Wait()
 	if n := store.reads.Load(); n != 1 {
 		t.Errorf("%d reads of the store, want 1", n)
-	}
-}
-
-func TestImageCache_StaysWithinItsBytes(t *testing.T) {
-	t.Parallel()
-	c := newImageCache()
-	load := func(size int) func(context.Context) (*servedImage, error) {
-		return func(context.Context) (*servedImage, error) { return &servedImage{data: make([]byte, size)}, nil }
-	}
-	for i := range 40 {
-		if _, err := c.get(t.Context(), fmt.Sprint(i), load(imageCacheEntry)); err != nil {
-			t.Fatal(err)
-		}
-		if c.find("0") == nil && i < 15 { // using it keeps it
-			t.Errorf("0 is gone after %d", i)
-		}
-	}
-	if c.bytes > imageCacheBytes || len(c.byKey) != imageCacheBytes/imageCacheEntry || c.order.Len() != len(c.byKey) {
-		t.Errorf("%d bytes in %d entries", c.bytes, len(c.byKey))
-	}
-	if _, err := c.get(t.Context(), "big", load(imageCacheEntry+1)); err != nil || c.find("big") != nil {
-		t.Error("an image that is too big was kept")
-	}
-	failed := errors.New("failed")
-	if _, err := c.get(t.Context(), "bad", func(context.Context) (*servedImage, error) { return nil, failed }); !errors.Is(err, failed) || c.find("bad") != nil {
-		t.Error("a failure was kept")
-	}
-}
-
-func TestImageCache_GoesOnWhenTheFirstHangsUp(t *testing.T) {
-	t.Parallel()
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	c := newImageCache()
-	img, err := c.get(gone, "x", func(ctx context.Context) (*servedImage, error) { return &servedImage{}, ctx.Err() })
-	if err != nil || img == nil {
-		t.Errorf("got %v, %v", img, err)
 	}
 }

@@ -19,6 +19,8 @@ import (
 
 	"dateline/internal/liveblog"
 	"dateline/internal/media"
+	"dateline/internal/server/access"
+	"dateline/internal/server/middleware"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -124,9 +126,9 @@ func newMediaServer(t *testing.T) (http.Handler, *pictures) {
 	setGlobals()
 	store := &pictures{media: map[uuid.UUID]*liveblog.Media{}, blobs: map[string][]byte{}}
 	blogs := mediaBlogs{first: &liveblog.Blog{ID: uuid.New(), Slug: "first", Status: liveblog.BlogLive}, second: &liveblog.Blog{ID: uuid.New(), Slug: "second", Status: liveblog.BlogLive}}
-	s := &Server{engine: gin.New(), blogs: blogs, media: store, images: media.NewProcessor(), imageCache: newImageCache(), conversions: newConversions()}
-	s.engine.HandleMethodNotAllowed = true
-	s.engine.Use(identify, recovery, secure, func(c *gin.Context) {
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.Use(middleware.RequestID, middleware.Recovery, middleware.SecurityHeaders, func(c *gin.Context) {
 		if role := liveblog.Role(c.GetHeader("X-Role")); role != "" {
 			p := &liveblog.Principal{User: mediaUser(c.GetHeader("X-User")), Role: role}
 			if slug := c.GetHeader("X-Token"); slug != "" {
@@ -135,15 +137,43 @@ func newMediaServer(t *testing.T) (http.Handler, *pictures) {
 					p.BlogID = &blog.ID
 				}
 			}
-			c.Request = c.Request.WithContext(withPrincipal(c.Request.Context(), p))
+			a := liveblog.ActorOf(c.Request.Context())
+			a.Principal = p
+			c.Request = c.Request.WithContext(liveblog.WithActor(c.Request.Context(), a))
 		}
 	})
-	s.newAPI()
-	s.mediaRoutes()
-	s.previewRoutes()
-	s.headRoutes()
-	return s.Handler(), store
+	reads := access.NewReads(0)
+	wall := access.NewWall(engine, access.NewBlogs(blogs, reads), store, reads)
+	who, err := access.NewAuthenticator(nil, nil, reads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range newParts(Options{Blogs: blogs, Media: store}, reads, access.NewBlogs(blogs, reads), who).routes() {
+		if strings.Contains(r.path, "/media") || strings.HasSuffix(r.path, "/preview") {
+			wall.Mount(r.method, r.path, r.action, r.handler, r.options)
+		}
+	}
+	wall.MountHEAD()
+	return engine, store
 }
+
+// mediaBody is what the tests read of an image in an answer.
+type mediaBody struct {
+	ID                                  uuid.UUID
+	Width, Height                       int
+	Alt, Caption, Credit, Markdown, URL string
+	Color                               string
+	Variants                            []struct {
+		Width, Height int
+		Type, URL     string
+	}
+}
+
+// Limits of an upload, as in package api.
+const (
+	uploadExtra = 64 << 10
+	uploadText  = 8 << 10
+)
 
 func photoOf(t *testing.T, w, h int) []byte {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 
 	"dateline/internal/liveblog"
 	"dateline/internal/markup"
+	"dateline/internal/server/pages"
 	"dateline/web"
 
 	"github.com/google/uuid"
@@ -128,16 +129,16 @@ func cupFinal(n int) *fakePages {
 	return f
 }
 
-func newTestRenderer(t testing.TB) *Renderer {
+func newTestRenderer(t testing.TB) *pages.Renderer {
 	t.Helper()
-	r, err := NewRenderer(&url.URL{Scheme: "https", Host: "live.example"}, web.Templates, web.Assets)
+	r, err := pages.NewRenderer(web.Templates, web.Assets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func newPageServer(t testing.TB, f *fakePages) *Server {
+func newPageServer(t testing.TB, f pages.Store) *Server {
 	t.Helper()
 	s, err := New(Options{PublicURL: &url.URL{Scheme: "https", Host: "live.example"}, Version: "test", Outdated: func(liveblog.Head) bool { return true }, Pages: f, Renderer: newTestRenderer(t)})
 	if err != nil {

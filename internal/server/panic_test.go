@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"testing/synctest"
 
 	"dateline/internal/liveblog"
 )
@@ -22,8 +21,7 @@ func (brittle) Page(context.Context, string, liveblog.PageQuery) (*liveblog.Page
 // asked for the same page.
 func TestPages_PanicIsOnlyThatPages(t *testing.T) {
 	f := cupFinal(1)
-	s := newPageServer(t, f)
-	s.pages = brittle{f}
+	s := newPageServer(t, brittle{f})
 	for path, want := range map[string]int{
 		"/b/cup-final": http.StatusInternalServerError, "/b/cup-final/feed.atom": http.StatusInternalServerError,
 		"/b/cup-final/p/" + testID(1).String(): http.StatusOK,
@@ -34,16 +32,4 @@ func TestPages_PanicIsOnlyThatPages(t *testing.T) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
-}
-
-// So is one in what watches over the stream of a draft: the stream ends.
-func TestStream_PanicWhileWatchingEndsTheStream(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPageServer(t, cupFinal(1)) // it has nobody to ask who somebody is
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("Authorization", "Bearer x")
-		allowed, stop := s.whileAllowed(r, "cup-final")
-		<-allowed.Done()
-		stop()
-	})
 }

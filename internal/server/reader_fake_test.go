@@ -11,13 +11,14 @@ import (
 
 	"dateline/internal/liveblog"
 	"dateline/internal/proof/browsertest"
+	"dateline/internal/server/pages"
 )
 
 // scripted is the product's pages with a stream that does what a test says.
 type scripted struct {
 	t        testing.TB
 	f        *fakePages
-	render   *Renderer
+	render   *pages.Renderer
 	url      string
 	conns    chan *conn // each new stream
 	polls    chan string
@@ -47,7 +48,7 @@ func newScripted(t testing.TB, f *fakePages) *scripted {
 	page := newPageServer(t, f)
 	mux := http.NewServeMux()
 	s := &scripted{
-		t: t, f: f, render: page.render, mux: mux,
+		t: t, f: f, render: newTestRenderer(t), mux: mux,
 		conns: make(chan *conn, 20), answers: make(chan http.Handler, 20), refusals: make(chan http.Handler, 20), polls: make(chan string, 20), beacons: make(chan string, 20),
 	}
 	mux.Handle("/", page.Handler())

@@ -1,6 +1,6 @@
-// Package server answers HTTP: the JSON API, the stream, the readers' pages,
-// the editors' page, and the error table. It knows no SQL: each file declares
-// the few methods of the store that it needs.
+// Package server puts the product together behind HTTP: the order of the middleware, the table of
+// all routes (routes.go), health, and the editors' files. What the routes do is in the
+// packages below it.
 package server
 
 import (
@@ -13,15 +13,29 @@ import (
 
 	"dateline/internal/auth"
 	"dateline/internal/liveblog"
-	"dateline/internal/media"
-	"dateline/internal/server/problem"
+	"dateline/internal/server/access"
+	"dateline/internal/server/api"
+	"dateline/internal/server/follow"
+	"dateline/internal/server/middleware"
+	"dateline/internal/server/operation"
+	"dateline/internal/server/pages"
 	"dateline/internal/stream"
 	"dateline/internal/views"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 )
+
+// BlogStore keeps blogs.
+type BlogStore interface {
+	access.BlogStore
+	api.BlogStore
+}
+
+// MediaStore keeps images.
+type MediaStore interface {
+	api.MediaStore
+	pages.ImageStore
+}
 
 // Options are the parts a Server is made of.
 type Options struct {
@@ -30,150 +44,144 @@ type Options struct {
 	Version        string
 
 	RatePerMinute int                         // requests to the API from one client; 0 is no limit
-	AddressRate   int                         // requests a minute from one address, whoever it is; 0 is no limit
-	AddressReads  int                         // database reads a minute for strangers of one address; 0 is no limit
-	PageTokens    int                         // for pages that report views, to one address in a minute; 0 is no limit
+	AddressRate   int                         // requests a minute from one address, whoever makes them; 0 is no limit
+	AddressReads  int                         // database reads a minute for anonymous requests of one address; 0 is no limit
+	PageTokens    int                         // tokens for pages that report views, to one address in a minute; 0 is no limit
 	Ready         func(context.Context) error // nil when requests can be served
 
 	Blogs  BlogStore
-	Posts  PostStore
-	Pages  PageStore
+	Posts  api.PostStore
+	Pages  pages.Store
 	Hub    *stream.Hub
 	Views  *views.Batcher
-	Counts CountStore
+	Counts follow.CountStore
 
 	Auth    *auth.Service
-	Setup   SetupStore
-	Users   UserStore
-	Tokens  TokenStore
-	Members MemberStore
+	Setup   api.SetupStore
+	Users   api.UserStore
+	Tokens  api.TokenStore
+	Members api.MemberStore
 	Media   MediaStore
 
-	Observer Observer // of requests; nil is none
+	Observer middleware.Observer // of requests; nil is none
 	// Outdated reports whether more is known of a blog than a page shows.
 	Outdated func(liveblog.Head) bool
-	// Superseded reports whether a page may hold what was corrected or removed since.
+	// Superseded reports whether a page may contain what was corrected or removed since.
 	Superseded func(liveblog.Head) bool
 
-	Admin    fs.FS     // the built editors' page
-	Renderer *Renderer // the same one that encodes for the stream
+	Admin    fs.FS           // the built editors' page
+	Renderer *pages.Renderer // the same one that encodes events for the stream
 }
 
-// Server holds the routes of the product.
+// Server answers all requests.
 type Server struct {
-	options Options
-	engine  *gin.Engine
-	api     huma.API
-	access  []access
-
-	blogs       BlogStore
-	posts       PostStore
-	pages       PageStore
-	render      *Renderer
-	recentBlogs *recent[*liveblog.Blog]
-	recentPages *recent[*renderedPage]
-	rates       *rateLimiter
-	addresses   *rateLimiter // of all requests
-	reads       *rateLimiter // of what strangers make the database do
-	absent      *absent
-	proven      *proven
-	hub         *stream.Hub
-	views       *views.Batcher
-	counts      CountStore
-	pageTokens  *pageTokens
-
-	adminPacked sync.Map // gzip by name
-
-	auth        *auth.Service
-	crossOrigin *http.CrossOriginProtection
-	setup       SetupStore
-	users       UserStore
-	tokens      TokenStore
-	members     MemberStore
-	media       MediaStore
-	images      *media.Processor
-	imageCache  *imageCache
-	conversions *conversions
+	engine *gin.Engine
+	wall   *access.Wall
+	doc    *operation.Document
 }
 
-// setGlobals sets what the frameworks keep for the whole process.
-var setGlobals = sync.OnceFunc(func() {
-	gin.SetMode(gin.ReleaseMode)
-	// Or {"role": ..., "ROLE": ...} would have its first role checked and its second used.
-	huma.ValidateStrictCasing = true
-	huma.NewErrorWithContext = problem.FromHuma
-	// The OpenAPI document describes errors by what this returns.
-	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		return problem.FromHuma(nil, status, msg, errs...)
-	}
-})
+// setGlobals sets what Gin keeps for the whole process.
+var setGlobals = sync.OnceFunc(func() { gin.SetMode(gin.ReleaseMode) })
 
 // New makes a Server with all its routes. It starts no goroutine.
 func New(o Options) (*Server, error) {
+	return newServer(o, func(all []route) []route { return all })
+}
+
+// newServer makes a Server with the routes that choose returns.
+func newServer(o Options, choose func([]route) []route) (*Server, error) {
 	setGlobals()
-	s := &Server{
-		options: o, blogs: o.Blogs, posts: o.Posts, recentBlogs: newRecentBlogs(), recentPages: newRecentPages(o.Outdated, o.Superseded),
-		rates: newRateLimiter(o.RatePerMinute), addresses: newRateLimiter(o.AddressRate), reads: newRateLimiter(o.AddressReads),
-		absent: newAbsent(), proven: newProven(), pages: o.Pages, render: o.Renderer,
-		hub: o.Hub, views: o.Views, counts: o.Counts, pageTokens: newPageTokens(o.PageTokens),
-		auth: o.Auth, setup: o.Setup, users: o.Users, tokens: o.Tokens, members: o.Members,
-		media: o.Media, images: media.NewProcessor(), imageCache: newImageCache(), conversions: newConversions(),
-	}
-	if err := s.newEngine(); err != nil {
+	reads := access.NewReads(o.AddressReads)
+	blogs := access.NewBlogs(o.Blogs, reads)
+	who, err := access.NewAuthenticator(o.Auth, o.PublicURL, reads)
+	if err != nil {
 		return nil, err
 	}
-	s.newAPI()
-	s.blogRoutes()
-	s.postRoutes()
-	s.streamRoutes()
-	s.healthRoutes()
-	s.setupRoutes()
-	s.sessionRoutes()
-	s.userRoutes()
-	s.tokenRoutes()
-	s.memberRoutes()
-	s.mediaRoutes()
-	s.previewRoutes()
-	s.staticRoutes()
-	s.pageRoutes()
-	s.adminRoutes()
-	s.headRoutes()
-	return s, nil
+	engine, err := newEngine(o.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	wall := access.NewWall(engine, blogs, o.Media, reads)
+	addresses := middleware.AddressLimit{
+		Limiter: middleware.NewRateLimiter(o.AddressRate), Exempt: wall.Unlimited, Proven: who.Proven, Fail: wall.Fail,
+	}
+	engine.Use(
+		middleware.RequestID, middleware.DetectProxies(o.TrustedProxies), middleware.Log(o.Observer), middleware.Recovery,
+		middleware.SecurityHeaders, middleware.LimitRequest, addresses.Limit, who.Authenticate,
+		middleware.LimitClients(middleware.NewRateLimiter(o.RatePerMinute), wall.Unlimited),
+	)
+	p := newParts(o, reads, blogs, who)
+	for _, r := range choose(p.routes()) {
+		wall.Mount(r.method, r.path, r.action, r.handler, r.options)
+	}
+	wall.MountHEAD()
+	engine.NoRoute(p.site.NotFound)
+	engine.NoMethod(middleware.WrongMethod)
+	return &Server{engine, wall, p.doc}, nil
+}
+
+func newEngine(trusted []netip.Prefix) (*gin.Engine, error) {
+	engine := gin.New()
+	engine.RedirectTrailingSlash = false
+	engine.HandleMethodNotAllowed = true
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	var proxies []string
+	for _, p := range trusted {
+		proxies = append(proxies, p.String())
+	}
+	return engine, engine.SetTrustedProxies(proxies)
+}
+
+// parts serve the routes; each has only what it needs.
+type parts struct {
+	doc     *operation.Document
+	blogs   *api.Blogs
+	posts   *api.Posts
+	texts   *api.Texts
+	media   *api.Media
+	members *api.Members
+	users   *api.Users
+	tokens  *api.Tokens
+	session *api.Session
+	setup   *api.Setup
+	follow  *follow.Follow
+	site    *pages.Site
+	images  *pages.Images
+	admin   *adminFiles
+	ready   func(context.Context) error
+}
+
+func newParts(o Options, reads *access.Reads, blogs *access.Blogs, who *access.Authenticator) *parts {
+	doc := operation.NewDocument(o.Version, api.Complete)
+	cookies := access.NewCookies(o.PublicURL)
+	texts := api.NewTexts(doc, o.Media)
+	site := pages.NewSite(pages.Options{
+		PublicURL: o.PublicURL, Store: o.Pages, Renderer: o.Renderer, Reads: reads, Outdated: o.Outdated, Superseded: o.Superseded,
+	})
+	return &parts{
+		doc:     doc,
+		blogs:   api.NewBlogs(doc, o.Blogs, texts, blogs, site.BlogsChanged),
+		posts:   api.NewPosts(doc, o.Posts, texts),
+		texts:   texts,
+		media:   api.NewMedia(doc, o.Media),
+		members: api.NewMembers(doc, o.Members),
+		users:   api.NewUsers(doc, o.Users, o.Auth),
+		tokens:  api.NewTokens(doc, o.Tokens, o.Blogs),
+		session: api.NewSession(doc, o.Auth, cookies),
+		setup:   api.NewSetup(doc, o.Setup, o.Auth, cookies),
+		follow: follow.New(follow.Options{
+			Document: doc, Hub: o.Hub, Views: o.Views, Counts: o.Counts, Auth: o.Auth, Who: who, Blogs: blogs, PageTokens: o.PageTokens,
+		}),
+		site:   site,
+		images: pages.NewImages(o.Media, reads),
+		admin:  &adminFiles{files: o.Admin},
+		ready:  o.Ready,
+	}
 }
 
 // Handler is the whole product as one http.Handler.
 func (s *Server) Handler() http.Handler { return s.engine }
 
-func (s *Server) newEngine() error {
-	s.engine = gin.New()
-	s.engine.RedirectTrailingSlash = false
-	s.engine.HandleMethodNotAllowed = true
-	var proxies []string
-	for _, p := range s.options.TrustedProxies {
-		proxies = append(proxies, p.String())
-	}
-	s.engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	if err := s.engine.SetTrustedProxies(proxies); err != nil {
-		return err
-	}
-	crossOrigin, err := newCrossOrigin(s.options.PublicURL)
-	if err != nil {
-		return err
-	}
-	s.crossOrigin = crossOrigin
-	s.engine.Use(identify, newProxyDetector(s.options.TrustedProxies).watch, s.observe, recovery, secure, limitRequest, s.limitAddress, s.authenticate, s.limitRate)
-	return nil
-}
-
-func (s *Server) newAPI() {
-	config := huma.DefaultConfig("Dateline", s.options.Version)
-	config.DocsPath, config.SchemasPath = "", ""
-	config.OpenAPIPath = "/api/v1/openapi"
-	config.CreateHooks = nil
-	config.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
-	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, dl_..., or an access token"},
-		"session": {Type: "apiKey", In: "cookie", Name: "dateline_access"},
-	}
-	s.api = humagin.New(s.engine, config)
-}
+// Document is the OpenAPI document of the API in a version: 3.1, or 3.0 for tools that know no
+// other.
+func (s *Server) Document(version string) ([]byte, error) { return s.doc.JSON(version) }

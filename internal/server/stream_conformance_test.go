@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -75,11 +77,11 @@ func serveLog(t *testing.T, log stream.Log) *httptest.Server {
 		if r.URL.Path != "/stream" {
 			return
 		}
-		place, err := position(r)
+		after, err := strconv.ParseInt(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")), 10, 64)
 		if err != nil {
 			t.Error(err)
 		}
-		hub.Serve(w, r, stream.Request{BlogID: testID(999), Position: place, Address: "192.0.2.1"})
+		hub.Serve(w, r, stream.Request{BlogID: testID(999), Position: stream.Position{After: after, HasAfter: true}, Address: "192.0.2.1"})
 	}))
 	t.Cleanup(func() { site.Close(); cancel(); <-done })
 	return site

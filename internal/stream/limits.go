@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"dateline/internal/liveblog"
+
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 )
@@ -122,24 +124,8 @@ func (l *limiter) wait(ctx context.Context) {
 	}
 }
 
-// Prefix is what streams are counted by: an IPv4 address, or the /64 that an IPv6
-// subscriber has alone. Texts that are no address count together.
-func Prefix(address string) netip.Prefix {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	a = a.Unmap().WithZone("")
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
-}
+// Prefix is what streams are counted by.
+func Prefix(address string) netip.Prefix { return liveblog.Network(address) }
 
 // maxAdmissionWait is how long a new stream waits to be admitted. A waiting request
 // holds a connection, so that clients with a longer wait reconnect instead.

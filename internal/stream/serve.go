@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"dateline/internal/compress"
 	"dateline/internal/listen"
 	"dateline/internal/liveblog"
 
@@ -85,7 +86,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 		h.reject(w, reasonDatabase, req.Poll)
 		return
 	}
-	if s.compressed = h.Compress && wantsGzip(r); s.compressed {
+	if s.compressed = h.Compress && compress.Accepts(r); s.compressed {
 		h.compressing.Store(true)
 	}
 	if refused == nil && s.done() {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
-	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -156,26 +154,4 @@ func appendStored(out, b []byte) []byte {
 		out, b = append(out, b[:n]...), b[n:]
 	}
 	return out
-}
-
-// wantsGzip reports whether a request accepts gzip (RFC 9110, section 12.5.3).
-func wantsGzip(r *http.Request) bool {
-	for _, header := range r.Header.Values("Accept-Encoding") {
-		for choice := range strings.SplitSeq(header, ",") {
-			coding, weight, _ := strings.Cut(choice, ";")
-			if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-				return !isZeroWeight(weight)
-			}
-		}
-	}
-	return false
-}
-
-func isZeroWeight(weight string) bool {
-	name, value, found := strings.Cut(strings.TrimSpace(weight), "=")
-	if !found || !strings.EqualFold(strings.TrimSpace(name), "q") {
-		return false
-	}
-	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	return err == nil && q == 0
 }

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"dateline/internal/compress"
 )
 
 // Shared blocks in any order, behind one connection's own header, are what the
@@ -79,7 +81,7 @@ func TestWantsGzip_FollowsTheHeader(t *testing.T) {
 		"br, zstd": false, "*": false, "gzip;q=x": true, "x-gzip": false,
 	} {
 		r := &http.Request{Header: http.Header{"Accept-Encoding": {header}}}
-		if got := wantsGzip(r); got != want {
+		if got := compress.Accepts(r); got != want {
 			t.Errorf("%q: %t", header, got)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // helpers are files that the mutated packages get besides, by their directory.
 var helpers = map[string]string{
 	"internal/liveblog": "liveblog.go.txt", "internal/postgres": "postgres.go.txt", "internal/stream": "stream.go.txt",
-	"internal/server": "server.go.txt", "internal/views": "views.go.txt", "internal/auth": "auth.go.txt", "cmd/dateline": "dateline.go.txt",
+	"internal/server/pages": "pages.go.txt", "internal/server/follow": "follow.go.txt", "internal/server/cache": "cache.go.txt",
+	"internal/views": "views.go.txt", "internal/auth": "auth.go.txt", "cmd/dateline": "dateline.go.txt",
 }
 
 //go:embed overlay

@@ -3,8 +3,8 @@ package broken
 const (
 	principal = "internal/auth/principal.go"
 	apiToken  = "internal/auth/token.go"
-	streaming = "internal/server/stream.go"
-	recent    = "internal/server/recent.go"
+	streaming = "internal/server/follow/watch.go"
+	recent    = "internal/server/cache/stale.go"
 )
 
 // guarding are mistakes in who is let in, and in what an outage may take away.
@@ -32,6 +32,6 @@ var guarding = []Mutation{
 	{
 		Name: "pages-need-database", What: "pages are not kept while the database is away",
 		Exposes: []string{"G10"}, Needs: []string{Outage, Pages},
-		Edits: []Edit{{recent, `usable := known &&`, `usable := !broken("pages-need-database") && known &&`}},
+		Edits: []Edit{{recent, `case age >= staleFor ||`, `case broken("pages-need-database") || age >= staleFor ||`}},
 	},
 }

@@ -92,7 +92,7 @@ var resuming = []Mutation{
 			{eventLog, "batch.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`)", "batch.Queue(readingLog())"},
 			{eventLog, `if ev.Post == nil && ev.Blog == nil {`, `if ev.Post == nil && ev.Blog == nil && !broken("log-torn") {`},
 			{render, `return "", nil, errors.New("its post is missing")`, `if broken("log-torn") {
-			return liveblog.EventDelete, goneData{ID: *ev.PostID, Version: ev.Version}, nil
+			return liveblog.EventDelete, wire.DeleteEvent{ID: *ev.PostID, Version: ev.Version}, nil
 		}
 		return "", nil, errors.New("its post is missing")`},
 		},

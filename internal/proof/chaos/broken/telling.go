@@ -1,7 +1,7 @@
 package broken
 
 const (
-	render  = "internal/server/render.go"
+	render  = "internal/server/pages/event.go"
 	batcher = "internal/views/batcher.go"
 	counts  = "internal/stream/views.go"
 )
@@ -22,7 +22,7 @@ var telling = []Mutation{
 	{
 		Name: "mixed-texts", What: "some posts are told with another post's text",
 		Exposes: []string{"G3"}, Needs: []string{Nodes},
-		Edits: []Edit{{render, `return &postData{newPublicPost(p, slug), headline(p), article}, nil`, `return &postData{mixed(newPublicPost(p, slug)), headline(p), article}, nil`}},
+		Edits: []Edit{{render, `Post: wire.NewPost(p, slug),`, `Post: mixed(wire.NewPost(p, slug)),`}},
 	},
 	{
 		Name: "views-doubled", What: "views whose flush took long are taken for lost and counted again",
@@ -50,9 +50,8 @@ var telling = []Mutation{
 	{
 		Name: "page-outdated", What: "a page that may hold what was taken back is shown while the next one is made",
 		Exposes: []string{"G11"}, Needs: []string{Flood},
-		Edits: []Edit{{recent, `time.Since(kept.read) < staleLife && !r.knows.superseded(kept.value)
-`, `time.Since(kept.read) < staleLife && (broken("page-outdated") || !r.knows.superseded(kept.value))
-`}, {recent, `if !r.knows.superseded(kept.value) { // it may be by now`, `if broken("page-outdated") || !r.knows.superseded(kept.value) {`}},
+		Edits: []Edit{{recent, `c.knows.superseded(e.value):`, `!broken("page-outdated") && c.knows.superseded(e.value):`},
+			{recent, `if !c.knows.superseded(kept.value) {`, `if broken("page-outdated") || !c.knows.superseded(kept.value) {`}},
 	},
 	{
 		Name: "views-given-up", What: "a node that leaves tries only once to write its views",

@@ -14,6 +14,7 @@ import (
 	"dateline/internal/proof/chaos/history"
 	"dateline/internal/proof/pgtest"
 	"dateline/internal/server"
+	"dateline/internal/server/pages"
 	"dateline/internal/stream"
 	"dateline/internal/views"
 	"dateline/internal/wait"
@@ -40,7 +41,7 @@ type node struct {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	db := pgtest.New(t)
-	render, err := server.NewRenderer(nil, web.Templates, web.Assets)
+	render, err := pages.NewRenderer(web.Templates, web.Assets)
 	if err != nil {
 		t.Fatal(err)
 	}
