@@ -10,13 +10,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"dateline/internal/proof/pgtest"
 )
-
-// startLimit is for what starts in moments, on a busy machine.
-const startLimit = 30 * time.Second
 
 // do runs one command to its end and returns what it printed.
 func do(t *testing.T, input string, args ...string) (string, error) {

@@ -34,8 +34,8 @@ func (*serveCommand) Run(ctx context.Context, c *Config, term console) (err erro
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; stop the other program or choose another --listen", c.Listen, err)
 	}
-	defer listeners.Close()        // after an error; otherwise the server has closed them
-	c.Listen = listeners.Address() // with the port, when that was left to the system
+	defer func() { _ = listeners.Close() }() // after an error; otherwise the server has closed them
+	c.Listen = listeners.Address()           // with the port, when that was left to the system
 	db, err := openMigrated(ctx, c)
 	if err != nil {
 		return err

@@ -38,28 +38,28 @@ func TestCoalescer_CallsDuringARunShareTheNextOne(t *testing.T) {
 		if len(runs.results) != 2 || time.Since(began) != 2*time.Second {
 			t.Fatalf("%d runs in %v, want 2 in 2 s", len(runs.results), time.Since(began))
 		}
-		if first != runs.results[0] {
+		if !errors.Is(first, runs.results[0]) {
 			t.Errorf("the first call got %v", first)
 		}
 		for i, err := range later {
-			if err != runs.results[1] {
+			if !errors.Is(err, runs.results[1]) {
 				t.Errorf("call %d, which came during the first run, got its result", i)
 			}
 		}
 	})
 }
 
-// startOfRun is the result of a run that says when the run began.
-type startOfRun struct{ time.Time }
+// runError is the result of a run that says when the run began.
+type runError struct{ time.Time }
 
-func (s startOfRun) Error() string { return s.String() }
+func (s runError) Error() string { return s.String() }
 
 // What a caller saw before its call is covered only by a run that began afterwards.
 func TestCoalescer_RunBeginsAfterTheCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCoalescer(func(context.Context) error {
-			began := startOfRun{time.Now()}
+			began := runError{time.Now()}
 			time.Sleep(time.Second)
 			return began
 		})
@@ -68,7 +68,7 @@ func TestCoalescer_RunBeginsAfterTheCall(t *testing.T) {
 			calls.Go(func() {
 				time.Sleep(time.Duration(i) * 170 * time.Millisecond)
 				called := time.Now()
-				began, ok := errors.AsType[startOfRun](c.do(t.Context()))
+				began, ok := errors.AsType[runError](c.do(t.Context()))
 				if !ok || began.Before(called) {
 					t.Errorf("call %d at %v got the result of a run that began at %v", i, called, began)
 				}
@@ -92,7 +92,7 @@ func TestCoalescer_CallEndsWithItsContext(t *testing.T) {
 			t.Errorf("a call whose context ended during another run: %v", err)
 		}
 		first.Wait()
-		if err := c.do(t.Context()); err != runs.results[1] {
+		if err := c.do(t.Context()); !errors.Is(err, runs.results[1]) {
 			t.Errorf("the call after it got %v", err)
 		}
 	})

@@ -77,8 +77,11 @@ func (db *DB) ErasePosts(ctx context.Context, by liveblog.Actor, removed time.Du
 		if err != nil {
 			return erased, fmt.Errorf("erase posts removed %v ago: %w", removed, err)
 		}
-		if n < eraseBatch || ctx.Err() != nil {
+		if n < eraseBatch {
 			return erased, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return erased, err
 		}
 	}
 }
@@ -133,8 +136,8 @@ func (db *DB) DeleteUnusedMedia(ctx context.Context, by liveblog.Actor, unused t
 			return free, fmt.Errorf("delete media unused for %v: %w", unused, err)
 		}
 		free = append(free, keys...)
-		if ctx.Err() != nil {
-			return free, nil
+		if err := ctx.Err(); err != nil {
+			return free, err
 		}
 	}
 	return free, nil

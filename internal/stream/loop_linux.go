@@ -315,7 +315,7 @@ const stallCheck = 2 * time.Second
 // schedule sets the connection's next deadline. A write postpones the heartbeat, but
 // does not schedule it anew: the old deadline is found to be too early.
 func (l *loop) schedule(c *conn) {
-	d := deadline{(c.sent + uint32(c.silence) + heartbeatBucket - 1) / heartbeatBucket * heartbeatBucket, sendHeartbeat}
+	d := deadline{(c.sent + c.silence + heartbeatBucket - 1) / heartbeatBucket * heartbeatBucket, sendHeartbeat}
 	if c.blocked {
 		d = deadline{l.clock + ticks(stallCheck), checkStall}
 	}

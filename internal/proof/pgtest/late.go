@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/url"
@@ -28,7 +29,7 @@ func NewLate(t testing.TB, refused int64) *Late {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,17 +46,17 @@ func NewLate(t testing.TB, refused int64) *Late {
 				_ = conn.Close()
 				continue
 			}
-			go relay(conn, real)
+			go relay(t.Context(), conn, real)
 		}
 	}()
 	return s
 }
 
 // relay ends with either of the two.
-func relay(client net.Conn, real *pgx.ConnConfig) {
+func relay(ctx context.Context, client net.Conn, real *pgx.ConnConfig) {
 	defer client.Close()
 	network, address := pgconn.NetworkAddress(real.Host, real.Port)
-	server, err := net.Dial(network, address)
+	server, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err != nil {
 		return
 	}
