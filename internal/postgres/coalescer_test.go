@@ -104,7 +104,7 @@ func TestCoalescer_EachCallAloneRuns(t *testing.T) {
 		runs := &countedRuns{}
 		c := newCoalescer(runs.run)
 		for i := range 3 {
-			if err := c.do(t.Context()); err != runs.results[i] {
+			if err := c.do(t.Context()); !errors.Is(err, runs.results[i]) {
 				t.Errorf("call %d got %v", i, err)
 			}
 		}
