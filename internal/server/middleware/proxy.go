@@ -1,12 +1,9 @@
 package middleware
 
 import (
-	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
-
-	"github.com/gin-gonic/gin"
 )
 
 const (
@@ -27,21 +24,6 @@ type proxyDetector struct {
 
 func newProxyDetector(trusted []netip.Prefix) *proxyDetector {
 	return &proxyDetector{trusted: trusted, clients: map[netip.Addr]map[string]struct{}{}}
-}
-
-// DetectProxies logs, once each, the peers that forward requests of many clients and are not
-// among the trusted networks.
-func DetectProxies(trusted []netip.Prefix) gin.HandlerFunc {
-	d := newProxyDetector(trusted)
-	return func(c *gin.Context) {
-		if forwarded := c.Request.Header.Get("X-Forwarded-For"); forwarded != "" {
-			if peer, err := netip.ParseAddr(c.RemoteIP()); err == nil && d.proxy(peer.Unmap(), forwarded) {
-				slog.WarnContext(c.Request.Context(), "a proxy that is not trusted forwards requests, so all its clients count as one for limits and "+
-					"wrong passwords: if it is yours, name it in --trusted-proxies (DATELINE_TRUSTED_PROXIES)", "address", peer)
-			}
-		}
-		c.Next()
-	}
 }
 
 // proxy reports, once for each peer, that it forwarded requests of many clients and is not

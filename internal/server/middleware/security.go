@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"dateline/internal/markup"
-
-	"github.com/gin-gonic/gin"
 )
 
 // Policies of the two faces of the product (CSP level 3). Neither allows script or style that
@@ -58,34 +56,4 @@ func merged(headers ...http.Header) http.Header {
 		maps.Copy(out, h)
 	}
 	return out
-}
-
-// SecurityHeaders sets the headers that limit what a browser lets pages do: the product's own,
-// and those of other sites with its answers.
-func SecurityHeaders(c *gin.Context) {
-	face := publicHeader
-	switch private, shared := Private(c.Request), shared(c.Request.URL.Path); {
-	case private && shared:
-		face = apiHeader
-	case private:
-		face = privateHeader
-	case shared:
-		face = feedHeader
-	}
-	maps.Copy(c.Writer.Header(), face)
-	c.Next()
-}
-
-// Private reports whether an address, mounted or not, belongs to the part of the product that
-// shows different things to different people: the API and the editors' page. Cookies count
-// there only, and its answers are not stored.
-func Private(r *http.Request) bool {
-	return r.URL.Path == "/admin" || strings.HasPrefix(r.URL.Path, "/admin/") || strings.HasPrefix(r.URL.Path, "/api/")
-}
-
-// shared reports whether pages of other sites may read the answers of an address, mounted or
-// not: the API with its streams, feeds and images.
-func shared(path string) bool {
-	feed := strings.HasPrefix(path, "/b/") && (strings.HasSuffix(path, "/feed.atom") || strings.HasSuffix(path, "/feed.json"))
-	return feed || strings.HasPrefix(path, "/api/v1/") || strings.HasPrefix(path, "/media/")
 }
