@@ -1,6 +1,12 @@
 package stream
 
-import "dateline/internal/liveblog"
+import (
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"dateline/internal/liveblog"
+)
 
 // Why a client is told to start again.
 const (
@@ -35,6 +41,60 @@ type bye struct {
 	Reason string `json:"reason"`
 	Poll   string `json:"poll,omitempty"`
 }
+
+const (
+	// busyRetry is the least time after which a rejected reader reconnects; the most
+	// is three times that.
+	busyRetry = 5 * time.Second
+	// outageRetry is the same while the database is away; the most is twice that.
+	outageRetry = time.Second
+)
+
+// Reject answers a client that can't be served while the database is away; poll is
+// where the same events are available meanwhile.
+func (h *Hub) Reject(w http.ResponseWriter, poll string) { h.reject(w, reasonDatabase, poll) }
+
+// reject answers a client that must come back later, with the reason and the URL to
+// poll meanwhile. The response is a stream, short as it is: EventSource would give up
+// for good on any other.
+func (h *Hub) reject(w http.ResponseWriter, reason, poll string) {
+	writeHead(w, rejectFields)
+	body := append(retryLine(milliseconds(h.retryAfter(reason))), jsonEvent(nameBye, noID, bye{Reason: reason, Poll: poll})...)
+	_, _ = w.Write(body) // the client may have left
+	h.metrics.Closed(reason)
+}
+
+// otherNodes is the header by which a proxy says that it tries another node when
+// this one answers 503; deploy/nginx.conf sets it.
+const otherNodes = "X-Other-Nodes"
+
+// redirect answers a client that connects to a draining node, which a proxy that
+// counts connections takes for the least busy one. A proxy with other nodes tries
+// one of them at once.
+func (h *Hub) redirect(w http.ResponseWriter, r *http.Request, poll string) {
+	if r.Header.Get(otherNodes) == "" {
+		h.reject(w, reasonDraining, poll)
+		return
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+	h.metrics.Closed(reasonDraining)
+}
+
+// retryAfter is the time after which a rejected client reconnects: when a draining
+// node has stopped and others answer; soon where the database is away, which costs
+// one query for all clients that ask; otherwise after a while.
+func (h *Hub) retryAfter(reason string) time.Duration {
+	switch {
+	case h.Draining():
+		return time.Until(h.drainEnds()) + redirectDelay()
+	case reason == reasonDatabase:
+		return outageRetry + rand.N(outageRetry)
+	}
+	return busyRetry + rand.N(2*busyRetry)
+}
+
+// redirectDelay is how long a reader that was sent to another node waits.
+func redirectDelay() time.Duration { return 200*time.Millisecond + rand.N(1800*time.Millisecond) }
 
 // byeFrame asks a reader to reconnect, to another node if there is one, after a
 // random time.

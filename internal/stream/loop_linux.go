@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"dateline/internal/listen"
 
 	"golang.org/x/sys/unix"
 )
@@ -102,6 +105,37 @@ func (h *Hub) UseFastPath(loops int) error {
 		h.loops = append(h.loops, l)
 	}
 	return nil
+}
+
+// handOff hands a reader over to the fast path, which needs neither the goroutine nor
+// the buffers of net/http, and reports whether it did. A connection that can't be
+// handed over is unchanged.
+func (h *Hub) handOff(w http.ResponseWriter, r *http.Request, s *Subscriber, first []byte, prefix netip.Prefix) bool {
+	c := listen.ConnOf(r)
+	if len(h.loops) == 0 || c == nil || r.ProtoMajor != 1 {
+		return false
+	}
+	fd, release, err := c.Detach()
+	if err != nil {
+		return false
+	}
+	n := newConn{sub: *s, prefix: prefix, fd: fd, release: release, buffer: openings.Get().(*[openingSize]byte)}
+	n.sub.chunked = r.ProtoAtLeast(1, 1)
+	n.first = n.sub.opening(n.buffer[:0], w.Header(), first, r.Close)
+	clear(w.Header()) // otherwise net/http writes it to the connection that is closed
+	l := h.loops[0]
+	for _, other := range h.loops[1:] {
+		if other.count.Load() < l.count.Load() {
+			l = other
+		}
+	}
+	l.count.Add(1)
+	if !l.enqueue(func() { l.incoming = append(l.incoming, n) }) {
+		l.count.Add(-1)
+		unix.Close(fd)
+		h.releaseReader(s.topic, prefix, release, reasonDraining)
+	}
+	return true
 }
 
 // startLoops runs the loops; stop ends them and waits.

@@ -1,10 +1,14 @@
 package stream
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"dateline/internal/compress"
@@ -12,6 +16,7 @@ import (
 	"dateline/internal/liveblog"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -23,11 +28,6 @@ const (
 	// pageRetry is the pause before a page of the log that could not be read is
 	// read again.
 	pageRetry = time.Second
-	// busyRetry is the least time after which a rejected reader reconnects; the most
-	// is three times that.
-	busyRetry = 5 * time.Second
-	// outageRetry is the same while the database is away; the most is twice that.
-	outageRetry = time.Second
 )
 
 // Request is a client's request for the stream of a blog.
@@ -105,6 +105,185 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, req Request) {
 	h.metrics.Closed(c.run(r.Context(), first))
 }
 
+// Limits bound what readers may take of a node. 0 is no limit.
+type Limits struct {
+	Streams    int // and long polls, in all
+	PerBlog    int
+	PerAddress int // of a client; IPv6 addresses count by their /64
+	PerSecond  int // new streams
+}
+
+// The limit because of which a stream is rejected, as bye and the metrics say it.
+const (
+	reasonNodeLimit    = "node_limit"
+	reasonBlogLimit    = "blog_limit"
+	reasonAddressLimit = "address_limit"
+)
+
+// limiter counts open streams and long polls. It forgets blogs and addresses that
+// have none.
+type limiter struct {
+	limits    Limits
+	mu        sync.Mutex
+	streams   int
+	blogs     map[uuid.UUID]int
+	addresses map[netip.Prefix]int
+	warned    time.Time
+	empty     chan struct{} // closed when the last stream ends; nil unless wait runs
+}
+
+func newLimiter(l Limits) *limiter {
+	return &limiter{limits: l, blogs: map[uuid.UUID]int{}, addresses: map[netip.Prefix]int{}}
+}
+
+// acquire counts a stream, until release, or returns the limit that is reached. A
+// client without an address comes through a proxy that reports none: all of them are
+// not counted as one client.
+func (l *limiter) acquire(blogID uuid.UUID, prefix netip.Prefix) (reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case reached(l.limits.Streams, l.streams):
+		return reasonNodeLimit
+	case reached(l.limits.PerBlog, l.blogs[blogID]):
+		return reasonBlogLimit
+	case prefix.IsValid() && reached(l.limits.PerAddress, l.addresses[prefix]):
+		l.warn(prefix)
+		return reasonAddressLimit
+	}
+	l.streams++
+	l.blogs[blogID]++
+	l.addresses[prefix]++
+	return ""
+}
+
+func reached(limit, n int) bool { return limit > 0 && n >= limit }
+
+// warn logs once a minute that an address is at its limit. Most often the address is
+// that of a proxy, and all of its readers count as one client.
+func (l *limiter) warn(prefix netip.Prefix) {
+	if time.Since(l.warned) < time.Minute {
+		return
+	}
+	l.warned = time.Now()
+	slog.Warn("an address has all the streams it may; a proxy must be named in --trusted-proxies", "address", prefix, "streams", l.limits.PerAddress)
+}
+
+func (l *limiter) release(blogID uuid.UUID, prefix netip.Prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streams--
+	decrement(l.blogs, blogID)
+	decrement(l.addresses, prefix)
+	if l.streams > 0 {
+		return
+	}
+	// A map never shrinks: new ones drop the addresses of a burst.
+	l.blogs, l.addresses = map[uuid.UUID]int{}, map[netip.Prefix]int{}
+	if l.empty != nil {
+		close(l.empty)
+		l.empty = nil
+	}
+}
+
+func decrement[K comparable](counts map[K]int, key K) {
+	if counts[key]--; counts[key] == 0 {
+		delete(counts, key)
+	}
+}
+
+func (l *limiter) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.streams
+}
+
+// wait returns when no stream is open, or ctx ends.
+func (l *limiter) wait(ctx context.Context) {
+	l.mu.Lock()
+	if l.streams == 0 {
+		l.mu.Unlock()
+		return
+	}
+	if l.empty == nil {
+		l.empty = make(chan struct{})
+	}
+	empty := l.empty
+	l.mu.Unlock()
+	select {
+	case <-empty:
+	case <-ctx.Done():
+	}
+}
+
+// Prefix is what streams are counted by.
+func Prefix(address string) netip.Prefix { return liveblog.Network(address) }
+
+// maxAdmissionWait is how long a new stream waits to be admitted. A waiting request
+// holds a connection, so that clients with a longer wait reconnect instead.
+const maxAdmissionWait = 2 * time.Second
+
+// admission begins new streams at a steady rate. When thousands of readers reconnect
+// in one second, publishers and the readers that are connected go first.
+type admission struct{ bucket *rate.Limiter }
+
+// newAdmission admits so many streams a second, a quarter of which may come at once;
+// 0 is no limit.
+func newAdmission(perSecond int) admission {
+	if perSecond == 0 {
+		return admission{rate.NewLimiter(rate.Inf, 0)}
+	}
+	return admission{rate.NewLimiter(rate.Limit(perSecond), max(1, perSecond/4))}
+}
+
+// admit waits until a stream may begin. It returns the reason if it may not:
+// reasonDraining when the node drains, reasonStorm when the wait would be too long or
+// the client left.
+func (a admission) admit(ctx context.Context, draining <-chan struct{}) (reason string) {
+	admitted := a.await(ctx, draining)
+	select {
+	case <-draining:
+		return reasonDraining
+	default:
+	}
+	if !admitted {
+		return reasonStorm
+	}
+	return ""
+}
+
+// await returns true when it is the stream's turn, and false when that is too far
+// off, the client leaves or the node drains.
+func (a admission) await(ctx context.Context, draining <-chan struct{}) bool {
+	turn := a.bucket.Reserve()
+	wait := turn.Delay()
+	if wait == 0 {
+		return true
+	}
+	if wait > maxAdmissionWait {
+		turn.Cancel()
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-draining:
+	}
+	turn.Cancel()
+	return false
+}
+
+// done reports whether the blog has ended and the reader has all of its events.
+func (s *Subscriber) done() bool {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	t := s.topic
+	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
+}
+
 // greeting is what a stream begins with: a comment, which shows the client and
 // proxies that the stream is open, the time to wait after a break, and hello. The
 // hello before a reset has no id: a connection that breaks between the two must come
@@ -150,52 +329,6 @@ func (s *Subscriber) hello(resumable bool, req Request) []byte {
 	return jsonEvent(nameHello, id, data)
 }
 
-// Reject answers a client that can't be served while the database is away; poll is
-// where the same events are available meanwhile.
-func (h *Hub) Reject(w http.ResponseWriter, poll string) { h.reject(w, reasonDatabase, poll) }
-
-// reject answers a client that must come back later, with the reason and the URL to
-// poll meanwhile. The response is a stream, short as it is: EventSource would give up
-// for good on any other.
-func (h *Hub) reject(w http.ResponseWriter, reason, poll string) {
-	writeHead(w, rejectFields)
-	body := append(retryLine(milliseconds(h.retryAfter(reason))), jsonEvent(nameBye, noID, bye{Reason: reason, Poll: poll})...)
-	_, _ = w.Write(body) // the client may have left
-	h.metrics.Closed(reason)
-}
-
-// otherNodes is the header by which a proxy says that it tries another node when
-// this one answers 503; deploy/nginx.conf sets it.
-const otherNodes = "X-Other-Nodes"
-
-// redirect answers a client that connects to a draining node, which a proxy that
-// counts connections takes for the least busy one. A proxy with other nodes tries
-// one of them at once.
-func (h *Hub) redirect(w http.ResponseWriter, r *http.Request, poll string) {
-	if r.Header.Get(otherNodes) == "" {
-		h.reject(w, reasonDraining, poll)
-		return
-	}
-	w.WriteHeader(http.StatusServiceUnavailable)
-	h.metrics.Closed(reasonDraining)
-}
-
-// retryAfter is the time after which a rejected client reconnects: when a draining
-// node has stopped and others answer; soon where the database is away, which costs
-// one query for all clients that ask; otherwise after a while.
-func (h *Hub) retryAfter(reason string) time.Duration {
-	switch {
-	case h.Draining():
-		return time.Until(h.drainEnds()) + redirectDelay()
-	case reason == reasonDatabase:
-		return outageRetry + rand.N(outageRetry)
-	}
-	return busyRetry + rand.N(2*busyRetry)
-}
-
-// redirectDelay is how long a reader that was sent to another node waits.
-func redirectDelay() time.Duration { return 200*time.Millisecond + rand.N(1800*time.Millisecond) }
-
 // reconnectDelay is how long a reader waits when its connection breaks without a
 // bye: the readers of a killed node are back within 2 s, and not all at once.
 func reconnectDelay() time.Duration { return 500*time.Millisecond + rand.N(1500*time.Millisecond) }
@@ -206,45 +339,6 @@ func milliseconds(d time.Duration) int { return int(max(0, d.Milliseconds())) }
 func jittered(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5)
 }
-
-// field is one line of a response's head.
-type field struct{ name, value string }
-
-// closing announces that the connection closes after the response.
-var closing = field{"Connection", "close"}
-
-// streamFields are in the head of every response that EventSource handles.
-var streamFields = []field{
-	{"Content-Type", "text/event-stream; charset=utf-8"},
-	{"Cache-Control", "no-store, no-transform"},
-	{"X-Accel-Buffering", "no"},
-}
-
-var (
-	// A rejected client would hold a slot until its connection is idle for a minute.
-	rejectFields = append(slices.Clone(streamFields), closing)
-	// Streams vary by coding (RFC 9110, section 12.5.5), rejections do not.
-	plainFields      = append(slices.Clone(streamFields), field{"Vary", "Accept-Encoding"})
-	compressedFields = append(slices.Clone(plainFields), field{"Content-Encoding", "gzip"})
-)
-
-// fields are in the head of the subscriber's stream.
-func (s *Subscriber) fields() []field {
-	if s.compressed {
-		return compressedFields
-	}
-	return plainFields
-}
-
-func writeHead(w http.ResponseWriter, fields []field) {
-	for _, f := range fields {
-		w.Header().Set(f.name, f.value)
-	}
-	w.WriteHeader(http.StatusOK)
-}
-
-// WriteHead answers a HEAD request for a stream.
-func WriteHead(w http.ResponseWriter) { writeHead(w, plainFields) }
 
 func jsonEvent(name, id string, v any) []byte {
 	data, err := json.Marshal(v)

@@ -194,14 +194,6 @@ func (s *Subscriber) chainMismatch() bool {
 	return expected != held
 }
 
-// done reports whether the blog has ended and the reader has all of its events.
-func (s *Subscriber) done() bool {
-	s.topic.mu.Lock()
-	defer s.topic.mu.Unlock()
-	t := s.topic
-	return t.status == liveblog.BlogEnded && s.cursor == t.ring.head && t.ring.head >= t.target
-}
-
 // writeBatch is what is due to a subscriber at one moment. The subscriber does not
 // move when the batch is made, but by advance, when it is written.
 type writeBatch struct {

@@ -2,47 +2,51 @@ package stream
 
 import (
 	"net/http"
-	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"dateline/internal/listen"
-
-	"golang.org/x/sys/unix"
 )
 
-// handOff hands a reader over to the fast path, which needs neither the goroutine nor
-// the buffers of net/http, and reports whether it did. A connection that can't be
-// handed over is unchanged.
-func (h *Hub) handOff(w http.ResponseWriter, r *http.Request, s *Subscriber, first []byte, prefix netip.Prefix) bool {
-	c := listen.ConnOf(r)
-	if len(h.loops) == 0 || c == nil || r.ProtoMajor != 1 {
-		return false
-	}
-	fd, release, err := c.Detach()
-	if err != nil {
-		return false
-	}
-	n := newConn{sub: *s, prefix: prefix, fd: fd, release: release, buffer: openings.Get().(*[openingSize]byte)}
-	n.sub.chunked = r.ProtoAtLeast(1, 1)
-	n.first = n.sub.opening(n.buffer[:0], w.Header(), first, r.Close)
-	clear(w.Header()) // otherwise net/http writes it to the connection that is closed
-	l := h.loops[0]
-	for _, other := range h.loops[1:] {
-		if other.count.Load() < l.count.Load() {
-			l = other
-		}
-	}
-	l.count.Add(1)
-	if !l.enqueue(func() { l.incoming = append(l.incoming, n) }) {
-		l.count.Add(-1)
-		unix.Close(fd)
-		h.releaseReader(s.topic, prefix, release, reasonDraining)
-	}
-	return true
+// field is one line of a response's head.
+type field struct{ name, value string }
+
+// closing announces that the connection closes after the response.
+var closing = field{"Connection", "close"}
+
+// streamFields are in the head of every response that EventSource handles.
+var streamFields = []field{
+	{"Content-Type", "text/event-stream; charset=utf-8"},
+	{"Cache-Control", "no-store, no-transform"},
+	{"X-Accel-Buffering", "no"},
 }
+
+var (
+	// A rejected client would hold a slot until its connection is idle for a minute.
+	rejectFields = append(slices.Clone(streamFields), closing)
+	// Streams vary by coding (RFC 9110, section 12.5.5), rejections do not.
+	plainFields      = append(slices.Clone(streamFields), field{"Vary", "Accept-Encoding"})
+	compressedFields = append(slices.Clone(plainFields), field{"Content-Encoding", "gzip"})
+)
+
+// fields are in the head of the subscriber's stream.
+func (s *Subscriber) fields() []field {
+	if s.compressed {
+		return compressedFields
+	}
+	return plainFields
+}
+
+func writeHead(w http.ResponseWriter, fields []field) {
+	for _, f := range fields {
+		w.Header().Set(f.name, f.value)
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// WriteHead answers a HEAD request for a stream.
+func WriteHead(w http.ResponseWriter) { writeHead(w, plainFields) }
 
 // openingSize is more than a stream's head and greeting take, in bytes.
 const openingSize = 2 << 10
