@@ -11,57 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// nextSeq takes the next event number of a blog. The row of the blog stays locked
-// until the transaction ends, so numbers become visible in order and without gaps.
-func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, status liveblog.BlogStatus, err error) {
-	err = tx.QueryRow(ctx, `
-		UPDATE blogs SET last_seq = last_seq + 1
-		WHERE id = $1
-		RETURNING last_seq, status`, blogID).Scan(&seq, &status)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, "", fmt.Errorf("blog %s: %w", blogID, liveblog.ErrNotFound)
-	}
-	return seq, status, err
-}
-
-// appendEvent queues the event that nextSeq took a number for, and its link of the
-// hash chain (liveblog.Chain), whose head is in the locked row of the blog. Nothing
-// else writes events.
-func appendEvent(batch *pgx.Batch, ev liveblog.Event) {
-	batch.Queue(`
-		WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at),
-		head AS (
-			UPDATE blogs SET chain = event_chain(chain, $2, $3, $4, $5, at) FROM moment
-			WHERE id = $1
-			RETURNING chain, at)
-		INSERT INTO events (blog_id, seq, type, post_id, version, at, chain)
-		SELECT $1, $2, $3, $4, $5, at, chain FROM head`,
-		ev.BlogID, ev.Seq, ev.Type, ev.PostID, ev.Version)
-}
-
-// announceBlog increases the version of a blog that readers see changed, appends
-// its event, and returns the event's number.
-func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, error) {
-	seq, _, err := nextSeq(ctx, tx, blogID)
-	if err != nil {
-		return 0, err
-	}
-	var version int64
-	err = tx.QueryRow(ctx, `
-		UPDATE blogs SET version = version + 1, updated_at = now()
-		WHERE id = $1
-		RETURNING version`, blogID).Scan(&version)
-	if err != nil {
-		return 0, fmt.Errorf("increase version of blog %s: %w", blogID, err)
-	}
-	batch := &pgx.Batch{}
-	appendEvent(batch, liveblog.Event{BlogID: blogID, Seq: seq, Type: liveblog.EventBlog, Version: version})
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return 0, fmt.Errorf("append event %d of blog %s: %w", seq, blogID, err)
-	}
-	return seq, nil
-}
-
 // EventsAfter returns the events of a blog with seq > after in their order, each with
 // the current content of its post or blog. There are at most limit of them, fewer
 // where their texts are long, and at least one if the log has one. Everything is

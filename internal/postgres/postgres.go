@@ -99,17 +99,6 @@ func (db *DB) Close() {
 // with the blog and the number of its last one. It must not block.
 func (db *DB) OnWrite(f func(blogID uuid.UUID, seq int64)) { db.onWrite.Store(&f) }
 
-// notifyCommitted reports to the OnWrite function that a commit appended events up
-// to seq; 0 means that it appended none.
-func (db *DB) notifyCommitted(blogID uuid.UUID, seq int64) {
-	if db.synchronous {
-		db.replication.confirm(blogID, seq)
-	}
-	if f := db.onWrite.Load(); f != nil && seq > 0 {
-		(*f)(blogID, seq)
-	}
-}
-
 // Ping reports whether the database answers within readTimeout.
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -29,6 +29,17 @@ func (db *DB) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f 
 	return w, nil
 }
 
+// notifyCommitted reports to the OnWrite function that a commit appended events up
+// to seq; 0 means that it appended none.
+func (db *DB) notifyCommitted(blogID uuid.UUID, seq int64) {
+	if db.synchronous {
+		db.replication.confirm(blogID, seq)
+	}
+	if f := db.onWrite.Load(); f != nil && seq > 0 {
+		(*f)(blogID, seq)
+	}
+}
+
 // CreatePost stores p and, if it is published, its event. p must be normal, valid and
 // rendered. If the blog has a post with the same external id, that one is changed
 // instead; permit is asked about it. A request whose key was used before returns
@@ -249,6 +260,57 @@ func (k postTx) takeSeq(ctx context.Context, p *liveblog.Post) (int64, error) {
 		return 0, liveblog.Errorf(liveblog.ErrConflict, "blog_ended", "the blog has ended; reopen it to publish")
 	}
 	p.Position = seq
+	return seq, nil
+}
+
+// nextSeq takes the next event number of a blog. The row of the blog stays locked
+// until the transaction ends, so numbers become visible in order and without gaps.
+func nextSeq(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (seq int64, status liveblog.BlogStatus, err error) {
+	err = tx.QueryRow(ctx, `
+		UPDATE blogs SET last_seq = last_seq + 1
+		WHERE id = $1
+		RETURNING last_seq, status`, blogID).Scan(&seq, &status)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, "", fmt.Errorf("blog %s: %w", blogID, liveblog.ErrNotFound)
+	}
+	return seq, status, err
+}
+
+// appendEvent queues the event that nextSeq took a number for, and its link of the
+// hash chain (liveblog.Chain), whose head is in the locked row of the blog. Nothing
+// else writes events.
+func appendEvent(batch *pgx.Batch, ev liveblog.Event) {
+	batch.Queue(`
+		WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at),
+		head AS (
+			UPDATE blogs SET chain = event_chain(chain, $2, $3, $4, $5, at) FROM moment
+			WHERE id = $1
+			RETURNING chain, at)
+		INSERT INTO events (blog_id, seq, type, post_id, version, at, chain)
+		SELECT $1, $2, $3, $4, $5, at, chain FROM head`,
+		ev.BlogID, ev.Seq, ev.Type, ev.PostID, ev.Version)
+}
+
+// announceBlog increases the version of a blog that readers see changed, appends
+// its event, and returns the event's number.
+func announceBlog(ctx context.Context, tx pgx.Tx, blogID uuid.UUID) (int64, error) {
+	seq, _, err := nextSeq(ctx, tx, blogID)
+	if err != nil {
+		return 0, err
+	}
+	var version int64
+	err = tx.QueryRow(ctx, `
+		UPDATE blogs SET version = version + 1, updated_at = now()
+		WHERE id = $1
+		RETURNING version`, blogID).Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("increase version of blog %s: %w", blogID, err)
+	}
+	batch := &pgx.Batch{}
+	appendEvent(batch, liveblog.Event{BlogID: blogID, Seq: seq, Type: liveblog.EventBlog, Version: version})
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return 0, fmt.Errorf("append event %d of blog %s: %w", seq, blogID, err)
+	}
 	return seq, nil
 }
 

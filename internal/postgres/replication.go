@@ -144,13 +144,3 @@ func (db *DB) commitBarrier(ctx context.Context) error {
 	_, err := attemptTx(ctx, db.eventPool.Pool, true, func(pgx.Tx) (struct{}, error) { return struct{}{}, nil })
 	return dbError(err)
 }
-
-// forceCommitRecord makes a transaction that has written nothing write a message to
-// the write-ahead log, which has no other effect. Without a record of its own, a
-// commit would not wait for the standby.
-func forceCommitRecord(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `
-		SELECT pg_logical_emit_message(true, 'dateline', '')
-		WHERE pg_current_xact_id_if_assigned() IS NULL`)
-	return err
-}

@@ -73,6 +73,16 @@ func attemptTx[T any](ctx context.Context, pool *pgxpool.Pool, replicated bool, 
 	return result, commit(ctx, conn, tx)
 }
 
+// forceCommitRecord makes a transaction that has written nothing write a message to
+// the write-ahead log, which has no other effect. Without a record of its own, a
+// commit would not wait for the standby.
+func forceCommitRecord(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		SELECT pg_logical_emit_message(true, 'dateline', '')
+		WHERE pg_current_xact_id_if_assigned() IS NULL`)
+	return err
+}
+
 // snapshot runs f in a read-only transaction in which all statements see the same
 // state of the database.
 func (db *DB) snapshot(ctx context.Context, f func(tx pgx.Tx) error) error {

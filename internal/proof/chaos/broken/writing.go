@@ -72,7 +72,7 @@ var writing = []Mutation{
 	{
 		Name: "number-apart", What: "an event's number is taken in a transaction of its own, as from a sequence",
 		Exposes: []string{"D5", "G4", "G5"}, Needs: []string{Retries},
-		Edits: []Edit{{eventLog, `
+		Edits: []Edit{{publish, `
 	err = tx.QueryRow(ctx, ` + "`" + `
 		UPDATE blogs SET last_seq = last_seq + 1
 `, `
