@@ -37,7 +37,7 @@ func blogWhere(ctx context.Context, q querier, condition string, args ...any) (*
 }
 
 // Blog returns the blog with a slug, or ErrNotFound.
-func (db *DB) Blog(ctx context.Context, slug string) (*liveblog.Blog, error) {
+func (db *BlogStore) Blog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	blog, err := blogWhere(ctx, &db.readPool, `slug = $1`, slug)
@@ -48,7 +48,7 @@ func (db *DB) Blog(ctx context.Context, slug string) (*liveblog.Blog, error) {
 }
 
 // Blogs lists blogs, the newest first.
-func (db *DB) Blogs(ctx context.Context, q liveblog.BlogQuery) ([]liveblog.Blog, error) {
+func (db *BlogStore) Blogs(ctx context.Context, q liveblog.BlogQuery) ([]liveblog.Blog, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	sql, args := listBlogs(q)
@@ -81,7 +81,7 @@ func listBlogs(q liveblog.BlogQuery) (sql string, args []any) {
 
 // CreateBlog stores a blog and gives it its id. A slug that is taken is ErrConflict.
 // replayed reports that the key was used before: then blog is what that request created.
-func (db *DB) CreateBlog(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, b liveblog.Blog) (blog *liveblog.Blog, replayed bool, err error) {
+func (db *BlogStore) CreateBlog(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, b liveblog.Blog) (blog *liveblog.Blog, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		blog, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Blog, error) { return db.createBlog(ctx, tx, a, b) })
 		return err
@@ -89,7 +89,7 @@ func (db *DB) CreateBlog(ctx context.Context, a liveblog.Actor, key liveblog.Ide
 	return blog, replayed, err
 }
 
-func (db *DB) createBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b liveblog.Blog) (*liveblog.Blog, error) {
+func (db *BlogStore) createBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b liveblog.Blog) (*liveblog.Blog, error) {
 	rows, err := tx.Query(ctx, `
 		INSERT INTO blogs (id, slug, title, summary, summary_html, status, language, unlisted, summary_render_version, started_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $6 = 'live' THEN now() END)
@@ -115,8 +115,8 @@ type blogChange struct {
 }
 
 // changeBlog runs f in a transaction. After the commit it reports the event of f.
-func (db *DB) changeBlog(ctx context.Context, id uuid.UUID, f func(tx pgx.Tx) (blogChange, error)) (*liveblog.Blog, error) {
-	c, err := inTx(ctx, db, f)
+func (db *BlogStore) changeBlog(ctx context.Context, id uuid.UUID, f func(tx pgx.Tx) (blogChange, error)) (*liveblog.Blog, error) {
+	c, err := inTx(ctx, db.core, f)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +127,11 @@ func (db *DB) changeBlog(ctx context.Context, id uuid.UUID, f func(tx pgx.Tx) (b
 // EditBlog changes a blog and appends its event, if its version is the one given; 0
 // means any. A stale version is a liveblog.StaleError. A patch that changes nothing
 // stores nothing.
-func (db *DB) EditBlog(ctx context.Context, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (*liveblog.Blog, error) {
+func (db *BlogStore) EditBlog(ctx context.Context, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (*liveblog.Blog, error) {
 	return db.changeBlog(ctx, id, func(tx pgx.Tx) (blogChange, error) { return db.editBlog(ctx, tx, a, id, version, patch) })
 }
 
-func (db *DB) editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (blogChange, error) {
+func (db *BlogStore) editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid.UUID, version int64, patch liveblog.BlogPatch) (blogChange, error) {
 	blog, err := blogWhere(ctx, tx, `id = $1 FOR NO KEY UPDATE`, id)
 	if err != nil {
 		return blogChange{}, err
@@ -153,7 +153,7 @@ func (db *DB) editBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, id uuid
 }
 
 // storeBlog writes a changed blog, its event and the audit row.
-func (db *DB) storeBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b *liveblog.Blog) (blogChange, error) {
+func (db *BlogStore) storeBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b *liveblog.Blog) (blogChange, error) {
 	_, err := tx.Exec(ctx, `
 		UPDATE blogs SET title = $2, summary = $3, summary_html = $4, language = $5, unlisted = $6, status = $7,
 			started_at = CASE WHEN $7 = 'live' THEN coalesce(started_at, now()) ELSE started_at END,
@@ -176,7 +176,7 @@ func (db *DB) storeBlog(ctx context.Context, tx pgx.Tx, a liveblog.Actor, b *liv
 
 // Pin puts a published post at the top of the blog; nil removes the pin. A post that
 // does not exist is ErrNotFound, one that is not published ErrConflict.
-func (db *DB) Pin(ctx context.Context, a liveblog.Actor, blogID uuid.UUID, postID *uuid.UUID) (*liveblog.Blog, error) {
+func (db *BlogStore) Pin(ctx context.Context, a liveblog.Actor, blogID uuid.UUID, postID *uuid.UUID) (*liveblog.Blog, error) {
 	return db.changeBlog(ctx, blogID, func(tx pgx.Tx) (c blogChange, err error) {
 		if c.seq, err = pin(ctx, tx, a, blogID, postID); err != nil {
 			return c, err

@@ -13,8 +13,8 @@ import (
 
 // NewEpoch gives a blog a new epoch, so that all its readers start again; nil means all
 // blogs. It returns the number of blogs.
-func (db *DB) NewEpoch(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID) (int64, error) {
-	return inTx(ctx, db, func(tx pgx.Tx) (int64, error) {
+func (db *EventStore) NewEpoch(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID) (int64, error) {
+	return inTx(ctx, db.core, func(tx pgx.Tx) (int64, error) {
 		n, err := newEpochs(ctx, tx, blogID)
 		if err != nil {
 			return 0, err
@@ -27,7 +27,7 @@ func (db *DB) NewEpoch(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID
 // one whose head a node has sent to readers: a backup was put back in a way that
 // leaves the identity of the database as it was. If another node was faster and the
 // blog has a new epoch already, it changes nothing.
-func (db *DB) RenewEpochs(ctx context.Context, sent liveblog.Head) error {
+func (db *EventStore) RenewEpochs(ctx context.Context, sent liveblog.Head) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT FROM cluster_identity FOR UPDATE`); err != nil {
 			return fmt.Errorf("lock identity: %w", err)

@@ -16,7 +16,7 @@ import (
 // where their texts are long, and at least one if the log has one. Everything is
 // read in one snapshot, so the content of each event is there whatever is pruned
 // meanwhile.
-func (db *DB) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
+func (db *EventStore) EventsAfter(ctx context.Context, blogID uuid.UUID, after int64, limit int) ([]liveblog.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	r := logPage{posts: map[uuid.UUID]*liveblog.Post{}, head: liveblog.Head{BlogID: blogID}}
@@ -80,7 +80,7 @@ const pageOfLog = `(
 		LEFT JOIN posts p ON p.id = e.post_id) e
 	WHERE coalesce(before, 0) <= $4)`
 
-func (db *DB) queueEvents(batch *pgx.Batch, into *logPage, after int64, limit int) {
+func (db *EventStore) queueEvents(batch *pgx.Batch, into *logPage, after int64, limit int) {
 	batch.Queue(`
 		SELECT b.slug, b.last_seq, e.seq, e.type, e.post_id, e.version, e.at, encode(e.chain, 'hex'), e.of
 		FROM `+pageOfLog+` e JOIN blogs b ON b.id = e.blog_id
@@ -140,7 +140,7 @@ func oneOrNone[T any](rows pgx.Rows, scan func(pgx.CollectableRow) (*T, error)) 
 
 // Heads returns where the logs of these blogs end. With synchronous replication it is
 // ErrUnavailable while the standby has not confirmed them that far.
-func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error) {
+func (db *EventStore) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.eventPool.Query(ctx, `
@@ -159,7 +159,7 @@ func (db *DB) Heads(ctx context.Context, blogIDs []uuid.UUID) ([]liveblog.Head, 
 	return heads, db.ensureConfirmed(ctx, heads...)
 }
 
-func (db *DB) scanHead(row pgx.CollectableRow) (h liveblog.Head, err error) {
+func (db *EventStore) scanHead(row pgx.CollectableRow) (h liveblog.Head, err error) {
 	var table uint32
 	err = row.Scan(&h.BlogID, &h.Epoch, &h.LastSeq, &h.LowSeq, &h.Status, &h.Chain, &table)
 	if err == nil && !db.guard.allowsTable(table) {

@@ -70,7 +70,7 @@ var (
 
 // acceptKnown is called for each new connection of a pool. It accepts a primary
 // that the guard allows.
-func (db *DB) acceptKnown(ctx context.Context, c *pgconn.PgConn) error {
+func (db *core) acceptKnown(ctx context.Context, c *pgconn.PgConn) error {
 	is, err := serverIdentity(ctx, c)
 	if err == nil && !db.guard.allows(is) {
 		err = errWrongCluster
@@ -80,7 +80,7 @@ func (db *DB) acceptKnown(ctx context.Context, c *pgconn.PgConn) error {
 
 // acceptNewer is called for each new connection outside of the pools. It accepts
 // every primary but one that another was promoted over.
-func (db *DB) acceptNewer(ctx context.Context, c *pgconn.PgConn) error {
+func (db *core) acceptNewer(ctx context.Context, c *pgconn.PgConn) error {
 	is, err := serverIdentity(ctx, c)
 	if err == nil && is.older(db.guard.adopted()) {
 		slog.ErrorContext(ctx, "an old primary takes writes again: stop it; if it is a restored backup, restart this node", "timeline", is.Timeline)

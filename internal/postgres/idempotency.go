@@ -72,7 +72,7 @@ func remember(ctx context.Context, tx pgx.Tx, a liveblog.Actor, key liveblog.Ide
 }
 
 // ForgetIdempotencyKeys deletes the keys that are older than idempotencyLife.
-func (db *DB) ForgetIdempotencyKeys(ctx context.Context) error {
+func (db *UpkeepStore) ForgetIdempotencyKeys(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM idempotency_keys WHERE (principal, key) IN (
 			SELECT principal, key FROM idempotency_keys WHERE created_at < now() - $2::interval LIMIT $1)`, idempotencyLife)

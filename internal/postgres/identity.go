@@ -59,7 +59,7 @@ func serverIdentity(ctx context.Context, c *pgconn.PgConn) (is identity, err err
 //
 // With synchronous replication a new timeline alone keeps the epochs: a promotion
 // lost nothing that was acknowledged, as far as this process can know.
-func (db *DB) CheckIdentity(ctx context.Context) error {
+func (db *core) CheckIdentity(ctx context.Context) error {
 	conn, err := db.connect(ctx, "dateline identity")
 	if err != nil {
 		return readErr(err, "database identity")
@@ -69,7 +69,7 @@ func (db *DB) CheckIdentity(ctx context.Context) error {
 }
 
 // adoptIdentity is CheckIdentity on an open connection.
-func (db *DB) adoptIdentity(ctx context.Context, conn *pgx.Conn) error {
+func (db *core) adoptIdentity(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, txTimeout)
 	defer cancel()
 	var is identity
@@ -101,7 +101,7 @@ func (db *DB) adoptIdentity(ctx context.Context, conn *pgx.Conn) error {
 
 // changeIdentity stores that the epochs are for another database now, and renews
 // them unless that database is a promotion which lost nothing.
-func (db *DB) changeIdentity(ctx context.Context, tx pgx.Tx, was, is identity) error {
+func (db *core) changeIdentity(ctx context.Context, tx pgx.Tx, was, is identity) error {
 	if err := storeIdentity(ctx, tx, is); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (db *DB) changeIdentity(ctx context.Context, tx pgx.Tx, was, is identity) e
 
 // lostConfirmed reports whether the log of any blog ends before what the standby had
 // confirmed. Then the database is an older backup, not a promoted standby.
-func (db *DB) lostConfirmed(ctx context.Context, tx pgx.Tx) (lost bool, err error) {
+func (db *core) lostConfirmed(ctx context.Context, tx pgx.Tx) (lost bool, err error) {
 	rows, err := tx.Query(ctx, `SELECT id, last_seq FROM blogs`)
 	if err != nil {
 		return false, err

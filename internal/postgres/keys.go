@@ -18,8 +18,8 @@ const keyBytes = 32
 
 // SigningKeys returns the keys that all nodes share, the oldest first. The first call
 // in a database creates them.
-func (db *DB) SigningKeys(ctx context.Context, a liveblog.Actor) ([]liveblog.SigningKey, error) {
-	keys, err := inTx(ctx, db, func(tx pgx.Tx) ([]liveblog.SigningKey, error) {
+func (db *BlogStore) SigningKeys(ctx context.Context, a liveblog.Actor) ([]liveblog.SigningKey, error) {
+	keys, err := inTx(ctx, db.core, func(tx pgx.Tx) ([]liveblog.SigningKey, error) {
 		for _, id := range firstKeys {
 			if err := ensureKey(ctx, tx, a, id); err != nil {
 				return nil, err

@@ -14,7 +14,7 @@ import (
 // CreateMedia stores a picture, whose ID the caller sets, and its blobs; there are none
 // if their bytes are elsewhere. replayed reports that the key was used before: then
 // created is what that request stored.
-func (db *DB) CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (created *liveblog.Media, replayed bool, err error) {
+func (db *MediaStore) CreateMedia(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, m *liveblog.Media, blobs []liveblog.Blob) (created *liveblog.Media, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) (err error) {
 		created, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Media, error) {
 			return createMedia(ctx, tx, a, m, blobs)
@@ -61,7 +61,7 @@ func insertMedia(ctx context.Context, tx pgx.Tx, m *liveblog.Media) (*liveblog.M
 }
 
 // Media returns the pictures with these ids. Ids that do not exist are not in the map.
-func (db *DB) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error) {
+func (db *MediaStore) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*liveblog.Media, error) {
 	found := make(map[uuid.UUID]*liveblog.Media, len(ids))
 	if len(ids) == 0 {
 		return found, nil
@@ -81,8 +81,8 @@ func (db *DB) Media(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*livebl
 
 // UpdateMedia changes the given texts of a picture and returns it. Posts show the new
 // texts when they are rendered the next time.
-func (db *DB) UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (*liveblog.Media, error) {
-	return inTx(ctx, db, func(tx pgx.Tx) (*liveblog.Media, error) {
+func (db *MediaStore) UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, patch liveblog.MediaPatch) (*liveblog.Media, error) {
+	return inTx(ctx, db.core, func(tx pgx.Tx) (*liveblog.Media, error) {
 		rows, err := tx.Query(ctx, `
 			UPDATE media SET alt = coalesce($2, alt), caption = coalesce($3, caption), credit = coalesce($4, credit)
 			WHERE id = $1 RETURNING `+mediaColumns, id, patch.Alt, patch.Caption, patch.Credit)
@@ -101,7 +101,7 @@ func (db *DB) UpdateMedia(ctx context.Context, a liveblog.Actor, id uuid.UUID, p
 }
 
 // Blob returns the bytes of a variant of a picture, or ErrNotFound.
-func (db *DB) Blob(ctx context.Context, key string) ([]byte, error) {
+func (db *MediaStore) Blob(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var data []byte

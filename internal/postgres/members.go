@@ -12,7 +12,7 @@ import (
 )
 
 // MemberRole returns the role of a user on one blog; RoleNone if the user is no member.
-func (db *DB) MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblog.Role, error) {
+func (db *AccountStore) MemberRole(ctx context.Context, blogID, userID uuid.UUID) (liveblog.Role, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var role liveblog.Role
@@ -35,7 +35,7 @@ func scanMember(row pgx.CollectableRow) (m liveblog.Member, err error) {
 }
 
 // Members lists the members of a blog in the order of their names.
-func (db *DB) Members(ctx context.Context, blogID uuid.UUID) ([]liveblog.Member, error) {
+func (db *AccountStore) Members(ctx context.Context, blogID uuid.UUID) ([]liveblog.Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, selectMembers+` ORDER BY lower(u.name), u.id`, blogID)
@@ -48,8 +48,8 @@ func (db *DB) Members(ctx context.Context, blogID uuid.UUID) ([]liveblog.Member,
 
 // SetMember makes a user a member of a blog, or changes the role of a member. An
 // unknown user is ErrNotFound.
-func (db *DB) SetMember(ctx context.Context, a liveblog.Actor, blogID, userID uuid.UUID, role liveblog.Role) (*liveblog.Member, error) {
-	m, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Member, error) { return setMember(ctx, tx, a, blogID, userID, role) })
+func (db *AccountStore) SetMember(ctx context.Context, a liveblog.Actor, blogID, userID uuid.UUID, role liveblog.Role) (*liveblog.Member, error) {
+	m, err := inTx(ctx, db.core, func(tx pgx.Tx) (liveblog.Member, error) { return setMember(ctx, tx, a, blogID, userID, role) })
 	if err != nil {
 		return nil, fmt.Errorf("set member %s of %s: %w", userID, blogID, err)
 	}
@@ -78,7 +78,7 @@ func setMember(ctx context.Context, tx pgx.Tx, a liveblog.Actor, blogID, userID 
 }
 
 // RemoveMember ends a membership. A user who is no member is ErrNotFound.
-func (db *DB) RemoveMember(ctx context.Context, a liveblog.Actor, blogID, userID uuid.UUID) error {
+func (db *AccountStore) RemoveMember(ctx context.Context, a liveblog.Actor, blogID, userID uuid.UUID) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `DELETE FROM members WHERE blog_id = $1 AND user_id = $2`, blogID, userID)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // Page reads all that a reader's page shows, in one snapshot. A blog that does not
 // exist is ErrNotFound.
-func (db *DB) Page(ctx context.Context, slug string, q liveblog.PageQuery) (page *liveblog.Page, err error) {
+func (db *EventStore) Page(ctx context.Context, slug string, q liveblog.PageQuery) (page *liveblog.Page, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
 		page, err = readPage(ctx, tx, slug, q)
 		return err
@@ -61,7 +61,7 @@ func pinnedPost(ctx context.Context, q querier, b *liveblog.Blog) (*liveblog.Pos
 }
 
 // BlogPost reads a post, whatever its status, and its blog, in one snapshot.
-func (db *DB) BlogPost(ctx context.Context, slug string, id uuid.UUID) (blog *liveblog.Blog, post *liveblog.Post, err error) {
+func (db *EventStore) BlogPost(ctx context.Context, slug string, id uuid.UUID) (blog *liveblog.Blog, post *liveblog.Post, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
 		if blog, err = blogWhere(ctx, tx, `slug = $1`, slug); err != nil {
 			return err

@@ -33,7 +33,7 @@ const (
 
 // newPool prepares a pool of at most conns connections to a primary of the known
 // cluster. Each has limits of time, so that no statement blocks others for long.
-func (db *DB) newPool(ctx context.Context, name string, conns int32) (*pgxpool.Pool, error) {
+func (db *core) newPool(ctx context.Context, name string, conns int32) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(db.dsn)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
@@ -53,15 +53,15 @@ func (db *DB) newPool(ctx context.Context, name string, conns int32) (*pgxpool.P
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-func (db *DB) pools() []*pgxpool.Pool {
+func (db *core) pools() []*pgxpool.Pool {
 	return []*pgxpool.Pool{db.writePool, db.anonymousPool, db.readPool.Pool, db.authPool.Pool, db.eventPool.Pool}
 }
 
 // Pool returns the pool for reads. It is for tests.
-func (db *DB) Pool() *pgxpool.Pool { return db.readPool.Pool }
+func (db *core) Pool() *pgxpool.Pool { return db.readPool.Pool }
 
 // Connections returns how many connections the pools have open and in use.
-func (db *DB) Connections() (open, busy int32) {
+func (db *core) Connections() (open, busy int32) {
 	for _, pool := range db.pools() {
 		open, busy = open+pool.Stat().TotalConns(), busy+pool.Stat().AcquiredConns()
 	}
@@ -70,7 +70,7 @@ func (db *DB) Connections() (open, busy int32) {
 
 // Statements returns how many statements were sent outside of transactions: those
 // that read, and those on the pool of the event log.
-func (db *DB) Statements() (reads, log int64) {
+func (db *core) Statements() (reads, log int64) {
 	return db.readPool.statements.Load() + db.authPool.statements.Load(), db.eventPool.statements.Load()
 }
 

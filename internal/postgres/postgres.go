@@ -38,11 +38,43 @@ const (
 	authTimeout = 1500 * time.Millisecond
 )
 
-// DB is the store. Five pools of connections keep kinds of work apart, so that none
+// DB is the store. Its parts share one core, and each has one job.
+type DB struct {
+	*core
+	*BlogStore
+	*EventStore
+	*AccountStore
+	*MediaStore
+	*ViewStore
+	*UpkeepStore
+}
+
+// BlogStore changes blogs and posts, which appends to the log, and reads them.
+type BlogStore struct{ *core }
+
+// EventStore reads the log, its heads, and the pages that streams continue.
+type EventStore struct{ *core }
+
+// AccountStore has users, sessions, API tokens, members, setup and sign-in attempts.
+type AccountStore struct{ *core }
+
+// MediaStore has pictures and their files.
+type MediaStore struct{ *core }
+
+// ViewStore counts views and readers.
+type ViewStore struct{ *core }
+
+// UpkeepStore deletes what is too old, and renders texts anew.
+type UpkeepStore struct {
+	*core
+	blogs *BlogStore // changes what was rendered anew
+}
+
+// core is what all parts of the store share. Five pools of connections keep kinds of work apart, so that none
 // can starve another: publishers who wait for the row of one blog occupy all
 // connections for changes, and anonymous clients that ask for uncached pages
 // occupy all connections for anonymous reads.
-type DB struct {
+type core struct {
 	writePool     *pgxpool.Pool // changes
 	anonymousPool *pgxpool.Pool // reads of anonymous requests
 	readPool      countingPool  // other reads
@@ -63,9 +95,14 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.MaxConns == 0 {
 		c.MaxConns = defaultConns
 	}
-	db := &DB{
+	core := &core{
 		dsn: c.DSN, synchronous: c.Synchronous, renderVersion: max(c.RenderVersion, 1),
 		replication: newReplicationTracker(),
+	}
+	blogs := &BlogStore{core}
+	db := &DB{
+		core: core, BlogStore: blogs, EventStore: &EventStore{core}, AccountStore: &AccountStore{core},
+		MediaStore: &MediaStore{core}, ViewStore: &ViewStore{core}, UpkeepStore: &UpkeepStore{core, blogs},
 	}
 	db.barrier = newCoalescer(db.commitBarrier)
 	for _, p := range []struct {
@@ -87,7 +124,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 }
 
 // Close ends all connections of the pools.
-func (db *DB) Close() {
+func (db *core) Close() {
 	for _, pool := range db.pools() {
 		if pool != nil {
 			pool.Close()
@@ -97,10 +134,10 @@ func (db *DB) Close() {
 
 // OnWrite sets the function that is called after each commit that appended events,
 // with the blog and the number of its last one. It must not block.
-func (db *DB) OnWrite(f func(blogID uuid.UUID, seq int64)) { db.onWrite.Store(&f) }
+func (db *core) OnWrite(f func(blogID uuid.UUID, seq int64)) { db.onWrite.Store(&f) }
 
 // Ping reports whether the database answers within readTimeout.
-func (db *DB) Ping(ctx context.Context) error {
+func (db *core) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	return readErr(db.readPool.Ping(ctx), "ping")
@@ -108,7 +145,7 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // connect opens a connection outside of the pools. It accepts every primary but one
 // that another was promoted over.
-func (db *DB) connect(ctx context.Context, name string) (*pgx.Conn, error) {
+func (db *core) connect(ctx context.Context, name string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(db.dsn)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)

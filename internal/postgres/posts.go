@@ -65,7 +65,7 @@ func queuePost(batch *pgx.Batch, into *liveblog.Post, id uuid.UUID) {
 }
 
 // Post returns a post of a blog, whatever its status, or ErrNotFound.
-func (db *DB) Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error) {
+func (db *BlogStore) Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	p, err := postWhere(ctx, &db.readPool, `p.id = $1 AND p.blog_id = $2`, id, blogID)
@@ -77,7 +77,7 @@ func (db *DB) Post(ctx context.Context, blogID, id uuid.UUID) (*liveblog.Post, e
 
 // Posts lists posts of a blog. The list and the head of the blog's log are from one
 // snapshot, so a stream that starts after LastSeq misses and repeats nothing.
-func (db *DB) Posts(ctx context.Context, q liveblog.PostQuery) (list liveblog.PostList, err error) {
+func (db *BlogStore) Posts(ctx context.Context, q liveblog.PostQuery) (list liveblog.PostList, err error) {
 	err = db.snapshot(ctx, func(tx pgx.Tx) error {
 		if list.Posts, list.More, err = listPosts(ctx, tx, q); err != nil {
 			return err

@@ -24,7 +24,7 @@ const batchRows = 5000
 // It raises the horizon (blogs.low_seq) first and deletes the rows afterwards in small
 // transactions. A reader that resumes in between has a cursor below the horizon and
 // gets a reset; it does not meet a hole.
-func (db *DB) PruneEvents(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID, keep int64) (deleted int64, err error) {
+func (db *UpkeepStore) PruneEvents(ctx context.Context, by liveblog.Actor, blogID *uuid.UUID, keep int64) (deleted int64, err error) {
 	long, err := db.longLogs(ctx, blogID, keep)
 	if err != nil {
 		return 0, err
@@ -42,7 +42,7 @@ func (db *DB) PruneEvents(ctx context.Context, by liveblog.Actor, blogID *uuid.U
 
 // longLogs lists the blogs with more than keep events, and those in which an
 // interrupted pruning left events below the horizon. It takes no locks.
-func (db *DB) longLogs(ctx context.Context, blogID *uuid.UUID, keep int64) ([]uuid.UUID, error) {
+func (db *UpkeepStore) longLogs(ctx context.Context, blogID *uuid.UUID, keep int64) ([]uuid.UUID, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, `
@@ -57,8 +57,8 @@ func (db *DB) longLogs(ctx context.Context, blogID *uuid.UUID, keep int64) ([]uu
 	return ids, readErr(err, "logs longer than %d", keep)
 }
 
-func (db *DB) pruneBlog(ctx context.Context, by liveblog.Actor, id uuid.UUID, keep int64) (int64, error) {
-	low, err := inTx(ctx, db, func(tx pgx.Tx) (int64, error) { return raiseHorizon(ctx, tx, by, id, keep) })
+func (db *UpkeepStore) pruneBlog(ctx context.Context, by liveblog.Actor, id uuid.UUID, keep int64) (int64, error) {
+	low, err := inTx(ctx, db.core, func(tx pgx.Tx) (int64, error) { return raiseHorizon(ctx, tx, by, id, keep) })
 	if err != nil {
 		return 0, err
 	}
@@ -90,7 +90,7 @@ func raiseHorizon(ctx context.Context, tx pgx.Tx, by liveblog.Actor, id uuid.UUI
 // inBatches runs a statement in one transaction after the other until it changes fewer
 // than batchRows rows; batchRows is its first parameter, as the limit. It returns how
 // many rows changed in total.
-func (db *DB) inBatches(ctx context.Context, sql string, args ...any) (changed int64, err error) {
+func (db *core) inBatches(ctx context.Context, sql string, args ...any) (changed int64, err error) {
 	for n := int64(batchRows); n >= batchRows; changed += n {
 		err := db.tx(ctx, func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, sql, append([]any{batchRows}, args...)...)

@@ -20,8 +20,8 @@ type postTx struct {
 
 // write runs f in a transaction. After the commit it reports the events that f
 // appended.
-func (db *DB) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f func(postTx) (liveblog.Written, error)) (liveblog.Written, error) {
-	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by, db.renderVersion}) })
+func (db *BlogStore) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f func(postTx) (liveblog.Written, error)) (liveblog.Written, error) {
+	w, err := inTx(ctx, db.core, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by, db.renderVersion}) })
 	if err != nil {
 		return liveblog.Written{}, err
 	}
@@ -31,7 +31,7 @@ func (db *DB) write(ctx context.Context, by liveblog.Actor, blogID uuid.UUID, f 
 
 // notifyCommitted reports to the OnWrite function that a commit appended events up
 // to seq; 0 means that it appended none.
-func (db *DB) notifyCommitted(blogID uuid.UUID, seq int64) {
+func (db *core) notifyCommitted(blogID uuid.UUID, seq int64) {
 	if db.synchronous {
 		db.replication.confirm(blogID, seq)
 	}
@@ -44,7 +44,7 @@ func (db *DB) notifyCommitted(blogID uuid.UUID, seq int64) {
 // rendered. If the blog has a post with the same external id, that one is changed
 // instead; permit is asked about it. A request whose key was used before returns
 // what that request stored, with Replayed set.
-func (db *DB) CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
+func (db *BlogStore) CreatePost(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, p liveblog.Post, permit liveblog.Permit) (liveblog.Written, error) {
 	return db.write(ctx, a, p.BlogID, func(k postTx) (liveblog.Written, error) {
 		w, replayed, err := once(ctx, k.tx, a, key, func() (liveblog.Written, error) { return k.create(ctx, p, permit) })
 		w.Replayed = replayed
@@ -101,7 +101,7 @@ func pinIfSet(pinned bool) *bool {
 // EditPost changes a post if its version is ref.Version; 0 means any. permit is asked
 // about the post's status before and after the change. A stale version is a
 // liveblog.StaleError.
-func (db *DB) EditPost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error) {
+func (db *BlogStore) EditPost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, patch liveblog.PostPatch, permit liveblog.Permit) (liveblog.Written, error) {
 	return db.write(ctx, a, ref.BlogID, func(k postTx) (liveblog.Written, error) {
 		p, err := k.lock(ctx, ref)
 		if err != nil {
@@ -125,7 +125,7 @@ func (k postTx) edit(ctx context.Context, p *liveblog.Post, patch liveblog.PostP
 
 // RemovePost hides a post from readers and keeps it for editors. A post that is removed
 // already is ErrGone.
-func (db *DB) RemovePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error) {
+func (db *BlogStore) RemovePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error) {
 	return db.changeStatus(ctx, a, ref, permit, "post.remove", func(p *liveblog.Post) error {
 		if p.Status == liveblog.PostRemoved {
 			return liveblog.Errorf(liveblog.ErrGone, "post_removed", "the post was removed already")
@@ -138,7 +138,7 @@ func (db *DB) RemovePost(ctx context.Context, a liveblog.Actor, ref liveblog.Pos
 // RestorePost puts a removed post back where it was: into the timeline if it was
 // published before, otherwise among the drafts. A post that is not removed is
 // ErrConflict; one whose text was erased is ErrGone.
-func (db *DB) RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error) {
+func (db *BlogStore) RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit) (liveblog.Written, error) {
 	return db.changeStatus(ctx, a, ref, permit, "post.restore", func(p *liveblog.Post) error {
 		if p.Status != liveblog.PostRemoved {
 			return liveblog.Errorf(liveblog.ErrConflict, "not_removed", "the post is not removed")
@@ -155,7 +155,7 @@ func (db *DB) RestorePost(ctx context.Context, a liveblog.Actor, ref liveblog.Po
 }
 
 // changeStatus changes only the status of a post. to sets the new one.
-func (db *DB) changeStatus(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit, action string, to func(*liveblog.Post) error) (liveblog.Written, error) {
+func (db *BlogStore) changeStatus(ctx context.Context, a liveblog.Actor, ref liveblog.PostRef, permit liveblog.Permit, action string, to func(*liveblog.Post) error) (liveblog.Written, error) {
 	return db.write(ctx, a, ref.BlogID, func(k postTx) (liveblog.Written, error) {
 		p, err := k.lock(ctx, ref)
 		if err != nil {

@@ -46,7 +46,7 @@ type outdated struct {
 //
 // It ends after renderLimit at the latest. It is to run on one node at a time, see
 // Upkeep. It returns how many texts got other HTML.
-func (db *DB) RenderAnew(ctx context.Context, by liveblog.Actor, render Render) (changed int, err error) {
+func (db *UpkeepStore) RenderAnew(ctx context.Context, by liveblog.Actor, render Render) (changed int, err error) {
 	end := time.Now().Add(renderLimit)
 	for _, kind := range []renderedKind{db.postRendering(by), db.summaryRendering(by)} {
 		n, err := db.renderKind(ctx, kind, render, end)
@@ -68,7 +68,7 @@ type renderedKind struct {
 	store func(ctx context.Context, o outdated, html, text string) (stored bool, err error)
 }
 
-func (db *DB) postRendering(by liveblog.Actor) renderedKind {
+func (db *UpkeepStore) postRendering(by liveblog.Actor) renderedKind {
 	return renderedKind{
 		name: "posts",
 		find: `
@@ -78,13 +78,13 @@ func (db *DB) postRendering(by liveblog.Actor) renderedKind {
 			UPDATE posts p SET render_version = $1 FROM unnest($2::uuid[], $3::bigint[]) AS r(id, version)
 			WHERE p.id = r.id AND p.version = r.version`,
 		store: func(ctx context.Context, o outdated, html, text string) (bool, error) {
-			w, err := db.write(ctx, by, o.BlogID, func(k postTx) (liveblog.Written, error) { return k.renderAnew(ctx, o, html, text) })
+			w, err := db.blogs.write(ctx, by, o.BlogID, func(k postTx) (liveblog.Written, error) { return k.renderAnew(ctx, o, html, text) })
 			return w.Changed, err
 		},
 	}
 }
 
-func (db *DB) summaryRendering(by liveblog.Actor) renderedKind {
+func (db *UpkeepStore) summaryRendering(by liveblog.Actor) renderedKind {
 	return renderedKind{
 		name: "summaries",
 		find: `
@@ -94,14 +94,14 @@ func (db *DB) summaryRendering(by liveblog.Actor) renderedKind {
 			UPDATE blogs b SET summary_render_version = $1 FROM unnest($2::uuid[], $3::bigint[]) AS r(id, version)
 			WHERE b.id = r.id AND b.version = r.version`,
 		store: func(ctx context.Context, o outdated, html, _ string) (bool, error) {
-			blog, err := db.changeBlog(ctx, o.ID, func(tx pgx.Tx) (blogChange, error) { return db.renderSummaryAnew(ctx, tx, by, o, html) })
+			blog, err := db.blogs.changeBlog(ctx, o.ID, func(tx pgx.Tx) (blogChange, error) { return db.renderSummaryAnew(ctx, tx, by, o, html) })
 			return blog != nil, err
 		},
 	}
 }
 
 // renderKind renders the outdated texts of a table, batch by batch.
-func (db *DB) renderKind(ctx context.Context, kind renderedKind, render Render, end time.Time) (changed int, err error) {
+func (db *UpkeepStore) renderKind(ctx context.Context, kind renderedKind, render Render, end time.Time) (changed int, err error) {
 	for n := renderBatch; n == renderBatch && time.Now().Before(end) && ctx.Err() == nil; {
 		batch, err := db.findOutdated(ctx, kind)
 		if err != nil {
@@ -173,7 +173,7 @@ func renderOne(ctx context.Context, kind renderedKind, o outdated, render Render
 	return htmlStored, nil
 }
 
-func (db *DB) findOutdated(ctx context.Context, kind renderedKind) ([]outdated, error) {
+func (db *UpkeepStore) findOutdated(ctx context.Context, kind renderedKind) ([]outdated, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, kind.find, db.renderVersion, renderBatch)
@@ -186,7 +186,7 @@ func (db *DB) findOutdated(ctx context.Context, kind renderedKind) ([]outdated, 
 
 // settleRendering stores that this version of the renderer gives the HTML that these
 // texts have. It leaves out texts that were edited meanwhile.
-func (db *DB) settleRendering(ctx context.Context, kind renderedKind, texts []outdated) error {
+func (db *UpkeepStore) settleRendering(ctx context.Context, kind renderedKind, texts []outdated) error {
 	if len(texts) == 0 {
 		return nil
 	}
@@ -228,7 +228,7 @@ func (k postTx) updateRendering(batch *pgx.Batch, p *liveblog.Post) {
 }
 
 // renderSummaryAnew stores other HTML of a blog's summary, with the event of the blog.
-func (db *DB) renderSummaryAnew(ctx context.Context, tx pgx.Tx, by liveblog.Actor, o outdated, html string) (blogChange, error) {
+func (db *UpkeepStore) renderSummaryAnew(ctx context.Context, tx pgx.Tx, by liveblog.Actor, o outdated, html string) (blogChange, error) {
 	blog, err := blogWhere(ctx, tx, `id = $1 FOR NO KEY UPDATE`, o.ID)
 	if err != nil || blog.Version != o.Version || blog.Summary != o.Markdown {
 		return blogChange{}, err

@@ -75,7 +75,7 @@ var errUnconfirmed = fmt.Errorf("%w: the standby does not confirm", liveblog.Err
 // up to their LastSeq. It asks the standby if that is not known yet. Without
 // synchronous replication it always returns nil: readers notice a fail-over by a
 // new epoch.
-func (db *DB) ensureConfirmed(ctx context.Context, heads ...liveblog.Head) error {
+func (db *core) ensureConfirmed(ctx context.Context, heads ...liveblog.Head) error {
 	if !db.synchronous || db.allConfirmed(heads) {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (db *DB) ensureConfirmed(ctx context.Context, heads ...liveblog.Head) error
 }
 
 // ensureBlogConfirmed is ensureConfirmed for all that was read of a blog so far.
-func (db *DB) ensureBlogConfirmed(ctx context.Context, blogID uuid.UUID) error {
+func (db *core) ensureBlogConfirmed(ctx context.Context, blogID uuid.UUID) error {
 	if !db.synchronous {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (db *DB) ensureBlogConfirmed(ctx context.Context, blogID uuid.UUID) error {
 	return db.ensureConfirmed(ctx, head)
 }
 
-func (db *DB) allConfirmed(heads []liveblog.Head) bool {
+func (db *core) allConfirmed(heads []liveblog.Head) bool {
 	for _, h := range heads {
 		if db.replication.confirmed(h.BlogID) < h.LastSeq {
 			return false
@@ -114,7 +114,7 @@ func (db *DB) allConfirmed(heads []liveblog.Head) bool {
 // the standby has confirmed what the rejection rests on. Otherwise "the version is
 // not current" could tell a client that its own earlier request was stored, and a
 // fail-over could still lose that.
-func (db *DB) confirmBeforeReject(ctx context.Context, err error) error {
+func (db *core) confirmBeforeReject(ctx context.Context, err error) error {
 	_, problem := errors.AsType[*liveblog.Problem](err)
 	_, stale := errors.AsType[*liveblog.StaleError](err)
 	if !db.synchronous || !problem && !stale || errors.Is(err, liveblog.ErrUnavailable) {
@@ -128,7 +128,7 @@ func (db *DB) confirmBeforeReject(ctx context.Context, err error) error {
 
 // awaitBarrier returns nil when the standby has everything that could be read before
 // the call. Concurrent calls share barriers.
-func (db *DB) awaitBarrier(ctx context.Context) error {
+func (db *core) awaitBarrier(ctx context.Context) error {
 	if err := db.barrier.do(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errUnconfirmed, err)
 	}
@@ -138,7 +138,7 @@ func (db *DB) awaitBarrier(ctx context.Context) error {
 // commitBarrier commits an empty transaction. Its confirmation by the standby covers
 // all commits before it. The transaction goes on when ctx is cancelled, since
 // other callers may wait for it too.
-func (db *DB) commitBarrier(ctx context.Context) error {
+func (db *core) commitBarrier(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), barrierTimeout)
 	defer cancel()
 	_, err := attemptTx(ctx, db.eventPool.Pool, true, func(pgx.Tx) (struct{}, error) { return struct{}{}, nil })

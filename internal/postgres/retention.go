@@ -31,7 +31,7 @@ const mediaLock = 0x64617465_0003
 
 // ForgetAudit erases the client addresses from audit rows older than addresses, and
 // deletes rows older than rows. 0 keeps them.
-func (db *DB) ForgetAudit(ctx context.Context, addresses, rows time.Duration) error {
+func (db *UpkeepStore) ForgetAudit(ctx context.Context, addresses, rows time.Duration) error {
 	if addresses > 0 {
 		_, err := db.inBatches(ctx, `
 			UPDATE audit SET address = '' WHERE id IN (
@@ -51,7 +51,7 @@ func (db *DB) ForgetAudit(ctx context.Context, addresses, rows time.Duration) er
 }
 
 // ForgetTokens deletes API tokens and setup links that expired or were revoked long ago.
-func (db *DB) ForgetTokens(ctx context.Context) error {
+func (db *UpkeepStore) ForgetTokens(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM api_tokens WHERE id IN (
 			SELECT id FROM api_tokens WHERE least(revoked_at, expires_at) < now() - $2::interval LIMIT $1)`, tokenLife)
@@ -70,9 +70,9 @@ func (db *DB) ForgetTokens(ctx context.Context) error {
 // ErasePosts erases the texts and revisions of posts that were removed longer ago than
 // removed. Their ids, positions and external ids stay, so that a feed does not create
 // them again. It returns the number of erased posts.
-func (db *DB) ErasePosts(ctx context.Context, by liveblog.Actor, removed time.Duration) (erased int, err error) {
+func (db *UpkeepStore) ErasePosts(ctx context.Context, by liveblog.Actor, removed time.Duration) (erased int, err error) {
 	for {
-		n, err := inTx(ctx, db, func(tx pgx.Tx) (int, error) { return erasePosts(ctx, tx, by, removed) })
+		n, err := inTx(ctx, db.core, func(tx pgx.Tx) (int, error) { return erasePosts(ctx, tx, by, removed) })
 		erased += n
 		if err != nil {
 			return erased, fmt.Errorf("erase posts removed %v ago: %w", removed, err)
@@ -115,7 +115,7 @@ var errErased = liveblog.Errorf(liveblog.ErrGone, "post_erased", "the post was r
 // time unused. It deletes their bytes from the database unless another picture has
 // the same, and returns the keys of these bytes. It searches once a day; a picture is
 // deleted only if each search during that time found it unused.
-func (db *DB) DeleteUnusedMedia(ctx context.Context, by liveblog.Actor, unused time.Duration) (free []string, err error) {
+func (db *UpkeepStore) DeleteUnusedMedia(ctx context.Context, by liveblog.Actor, unused time.Duration) (free []string, err error) {
 	if due, err := db.claimSearch(ctx); err != nil || !due {
 		return nil, err
 	}
@@ -145,8 +145,8 @@ func (db *DB) DeleteUnusedMedia(ctx context.Context, by liveblog.Actor, unused t
 
 // claimSearch reports whether a search for unused pictures is due, and records that it
 // begins now.
-func (db *DB) claimSearch(ctx context.Context) (due bool, err error) {
-	return inTx(ctx, db, func(tx pgx.Tx) (bool, error) {
+func (db *UpkeepStore) claimSearch(ctx context.Context) (due bool, err error) {
+	return inTx(ctx, db.core, func(tx pgx.Tx) (bool, error) {
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO upkeep AS u (at, media_at) VALUES (now(), now())
 			ON CONFLICT (one) DO UPDATE SET media_at = now()
@@ -157,7 +157,7 @@ func (db *DB) claimSearch(ctx context.Context) (due bool, err error) {
 
 // usedMedia returns the pictures that a text refers to, as media:id or by URL. It reads
 // all texts, on a connection without a statement timeout.
-func (db *DB) usedMedia(ctx context.Context) ([]uuid.UUID, error) {
+func (db *UpkeepStore) usedMedia(ctx context.Context) ([]uuid.UUID, error) {
 	conn, err := db.connect(ctx, "dateline upkeep")
 	if err != nil {
 		return nil, readErr(err, "used pictures")
@@ -179,7 +179,7 @@ func (db *DB) usedMedia(ctx context.Context) ([]uuid.UUID, error) {
 }
 
 // markUnused sets the date since when pictures are unused, and clears it for those in used.
-func (db *DB) markUnused(ctx context.Context, used []uuid.UUID) error {
+func (db *UpkeepStore) markUnused(ctx context.Context, used []uuid.UUID) error {
 	_, err := db.inBatches(ctx, `
 		UPDATE media SET unused_since = now() WHERE id IN (
 			SELECT m.id FROM media m LEFT JOIN unnest($2::uuid[]) AS u(id) ON u.id = m.id

@@ -19,7 +19,7 @@ func (k postTx) insertRevision(batch *pgx.Batch, p *liveblog.Post) {
 
 // Revisions lists at most limit versions of a post, the newest first. A version that
 // only rendered the same text anew has none.
-func (db *DB) Revisions(ctx context.Context, blogID, postID uuid.UUID, limit int) ([]liveblog.Revision, error) {
+func (db *BlogStore) Revisions(ctx context.Context, blogID, postID uuid.UUID, limit int) ([]liveblog.Revision, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, `

@@ -36,7 +36,7 @@ var errSession = liveblog.Errorf(liveblog.ErrUnauthorized, "session_over", "the 
 // CreateSession stores a session and fills in its times and generation. It is
 // ErrUnauthorized if the user is disabled, or if the password has changed since
 // s.Proof was verified.
-func (db *DB) CreateSession(ctx context.Context, a liveblog.Actor, s *liveblog.Session) error {
+func (db *AccountStore) CreateSession(ctx context.Context, a liveblog.Actor, s *liveblog.Session) error {
 	s.UserAgent = clip(s.UserAgent, maxUserAgent)
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		if err := insertSession(ctx, tx, s); err != nil {
@@ -76,7 +76,7 @@ func insertSession(ctx context.Context, tx pgx.Tx, s *liveblog.Session) error {
 // returns the session unchanged. An older generation proves that a token was stolen:
 // the session is revoked (RFC 9700, section 4.14.2). It is ErrUnauthorized if the
 // session cannot be used.
-func (db *DB) RotateSession(ctx context.Context, a liveblog.Actor, id uuid.UUID, generation int64) (*liveblog.Session, *liveblog.User, error) {
+func (db *AccountStore) RotateSession(ctx context.Context, a liveblog.Actor, id uuid.UUID, generation int64) (*liveblog.Session, *liveblog.User, error) {
 	var s *liveblog.Session
 	var u *liveblog.User
 	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
@@ -151,7 +151,7 @@ func nextGeneration(ctx context.Context, tx pgx.Tx, s *liveblog.Session) error {
 
 // SessionUser returns the user of a session that is neither revoked nor expired, and
 // whose user is not disabled. Otherwise it is ErrNotFound.
-func (db *DB) SessionUser(ctx context.Context, session, user uuid.UUID) (*liveblog.User, error) {
+func (db *AccountStore) SessionUser(ctx context.Context, session, user uuid.UUID) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, authTimeout)
 	defer cancel()
 	ctx = liveblog.WithAnonymous(ctx, false) // a client with a session is not anonymous
@@ -168,7 +168,7 @@ func sessionUser(ctx context.Context, q querier, session, user uuid.UUID) (*live
 }
 
 // RevokeSession ends a session. A session that has ended is no error.
-func (db *DB) RevokeSession(ctx context.Context, a liveblog.Actor, id uuid.UUID) error {
+func (db *AccountStore) RevokeSession(ctx context.Context, a liveblog.Actor, id uuid.UUID) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return revokeSession(ctx, tx, a, id, "session.revoke", nil) })
 	if err != nil {
 		return fmt.Errorf("revoke session %s: %w", id, err)
@@ -193,7 +193,7 @@ func revokeSessions(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 
 // ForgetSessions deletes sessions so long after their end that no client can still hold
 // their refresh tokens.
-func (db *DB) ForgetSessions(ctx context.Context) error {
+func (db *AccountStore) ForgetSessions(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < now() - $2::interval LIMIT $1)`, sessionLife)
 	return err

@@ -22,7 +22,7 @@ var (
 )
 
 // NeedsSetup reports whether there is no user yet.
-func (db *DB) NeedsSetup(ctx context.Context) (bool, error) {
+func (db *AccountStore) NeedsSetup(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var needed bool
@@ -32,7 +32,7 @@ func (db *DB) NeedsSetup(ctx context.Context) (bool, error) {
 
 // CreateSetupToken returns the secret of a link that creates the first user. Only its
 // hash is stored. It is ErrConflict if there is a user.
-func (db *DB) CreateSetupToken(ctx context.Context, a liveblog.Actor) (string, error) {
+func (db *AccountStore) CreateSetupToken(ctx context.Context, a liveblog.Actor) (string, error) {
 	token := rand.Text() + rand.Text() // 260 bits
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		if err := lockSetup(ctx, tx); err != nil {
@@ -53,7 +53,7 @@ func (db *DB) CreateSetupToken(ctx context.Context, a liveblog.Actor) (string, e
 
 // CheckSetupToken returns nil if the secret is that of a link which can be used. It is
 // ErrConflict if there is a user, and otherwise ErrForbidden.
-func (db *DB) CheckSetupToken(ctx context.Context, token string) error {
+func (db *AccountStore) CheckSetupToken(ctx context.Context, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	needed, err := db.NeedsSetup(ctx)
@@ -75,7 +75,7 @@ func (db *DB) CheckSetupToken(ctx context.Context, token string) error {
 
 // ClaimSetup creates the first user. Of concurrent claims, with one link or several, one
 // succeeds. Errors are those of CheckSetupToken.
-func (db *DB) ClaimSetup(ctx context.Context, a liveblog.Actor, token string, u *liveblog.User) error {
+func (db *AccountStore) ClaimSetup(ctx context.Context, a liveblog.Actor, token string, u *liveblog.User) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		if err := lockSetup(ctx, tx); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (db *DB) ClaimSetup(ctx context.Context, a liveblog.Actor, token string, u 
 
 // CreateFirstUser creates u without a link, unless there is a user. It reports whether
 // it did.
-func (db *DB) CreateFirstUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) (bool, error) {
+func (db *AccountStore) CreateFirstUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) (bool, error) {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		if err := lockSetup(ctx, tx); err != nil {
 			return err

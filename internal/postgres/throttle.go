@@ -19,7 +19,7 @@ const attemptDelay = `CASE WHEN f.failures < $2 THEN interval '0'
 // CountAttempt counts an attempt under a key. If it comes too early after the last one,
 // it is not counted, and wait is the time until the next one may come, from 1 s to
 // limit.Longest.
-func (db *DB) CountAttempt(ctx context.Context, key string, limit liveblog.AttemptLimit) (wait time.Duration, err error) {
+func (db *AccountStore) CountAttempt(ctx context.Context, key string, limit liveblog.AttemptLimit) (wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var counted bool
@@ -45,7 +45,7 @@ func (db *DB) CountAttempt(ctx context.Context, key string, limit liveblog.Attem
 }
 
 // RefundAttempt subtracts an attempt that was no failure.
-func (db *DB) RefundAttempt(ctx context.Context, key string) error {
+func (db *AccountStore) RefundAttempt(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	_, err := db.readPool.Exec(ctx, `
@@ -54,7 +54,7 @@ func (db *DB) RefundAttempt(ctx context.Context, key string) error {
 }
 
 // ForgetAttempts deletes the counts whose last attempt was a day ago.
-func (db *DB) ForgetAttempts(ctx context.Context) error {
+func (db *AccountStore) ForgetAttempts(ctx context.Context) error {
 	_, err := db.inBatches(ctx, `
 		DELETE FROM login_failures WHERE key IN (SELECT key FROM login_failures WHERE tried_at < now() - interval '1 day' LIMIT $1)`)
 	return err

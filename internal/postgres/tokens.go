@@ -21,7 +21,7 @@ func scanToken(row pgx.CollectableRow) (t liveblog.Token, err error) {
 }
 
 // Token returns the API token with an id, revoked or not, or ErrNotFound.
-func (db *DB) Token(ctx context.Context, id string) (*liveblog.Token, error) {
+func (db *AccountStore) Token(ctx context.Context, id string) (*liveblog.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.authPool.Query(ctx, selectTokens+` WHERE t.id = $1`, id)
@@ -33,7 +33,7 @@ func (db *DB) Token(ctx context.Context, id string) (*liveblog.Token, error) {
 }
 
 // Tokens lists the tokens that are not revoked, the newest first.
-func (db *DB) Tokens(ctx context.Context) ([]liveblog.Token, error) {
+func (db *AccountStore) Tokens(ctx context.Context) ([]liveblog.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, selectTokens+` WHERE t.revoked_at IS NULL ORDER BY t.created_at DESC, t.id`)
@@ -45,7 +45,7 @@ func (db *DB) Tokens(ctx context.Context) ([]liveblog.Token, error) {
 }
 
 // CreateToken stores an API token and fills in its time of creation.
-func (db *DB) CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Token) error {
+func (db *AccountStore) CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Token) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return createToken(ctx, tx, a, t) })
 	if err != nil {
 		return fmt.Errorf("create token %q: %w", t.Name, err)
@@ -56,7 +56,7 @@ func (db *DB) CreateToken(ctx context.Context, a liveblog.Actor, t *liveblog.Tok
 // CreateTokenOnce is CreateToken with an idempotency key. replayed reports that the key
 // was used before: then created is the token of that request, whose secret is not
 // stored anywhere.
-func (db *DB) CreateTokenOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, t *liveblog.Token) (created *liveblog.Token, replayed bool, err error) {
+func (db *AccountStore) CreateTokenOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, t *liveblog.Token) (created *liveblog.Token, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		created, replayed, err = once(ctx, tx, a, key, func() (*liveblog.Token, error) {
 			err := createToken(ctx, tx, a, t)
@@ -86,7 +86,7 @@ func createToken(ctx context.Context, tx pgx.Tx, a liveblog.Actor, t *liveblog.T
 
 // TouchToken records that a token was used now, unless that was recorded within the last
 // minute. The audit log does not keep it.
-func (db *DB) TouchToken(ctx context.Context, id string) error {
+func (db *AccountStore) TouchToken(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	_, err := db.authPool.Exec(ctx, `
@@ -97,7 +97,7 @@ func (db *DB) TouchToken(ctx context.Context, id string) error {
 
 // RevokeToken ends a token for ever. It is ErrNotFound if there is none, or if it was
 // revoked before.
-func (db *DB) RevokeToken(ctx context.Context, a liveblog.Actor, id string) error {
+func (db *AccountStore) RevokeToken(ctx context.Context, a liveblog.Actor, id string) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL`, id)
 		if err != nil {

@@ -27,7 +27,7 @@ const maxAttempts = 4
 // not confirm it, the error is ErrUnknownOutcome: the client must repeat the
 // request with the same idempotency key. With synchronous replication, a rejection
 // by f is returned only after the standby has confirmed what it rests on.
-func inTx[T any](ctx context.Context, db *DB, f func(tx pgx.Tx) (T, error)) (result T, err error) {
+func inTx[T any](ctx context.Context, db *core, f func(tx pgx.Tx) (T, error)) (result T, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txTimeout)
 	defer cancel()
 	for attempt := range maxAttempts {
@@ -44,7 +44,7 @@ func inTx[T any](ctx context.Context, db *DB, f func(tx pgx.Tx) (T, error)) (res
 }
 
 // tx is inTx for a function without a result.
-func (db *DB) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
+func (db *core) tx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	_, err := inTx(ctx, db, func(tx pgx.Tx) (struct{}, error) { return struct{}{}, f(tx) })
 	return err
 }
@@ -85,7 +85,7 @@ func forceCommitRecord(ctx context.Context, tx pgx.Tx) error {
 
 // snapshot runs f in a read-only transaction in which all statements see the same
 // state of the database.
-func (db *DB) snapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
+func (db *core) snapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	conn, err := acquire(ctx, db.readPool.of(ctx))

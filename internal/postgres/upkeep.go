@@ -15,7 +15,7 @@ const upkeepLock = 0x64617465_0002
 // Upkeep runs f on one node at a time, and at most once per interval on all nodes
 // together. It reports whether this node ran it. The session of a connection of its
 // own holds the lock, which therefore ends with f or with the process.
-func (db *DB) Upkeep(ctx context.Context, every time.Duration, f func(context.Context) error) (ran bool, err error) {
+func (db *UpkeepStore) Upkeep(ctx context.Context, every time.Duration, f func(context.Context) error) (ran bool, err error) {
 	conn, err := db.connect(ctx, "dateline upkeep")
 	if err != nil {
 		return false, readErr(err, "upkeep")

@@ -20,7 +20,7 @@ func scanUser(row pgx.CollectableRow) (u liveblog.User, err error) {
 
 // UserByEmail returns the user, disabled or not, with an address in its normal form
 // (liveblog.NormalEmail), or ErrNotFound.
-func (db *DB) UserByEmail(ctx context.Context, email string) (*liveblog.User, error) {
+func (db *AccountStore) UserByEmail(ctx context.Context, email string) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
@@ -28,7 +28,7 @@ func (db *DB) UserByEmail(ctx context.Context, email string) (*liveblog.User, er
 }
 
 // User returns the user with an id, disabled or not, or ErrNotFound.
-func (db *DB) User(ctx context.Context, id uuid.UUID) (*liveblog.User, error) {
+func (db *AccountStore) User(ctx context.Context, id uuid.UUID) (*liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
@@ -45,7 +45,7 @@ func oneUser(rows pgx.Rows, err error) (*liveblog.User, error) {
 }
 
 // Users lists all users in the order of their names.
-func (db *DB) Users(ctx context.Context) ([]liveblog.User, error) {
+func (db *AccountStore) Users(ctx context.Context) ([]liveblog.User, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := db.readPool.Query(ctx, `SELECT `+userColumns+` FROM users ORDER BY lower(name), id`)
@@ -58,7 +58,7 @@ func (db *DB) Users(ctx context.Context) ([]liveblog.User, error) {
 
 // CreateUser stores a user and fills in its id and times. An address that is taken is
 // ErrConflict.
-func (db *DB) CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) error {
+func (db *AccountStore) CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return createUser(ctx, tx, a, u) })
 	if err != nil {
 		return fmt.Errorf("create user: %w", err)
@@ -69,7 +69,7 @@ func (db *DB) CreateUser(ctx context.Context, a liveblog.Actor, u *liveblog.User
 // CreateUserOnce is CreateUser with an idempotency key. replayed reports that the key was
 // used before: then created is the user as that request created it, but with the hash
 // of the present password.
-func (db *DB) CreateUserOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, u *liveblog.User) (created *liveblog.User, replayed bool, err error) {
+func (db *AccountStore) CreateUserOnce(ctx context.Context, a liveblog.Actor, key liveblog.IdempotencyKey, u *liveblog.User) (created *liveblog.User, replayed bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		var result liveblog.User
 		result, replayed, err = once(ctx, tx, a, key, func() (liveblog.User, error) {
@@ -111,8 +111,8 @@ func createUser(ctx context.Context, tx pgx.Tx, a liveblog.Actor, u *liveblog.Us
 
 // UpdateUser applies a change and returns the user. Disabling a user ends all sessions in
 // the same transaction. A change that would leave no enabled admin is ErrConflict.
-func (db *DB) UpdateUser(ctx context.Context, a liveblog.Actor, id uuid.UUID, change liveblog.UserChange) (*liveblog.User, error) {
-	u, err := inTx(ctx, db, func(tx pgx.Tx) (*liveblog.User, error) { return updateUser(ctx, tx, a, id, change) })
+func (db *AccountStore) UpdateUser(ctx context.Context, a liveblog.Actor, id uuid.UUID, change liveblog.UserChange) (*liveblog.User, error) {
+	u, err := inTx(ctx, db.core, func(tx pgx.Tx) (*liveblog.User, error) { return updateUser(ctx, tx, a, id, change) })
 	if err != nil {
 		return nil, fmt.Errorf("update user %s: %w", id, err)
 	}
@@ -174,7 +174,7 @@ func keepAdmin(ctx context.Context, tx pgx.Tx) error {
 }
 
 // SetPassword stores the hash of a new password and ends all sessions of the user.
-func (db *DB) SetPassword(ctx context.Context, a liveblog.Actor, user uuid.UUID, hash string) error {
+func (db *AccountStore) SetPassword(ctx context.Context, a liveblog.Actor, user uuid.UUID, hash string) error {
 	err := db.tx(ctx, func(tx pgx.Tx) error { return setPassword(ctx, tx, a, user, hash) })
 	if err != nil {
 		return fmt.Errorf("set password of %s: %w", user, err)
@@ -198,7 +198,7 @@ func setPassword(ctx context.Context, tx pgx.Tx, a liveblog.Actor, user uuid.UUI
 
 // UpgradePasswordHash replaces a hash by another one of the same password. It does
 // nothing if the password has changed meanwhile.
-func (db *DB) UpgradePasswordHash(ctx context.Context, a liveblog.Actor, user uuid.UUID, old, hash string) error {
+func (db *AccountStore) UpgradePasswordHash(ctx context.Context, a liveblog.Actor, user uuid.UUID, old, hash string) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, user, old, hash)
 		if err != nil || tag.RowsAffected() == 0 {

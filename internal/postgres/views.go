@@ -35,7 +35,7 @@ const readerLife = 5 * time.Second
 // It goes on when ctx is cancelled, so that a node that stops does not lose counts, and
 // ends by the deadline of ctx. known is false if PostgreSQL has lost the earlier
 // reports of the node: then the node must report all its readers again.
-func (db *DB) AddViews(ctx context.Context, nodeID uuid.UUID, views map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) (known bool, err error) {
+func (db *ViewStore) AddViews(ctx context.Context, nodeID uuid.UUID, views map[uuid.UUID]map[uuid.UUID]int64, readers map[uuid.UUID]int64) (known bool, err error) {
 	ctx, cancel := uncancelled(ctx, flushTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
@@ -119,7 +119,7 @@ func readerColumns(readers map[uuid.UUID]int64) (c flushColumns) {
 
 // ForgetReaders deletes the counts of nodes that ended an hour ago, and counts of 0 that
 // are an hour old.
-func (db *DB) ForgetReaders(ctx context.Context) error {
+func (db *ViewStore) ForgetReaders(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
@@ -139,7 +139,7 @@ const readersNow = `
 	WHERE greatest(r.at, n.at) > now() - $2::interval AND r.blog_id `
 
 // Counts returns the views of all posts of a blog, and its readers on all nodes.
-func (db *DB) Counts(ctx context.Context, blogID uuid.UUID) (liveblog.Counts, error) {
+func (db *ViewStore) Counts(ctx context.Context, blogID uuid.UUID) (liveblog.Counts, error) {
 	counts, _, err := db.counts(ctx, `
 		SELECT blog_id, post_id, views FROM post_views WHERE blog_id = $1
 		UNION ALL`+readersNow+`= $1 GROUP BY r.blog_id`, blogID, readerLife)
@@ -154,7 +154,7 @@ func (db *DB) Counts(ctx context.Context, blogID uuid.UUID) (liveblog.Counts, er
 // the views of posts, and the readers of each blog in which anything changed and of
 // the fresh ones. The caller passes now as since of its next call; the zero time means
 // a few seconds ago. Counts are absolute, and the same one may be returned twice.
-func (db *DB) ChangedCounts(ctx context.Context, blogs, fresh []uuid.UUID, since time.Time) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error) {
+func (db *ViewStore) ChangedCounts(ctx context.Context, blogs, fresh []uuid.UUID, since time.Time) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error) {
 	from := pgtype.Timestamptz{Time: since, Valid: !since.IsZero()}
 	return db.counts(ctx, changedCounts, blogs, readerLife, fresh, from)
 }
@@ -182,7 +182,7 @@ const changedCounts = `
 	SELECT t.blog_id, NULL::uuid, coalesce(s.sum, 0) FROM touched t LEFT JOIN sums s USING (blog_id)`
 
 // counts runs a query of counts in a transaction of its own. now is when that began.
-func (db *DB) counts(ctx context.Context, sql string, args ...any) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error) {
+func (db *ViewStore) counts(ctx context.Context, sql string, args ...any) (counts map[uuid.UUID]liveblog.Counts, now time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	counts = map[uuid.UUID]liveblog.Counts{}

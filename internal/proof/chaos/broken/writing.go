@@ -13,10 +13,10 @@ var writing = []Mutation{
 		Name: "ack-before-commit", What: "some changes are acknowledged and rolled back",
 		Exposes: []string{"G1"},
 		Edits: []Edit{{publish, `
-	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by, db.renderVersion}) })
+	w, err := inTx(ctx, db.core, func(tx pgx.Tx) (liveblog.Written, error) { return f(postTx{tx, by, db.renderVersion}) })
 `, `
 	var rolledBack *liveblog.Written
-	w, err := inTx(ctx, db, func(tx pgx.Tx) (liveblog.Written, error) {
+	w, err := inTx(ctx, db.core, func(tx pgx.Tx) (liveblog.Written, error) {
 		w, err := f(postTx{tx, by, db.renderVersion})
 		if err == nil && broken("ack-before-commit") && seldom() {
 			rolledBack, err = &w, errNotCommitted
