@@ -14,8 +14,8 @@ import (
 )
 
 // lastIDNames are the query's names for the last event id. Polyfills of EventSource and clients
-// of Mercure, which cannot send a header, use them.
-var lastIDNames = []string{"lastEventId", "last-event-id", "Last-Event-ID"}
+// of Mercure, which cannot send a header, use them; lastEventID is the spelling of Mercure.
+var lastIDNames = []string{"lastEventId", "lastEventID", "last-event-id", "Last-Event-ID"}
 
 // placeNames are all parameters of the query that say where a stream resumes.
 var placeNames = append([]string{"after", "epoch", "chain", "ids"}, lastIDNames...)
