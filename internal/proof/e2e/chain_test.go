@@ -212,9 +212,9 @@ func TestE2E_PlacesOfAllClients(t *testing.T) {
 			t.Errorf("polled with %s: %d, %v", place, a.status, err)
 		}
 	}
-	refused := (*eventsource.RefusedError)(nil)
 	_, err := (&eventsource.Client{URL: s.node.url + "/api/v1/blogs/snapshot/stream?last_event_id=4"}).Open(t.Context())
-	if !errors.As(err, &refused) || refused.Status != http.StatusBadRequest {
+	refused, ok := errors.AsType[*eventsource.RefusedError](err)
+	if !ok || refused.Status != http.StatusBadRequest {
 		t.Errorf("a name that looks alike: %v", err)
 	}
 	var batch struct {

@@ -112,8 +112,8 @@ func TestPosition_NamesThatLookAlike(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"lasteventid", "LastEventID", "LastEventId", "last_event_id", "LAST-EVENT-ID", "Last_Event_Id", "After", "AFTER", "_after", "after[]", "Epoch", "Chain", "IDs"} {
 		_, err := place(t, "after=3&"+url.QueryEscape(name)+"=4", "5")
-		var p *liveblog.Problem
-		if !errors.As(err, &p) || p.Code != "bad_parameter" || !strings.Contains(p.Detail, name) {
+		p, ok := errors.AsType[*liveblog.Problem](err)
+		if !ok || p.Code != "bad_parameter" || !strings.Contains(p.Detail, name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
