@@ -223,7 +223,7 @@ func TestPackages_AreOfAReadableSize(t *testing.T) {
 			t.Errorf("%s has %d lines, at most %d are allowed", name, lines, limit)
 		}
 		for kind, n := range methods {
-			if n > maxMethods {
+			if n > maxMethods && !proof {
 				t.Errorf("%s.%s has %d methods, at most %d are allowed", name, kind, n, maxMethods)
 			}
 		}

@@ -20,8 +20,8 @@ type Config struct {
 	PublicURL      string   `env:"DATELINE_PUBLIC_URL" placeholder:"URL" help:"How readers reach this product, such as https://live.example.org. Needed behind a proxy."`
 	TrustedProxies []string `env:"DATELINE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed."`
 	RateLimit      int      `default:"12000" env:"DATELINE_RATE_LIMIT" placeholder:"N" help:"Requests a minute to the API from one client: a user, a token, or an address. Ten seconds' worth may come at once."`
-	AddressRate    int      `default:"60000" env:"DATELINE_ADDRESS_RATE" placeholder:"N" help:"Requests a minute from one address, of whatever kind and whoever sends them. Ten seconds' worth may come at once. 0 is no limit."`
-	AddressReads   int      `default:"6000" env:"DATELINE_ADDRESS_READS" placeholder:"N" help:"Those of one address, a minute, that make this node read from the database for somebody who has not signed in. Ten seconds' worth may come at once. 0 is no limit."`
+	AddressRate    int      `default:"60000" env:"DATELINE_ADDRESS_RATE" placeholder:"N" help:"Requests a minute from one address, of any kind and from any client. Ten seconds' worth may come at once. 0 is no limit."`
+	AddressReads   int      `default:"6000" env:"DATELINE_ADDRESS_READS" placeholder:"N" help:"Those of one address, a minute, that make this node read from the database for a client that has not signed in. Ten seconds' worth may come at once. 0 is no limit."`
 
 	Streams           int `env:"DATELINE_STREAMS" placeholder:"N" help:"Streams and long polls that this node serves at most. 0 is 80 % of what its limit of open files leaves to clients."`
 	StreamsPerAddress int `default:"256" env:"DATELINE_STREAMS_PER_ADDRESS" placeholder:"N" help:"Those of one client address; an IPv6 network of 64 bits counts as one. 0 is no limit."`
@@ -46,7 +46,7 @@ type Config struct {
 	KeepUnusedMedia    int `default:"30" env:"DATELINE_KEEP_UNUSED_MEDIA" placeholder:"DAYS" help:"How long pictures are kept that no post, no version of one and no blog shows. 0 is for ever."`
 	KeepRemoved        int `default:"0" env:"DATELINE_KEEP_REMOVED" placeholder:"DAYS" help:"How long the texts of removed posts are kept, with their revisions. 0 is for ever: they can be restored."`
 
-	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, else JSON."`
+	LogFormat string `enum:"auto,text,json" default:"auto" env:"DATELINE_LOG_FORMAT" help:"text, json, or auto: text on a terminal, otherwise JSON."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"DATELINE_LOG_LEVEL" help:"debug, info, warn or error."`
 
 	SecretKey         string `env:"DATELINE_SECRET_KEY" placeholder:"SECRET" help:"32 bytes or more, the same on every node. With it a copy of the database is not enough to forge a sign-in."`

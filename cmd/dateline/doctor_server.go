@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -95,7 +96,9 @@ func firstLine(ctx context.Context, stream string) error {
 	if err != nil {
 		return fmt.Errorf("no event within %s: %w", firstByteLimit, err)
 	}
-	if !strings.HasPrefix(line, "retry:") && !strings.HasPrefix(line, "event:") && !strings.HasPrefix(line, "id:") {
+	field, _, isField := strings.Cut(line, ":")
+	// A stream begins with a comment, a line without a name before its colon.
+	if !isField || !slices.Contains([]string{"", "retry", "event", "id"}, field) {
 		return fmt.Errorf("the answer is no event stream, it begins with %.40q", line)
 	}
 	return nil

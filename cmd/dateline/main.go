@@ -28,7 +28,7 @@ type program struct {
 	Token   tokenCommands  `cmd:"" help:"Manage API tokens."`
 	Demo    demoCommand    `cmd:"" help:"Play a scripted event into a running server, to see a live blog live."`
 	Epoch   epochCommand   `cmd:"" help:"Make all readers start again, after a restore that could not be noticed."`
-	Prune   pruneCommand   `cmd:"" help:"Let go of old events, where disk is short. Posts stay."`
+	Prune   pruneCommand   `cmd:"" help:"Delete old events, where disk is short. Posts stay."`
 	Doctor  doctorCommand  `cmd:"" help:"Check this installation and say what to do."`
 	Health  healthCommand  `cmd:"" help:"Ask the running server whether it is ready; for container health checks."`
 	Bench   benchCommand   `cmd:"" help:"Measure what nodes deliver to many readers, and what it costs."`

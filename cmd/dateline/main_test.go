@@ -232,6 +232,34 @@ func TestDoctor_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestDoctor_HealthyServer(t *testing.T) {
+	t.Parallel()
+	dsn := "--database-url=" + pgtest.DSN(t)
+	s := startServer(t, dsn)
+	token, err := do(t, "", "token", "create", "robot", "--scope=blogs:write", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/v1/blogs", strings.NewReader(`{"slug":"final","title":"The final","status":"live"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		t.Fatal(res.Status)
+	}
+	out, err := do(t, "", "doctor", dsn, "--listen="+strings.TrimPrefix(s.url, "http://"))
+	if !strings.Contains(out, "ok    stream      first byte") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A database that would store broken texts is refused at the start, by whatever
 // command, and by doctor: with what to do.
 func TestDatabase_OtherEncodingIsRefused(t *testing.T) {

@@ -173,8 +173,8 @@ func (c *Client) Retry(ctx context.Context, r Request, out any) error {
 		again := err != nil && ctx.Err() == nil
 		if err == nil {
 			err = a.Decode(out)
-			var refused *Error
-			again = errors.As(err, &refused) && refused.busy()
+			refused, ok := errors.AsType[*Error](err)
+			again = ok && refused.busy()
 		}
 		if !again || attempt == attempts {
 			return err

@@ -55,8 +55,8 @@ func TestRetry_ReturnsRefusals(t *testing.T) {
 	t.Parallel()
 	f := &fake{statuses: []int{409}}
 	err := newClient(t, f).Retry(t.Context(), apiclient.Request{Method: http.MethodPost, Path: "/"}, nil)
-	var e *apiclient.Error
-	if !errors.As(err, &e) || e.Status != http.StatusConflict || e.Code != "slug_taken" || len(f.seen) != 1 {
+	e, ok := errors.AsType[*apiclient.Error](err)
+	if !ok || e.Status != http.StatusConflict || e.Code != "slug_taken" || len(f.seen) != 1 {
 		t.Errorf("got %v after %d requests", err, len(f.seen))
 	}
 	if want := "the server answered 409 slug_taken: there is one already; body.slug is taken"; err.Error() != want {

@@ -79,8 +79,7 @@ func (c *Client) UpdatePost(ctx context.Context, slug, id string, p Post) error 
 // try may have done it.
 func (c *Client) DeletePost(ctx context.Context, slug, id string) error {
 	err := c.json(ctx, http.MethodDelete, "/blogs/"+slug+"/posts/"+id, nil, nil)
-	var e *apiclient.Error
-	if errors.As(err, &e) && e.Status == http.StatusGone {
+	if e, ok := errors.AsType[*apiclient.Error](err); ok && e.Status == http.StatusGone {
 		return nil
 	}
 	return err

@@ -23,7 +23,7 @@ func NewStreams(r prometheus.Registerer) *Streams {
 		latency: newHistogram("dateline_delivery_seconds",
 			"From the commit of an event to the end of its write to a reader. The clocks of PostgreSQL and this node must agree.",
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10),
-		resets: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dateline_resets_total", Help: "Readers told to start again, by reason."}, []string{"reason"}),
+		resets: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dateline_resets_total", Help: "Resets sent to readers, by reason."}, []string{"reason"}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dateline_streams_closed_total", Help: "Streams that ended, by reason."}, []string{"reason"}),
 	}
 	r.MustRegister(m.fetched, m.delivered, m.latency, m.resets, m.closed)

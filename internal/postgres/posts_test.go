@@ -199,9 +199,9 @@ func TestEditPost_Refusals(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	var stale *liveblog.StaleError
 	_, err := db.EditPost(t.Context(), nobody, liveblog.PostRef{BlogID: blog.ID, ID: w.Post.ID, Version: 9}, liveblog.PostPatch{Title: &title}, anyone)
-	if !errors.As(err, &stale) || stale.Current.(*liveblog.Post).Title != "one" {
+	stale, ok := errors.AsType[*liveblog.StaleError](err)
+	if !ok || stale.Current.(*liveblog.Post).Title != "one" {
 		t.Errorf("a stale edit was not shown what is current: %v", err)
 	}
 	expectLog(t, db, blog, "post v1")

@@ -116,8 +116,8 @@ func TestDrain_RefusesPolls(t *testing.T) {
 	h := startHub(t, newMemoryLog(), roomy)
 	h.Drain(t.Context())
 	_, err := h.Poll(t.Context(), Request{BlogID: blogA}, 20*time.Second, 100)
-	var p *liveblog.Problem
-	if !errors.As(err, &p) || p.Code != "draining" || p.RetryAfter <= 0 || !errors.Is(err, liveblog.ErrUnavailable) {
+	p, ok := errors.AsType[*liveblog.Problem](err)
+	if !ok || p.Code != "draining" || p.RetryAfter <= 0 || !errors.Is(err, liveblog.ErrUnavailable) {
 		t.Errorf("got %#v", err)
 	}
 }

@@ -95,8 +95,8 @@ func TestPoll_OfADrainingNode(t *testing.T) {
 		t.Errorf("without waiting: %+v, %v", b, err)
 	}
 	_, err := h.Poll(t.Context(), req, time.Second, 100)
-	var p *liveblog.Problem
-	if !errors.As(err, &p) || !errors.Is(err, liveblog.ErrUnavailable) || p.Code != reasonDraining || p.RetryAfter <= 0 {
+	p, ok := errors.AsType[*liveblog.Problem](err)
+	if !ok || !errors.Is(err, liveblog.ErrUnavailable) || p.Code != reasonDraining || p.RetryAfter <= 0 {
 		t.Errorf("with waiting: %v", err)
 	}
 }

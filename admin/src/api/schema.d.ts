@@ -1168,7 +1168,7 @@ export interface operations {
     "poll-events": {
         parameters: {
             query?: {
-                /** @description The same as the header Last-Event-ID; last-event-id and Last-Event-ID are taken too */
+                /** @description The same as the header Last-Event-ID; lastEventID, last-event-id and Last-Event-ID are accepted too */
                 lastEventId?: string;
                 /** @description Only events after this one, a number or a receipt; without it, those from now on */
                 after?: string;
@@ -1731,11 +1731,11 @@ export interface operations {
                 chain?: string;
                 /** @description receipt makes ids of a number and the event's chain, for clients that keep nothing else */
                 ids?: "receipt";
-                /** @description The same as the header Last-Event-ID; last-event-id and Last-Event-ID are taken too */
+                /** @description The same as the header Last-Event-ID; lastEventID, last-event-id and Last-Event-ID are accepted too */
                 lastEventId?: string;
             };
             header?: {
-                /** @description The id of the last event that was seen, as it was told */
+                /** @description The id of the last event that the client received, unchanged */
                 "Last-Event-ID"?: string;
             };
             path: {

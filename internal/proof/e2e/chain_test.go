@@ -194,7 +194,7 @@ func TestE2E_PlacesOfAllClients(t *testing.T) {
 	t.Parallel()
 	s, _ := newSnapshot(t)
 	events := s.node.url + "/api/v1/blogs/snapshot/events?"
-	for _, place := range []string{"after=4", "lastEventId=4", "last-event-id=4", "Last-Event-ID=4", "after=1&lastEventId=4"} {
+	for _, place := range []string{"after=4", "lastEventId=4", "lastEventID=4", "last-event-id=4", "Last-Event-ID=4", "after=1&lastEventId=4"} {
 		var batch struct {
 			Events []struct{ Seq int64 }
 			Chain  string
@@ -207,14 +207,14 @@ func TestE2E_PlacesOfAllClients(t *testing.T) {
 			t.Errorf("streamed with %s: %q", place, names)
 		}
 	}
-	for place, status := range map[string]int{"last_event_id=4": 400, "lastEventID=4": 400, "After=4": 400, "lastEventId=4&Last-Event-ID=5": 400, "lastEventId=x": 400, "_=4": 200} {
+	for place, status := range map[string]int{"last_event_id=4": 400, "LastEventID=4": 400, "After=4": 400, "lastEventId=4&Last-Event-ID=5": 400, "lastEventId=x": 400, "_=4": 200} {
 		if a, err := s.robot.call(t.Context(), http.MethodGet, events+place, nil); err != nil || a.status != status {
 			t.Errorf("polled with %s: %d, %v", place, a.status, err)
 		}
 	}
-	refused := (*eventsource.RefusedError)(nil)
 	_, err := (&eventsource.Client{URL: s.node.url + "/api/v1/blogs/snapshot/stream?last_event_id=4"}).Open(t.Context())
-	if !errors.As(err, &refused) || refused.Status != http.StatusBadRequest {
+	refused, ok := errors.AsType[*eventsource.RefusedError](err)
+	if !ok || refused.Status != http.StatusBadRequest {
 		t.Errorf("a name that looks alike: %v", err)
 	}
 	var batch struct {

@@ -175,10 +175,10 @@ func (s *stopped) Unwrap() error { return s.error }
 
 // final is the error that ends Follow, or nil if it may reconnect.
 func (c *Client) final(ctx context.Context, err error) error {
-	if refusal := (*RefusedError)(nil); errors.As(err, &refusal) {
+	if _, ok := errors.AsType[*RefusedError](err); ok {
 		return err
 	}
-	if stop := (*stopped)(nil); errors.As(err, &stop) {
+	if stop, ok := errors.AsType[*stopped](err); ok {
 		return stop.error
 	}
 	return ctx.Err()

@@ -49,8 +49,8 @@ func TestConversions_LongTextsDoNotHoldShortOnes(t *testing.T) {
 		for range 100 {
 			if err := <-failed; err != nil {
 				refused++
-				var p *liveblog.Problem
-				if !errors.As(err, &p) || !errors.Is(err, liveblog.ErrUnavailable) || p.Code != "busy" || p.RetryAfter == 0 {
+				p, ok := errors.AsType[*liveblog.Problem](err)
+				if !ok || !errors.Is(err, liveblog.ErrUnavailable) || p.Code != "busy" || p.RetryAfter == 0 {
 					t.Errorf("refused with %v", err)
 				}
 			}

@@ -29,7 +29,7 @@ func (f *Follow) Poll() access.Handler {
 type pollInput struct {
 	operation.BlogPath
 	LastEventID string `header:"Last-Event-ID" doc:"The same as after, and wins over it"`
-	LastID      string `query:"lastEventId" doc:"The same as the header Last-Event-ID; last-event-id and Last-Event-ID are taken too"`
+	LastID      string `query:"lastEventId" doc:"The same as the header Last-Event-ID; lastEventID, last-event-id and Last-Event-ID are accepted too"`
 	After       string `query:"after" doc:"Only events after this one, a number or a receipt; without it, those from now on"`
 	Epoch       string `query:"epoch" maxLength:"64" doc:"The history that after belongs to"`
 	Chain       string `query:"chain" maxLength:"64" doc:"The chain of the event after: proves that all before it is the same"`

@@ -112,8 +112,8 @@ func (f *Follow) denyStream(c *gin.Context, err error) {
 func pollURL(slug string) string { return "/api/v1/blogs/" + url.PathEscape(slug) + "/events" }
 
 // lastIDNames are the query's names for the last event id. Polyfills of EventSource and clients
-// of Mercure, which cannot send a header, use them.
-var lastIDNames = []string{"lastEventId", "last-event-id", "Last-Event-ID"}
+// of Mercure, which cannot send a header, use them; lastEventID is the spelling of Mercure.
+var lastIDNames = []string{"lastEventId", "lastEventID", "last-event-id", "Last-Event-ID"}
 
 // placeNames are all parameters of the query that say where a stream resumes.
 var placeNames = append([]string{"after", "epoch", "chain", "ids"}, lastIDNames...)
@@ -238,8 +238,8 @@ func describeStream(doc *operation.Document, route access.Route) {
 			{Name: "epoch", In: "query", Schema: text, Description: "The history that after belongs to"},
 			{Name: "chain", In: "query", Schema: text, Description: "The chain of the event after: proves that all before it is the same"},
 			{Name: "ids", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"receipt"}}, Description: "receipt makes ids of a number and the event's chain, for clients that keep nothing else"},
-			{Name: "lastEventId", In: "query", Schema: text, Description: "The same as the header Last-Event-ID; last-event-id and Last-Event-ID are taken too"},
-			{Name: "Last-Event-ID", In: "header", Schema: text, Description: "The id of the last event that was seen, as it was told"},
+			{Name: "lastEventId", In: "query", Schema: text, Description: "The same as the header Last-Event-ID; lastEventID, last-event-id and Last-Event-ID are accepted too"},
+			{Name: "Last-Event-ID", In: "header", Schema: text, Description: "The id of the last event that the client received, unchanged"},
 		},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: text}}},

@@ -65,6 +65,7 @@ func TestPosition(t *testing.T) {
 
 		// Clients that can't send a header name the id in the query.
 		{"lastEventId=4", nil, at(4)},
+		{"lastEventID=4", nil, at(4)},
 		{"last-event-id=4", nil, at(4)},
 		{"Last-Event-ID=4", nil, at(4)},
 		{"after=3&lastEventId=4", nil, at(4)},
@@ -73,6 +74,7 @@ func TestPosition(t *testing.T) {
 		{"lastEventId=4&Last-Event-ID=4", []string{"4"}, at(4)},
 		{"lastEventId=4", []string{"5"}, invalid},
 		{"lastEventId=4&last-event-id=5", nil, invalid},
+		{"lastEventId=4&lastEventID=5", nil, invalid},
 		{"lastEventId=4&lastEventId=5", nil, invalid},
 		{"after=3&lastEventId=x", nil, invalid},
 
@@ -108,10 +110,10 @@ func TestPosition(t *testing.T) {
 // passes it over leaves a hole that nobody notices. Names of others pass.
 func TestPosition_NamesThatLookAlike(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"lasteventid", "lastEventID", "LastEventId", "last_event_id", "LAST-EVENT-ID", "Last_Event_Id", "After", "AFTER", "_after", "after[]", "Epoch", "Chain", "IDs"} {
+	for _, name := range []string{"lasteventid", "LastEventID", "LastEventId", "last_event_id", "LAST-EVENT-ID", "Last_Event_Id", "After", "AFTER", "_after", "after[]", "Epoch", "Chain", "IDs"} {
 		_, err := place(t, "after=3&"+url.QueryEscape(name)+"=4", "5")
-		var p *liveblog.Problem
-		if !errors.As(err, &p) || p.Code != "bad_parameter" || !strings.Contains(p.Detail, name) {
+		p, ok := errors.AsType[*liveblog.Problem](err)
+		if !ok || p.Code != "bad_parameter" || !strings.Contains(p.Detail, name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

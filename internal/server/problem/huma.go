@@ -24,8 +24,10 @@ func FromHuma(ctx huma.Context, status int, msg string, errs ...error) huma.Stat
 	}
 	out := New(std, status, codeOf(status), msg)
 	for _, err := range errs {
-		var d huma.ErrorDetailer
-		if errors.As(err, &d) {
+		if d, ok := errors.AsType[interface {
+			error
+			huma.ErrorDetailer
+		}](err); ok {
 			detail := d.ErrorDetail()
 			out.Errors = append(out.Errors, problemItem{Location: detail.Location, Message: detail.Message})
 		}

@@ -107,8 +107,7 @@ func Internal(ctx context.Context) *Problem {
 // Of turns any error into what the client may see. An error of no known kind is logged
 // with its full text and shown as "internal".
 func Of(ctx context.Context, err error) *Problem {
-	var ready *Problem
-	if errors.As(err, &ready) {
+	if ready, ok := errors.AsType[*Problem](err); ok {
 		return ready
 	}
 	for _, s := range statuses {
@@ -125,8 +124,7 @@ func Of(ctx context.Context, err error) *Problem {
 // known shows the texts of a liveblog.Problem, and only the kind of other errors.
 func known(ctx context.Context, err error, status int, code string) *Problem {
 	out := New(ctx, status, code, "")
-	var p *liveblog.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*liveblog.Problem](err); ok {
 		if p.Code != "" {
 			out.Code, out.Type = p.Code, "/problems/"+p.Code
 		}
@@ -135,8 +133,7 @@ func known(ctx context.Context, err error, status int, code string) *Problem {
 			out.Errors = append(out.Errors, problemItem(f))
 		}
 	}
-	var stale *liveblog.StaleError
-	if errors.As(err, &stale) {
+	if _, ok := errors.AsType[*liveblog.StaleError](err); ok {
 		out.Detail = "somebody else changed it meanwhile"
 	}
 	if status >= http.StatusInternalServerError {

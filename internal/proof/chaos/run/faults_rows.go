@@ -152,8 +152,10 @@ func (s *stage) deadlock(ctx context.Context) error {
 			SELECT FROM blogs FOR UPDATE`)
 		return err
 	})
-	var lost interface{ SQLState() string }
-	if errors.As(err, &lost) {
+	if _, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
 		return nil
 	}
 	return err

@@ -72,7 +72,7 @@ func named(o Options) profile {
 		}}
 	case "ci":
 		return profile{name: "ci", workload: ciWorkload, settle: 15 * time.Second, sample: time.Second, acts: []act{
-			mixed("mixed", limits{lasts: 5 * time.Minute}, steadily),
+			mixed("mixed", limits{lasts: 3 * time.Minute}, steadily),
 			rolling(1), storm(1000, 100, 50), recovery(3), asynchronous(), restored(), putBack(restorations[:4]),
 			horizon(15 * time.Second), flooded(15 * time.Second), reopened(2), browsed(10*time.Second, false), fullDisks(1),
 		}}
