@@ -21,7 +21,7 @@ RACED := ^TestE2E_(TwoNodesManyPublishers|NodesDie|Drain)$$
 # Those that take both cores for long: twelve tabs, an attack, other people's clients.
 # One after the other, by `make test-long`.
 LONG := ^TestE2E_(TabsShareConnections|PagesAreLikeFreshOnes|Attack|RemovalUnderFlood|OtherPeoplesClients)$$
-# These, raced like the others, keep the program's lane about as long as theirs.
+# These are raced like the others, with a database of their own.
 BESIDE := /internal/proof/(chaos/(load|netfault)|eventsource)$$
 # The harness of chaos runs keeps both cores busy: alone, and without the detector.
 HARNESS := /internal/proof/chaos/run$$
@@ -62,17 +62,19 @@ test-deps: tools
 test-admin: .cache/admin
 	cd admin && npm run check && npm test
 
-test-go:
-	@$(MAKE) --no-print-directory -j 2 test-harness
+test-go: test-harness
 
-test-harness: test-program test-packages
+# One after the other: nodes, browsers and PostgreSQL of two lanes starve each other on
+# two cores, until connections to the database time out.
+test-harness: .cache/admin
+	@$(MAKE) --no-print-directory test-program
+	@$(MAKE) --no-print-directory test-packages
 	@harness=$$(go list $(PKG) | grep -E '$(HARNESS)' || true); \
 	  [ -z "$$harness" ] || go test -timeout 15m -run '$(RUN)' $$harness
 
 test-long: .cache/admin ## the tests that keep the whole machine busy, one after the other
 	$(TESTPG) go test $(TESTFLAGS) -count 1 -parallel 1 -run '$(LONG)' ./internal/proof/e2e
 
-# Two lanes, a package at a time in each: about as long as each other.
 test-program: .cache/admin
 	go vet $(PKG)
 	@plain=$$(go list $(PKG) | grep -E '$(PLAIN)' || true); \

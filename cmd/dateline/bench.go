@@ -99,7 +99,7 @@ func (b *benchCommand) config(term console) (bench.Config, error) {
 	}, err
 }
 
-// all sets what --all means where nothing else is told.
+// all sets what --all means, except what other flags set.
 func (b *benchCommand) all() {
 	if b.Burst == 0 {
 		b.Burst = 200

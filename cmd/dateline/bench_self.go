@@ -29,7 +29,7 @@ type self struct {
 	metrics []string // pages
 }
 
-// startSelf starts it all. Whoever called it must close it.
+// startSelf starts it all. The caller must close it.
 func startSelf(ctx context.Context, c *Config, b *benchCommand, term console) (_ *self, err error) {
 	s := &self{}
 	defer func() {

@@ -75,7 +75,7 @@ func (u *userCreate) create(ctx context.Context, db *database, password string) 
 	return user, db.CreateUser(ctx, operator(), user)
 }
 
-// role refuses a first user who is no admin: nobody could make one afterwards,
+// role refuses a first user who is no admin: no user could create one afterwards,
 // since the setup link ends with the first user.
 func (u *userCreate) role(ctx context.Context, db *database) (liveblog.Role, error) {
 	first, err := db.NeedsSetup(ctx)

@@ -11,7 +11,7 @@ func Script() []Step {
 	return slices.Concat(beforeTheStart(), narrows(), outerLight(), protest(), lanternMile(), afterwards())
 }
 
-// Who writes.
+// The authors.
 const (
 	marta = "Marta Quill, on the sea wall"
 	idris = "Idris Vane, on the press launch"

@@ -40,7 +40,7 @@ type outdated struct {
 // renderer than Config.RenderVersion. If the result is the same, it stores only the
 // version of the renderer. Otherwise it stores the result, for a published post as its
 // next version together with the update event. The times of a post stay, and it gets no
-// revision, since nobody changed its text. A text that is edited meanwhile is left to
+// revision, since no editor changed its text. A text that is edited meanwhile is left to
 // the editor. A text that cannot be rendered keeps its HTML and is not tried again by
 // this version of the renderer.
 //

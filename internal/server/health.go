@@ -19,7 +19,7 @@ func alive() access.Handler {
 	}}
 }
 
-// readiness tells a load balancer whether to send requests here, and in a word why not.
+// readiness reports to a load balancer whether to send requests here, and in a word why not.
 func readiness(ready func(context.Context) error) access.Handler {
 	return access.Endpoint{Serve: func(c *gin.Context) error {
 		c.Header("Cache-Control", "no-store")

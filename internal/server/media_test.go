@@ -96,7 +96,7 @@ func (b mediaBlogs) MemberRole(_ context.Context, blogID, user uuid.UUID) (liveb
 	return liveblog.RoleNone, nil
 }
 
-// Who uploads pictures in tests, unless X-User names somebody else by a letter.
+// The user that uploads pictures in tests, unless X-User names another one by a letter.
 func mediaUser(letter string) *liveblog.User {
 	u := &liveblog.User{}
 	copy(u.ID[15:], letter+"u")

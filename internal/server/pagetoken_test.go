@@ -142,7 +142,7 @@ func TestViews_TokensAreLimitedPerAddress(t *testing.T) {
 	}
 }
 
-// Who may read drafts works on the blog: the stream is no reader's.
+// A client that may read drafts works on the blog: its stream is no reader's.
 func TestViews_DesksAreNoReaders(t *testing.T) {
 	t.Parallel()
 	room := newNewsroom(t, stream.Limits{})

@@ -44,7 +44,7 @@ type Options struct {
 	Version        string
 
 	RatePerMinute int                         // requests to the API from one client; 0 is no limit
-	AddressRate   int                         // requests a minute from one address, whoever makes them; 0 is no limit
+	AddressRate   int                         // requests a minute from one address, whichever clients share it; 0 is no limit
 	AddressReads  int                         // database reads a minute for anonymous requests of one address; 0 is no limit
 	PageTokens    int                         // tokens for pages that report views, to one address in a minute; 0 is no limit
 	Ready         func(context.Context) error // nil when requests can be served

@@ -8,7 +8,7 @@ import (
 	"dateline/internal/liveblog"
 )
 
-// Why a client is told to start again.
+// The reasons of a reset.
 const (
 	reasonEpoch  = "epoch"  // the cursor belongs to another history
 	reasonAhead  = "ahead"  // the cursor is beyond the log's end
@@ -25,7 +25,7 @@ const (
 	reasonDraining = "draining" // also why a stream is closed
 )
 
-// reset is the data of the event that tells a client to start again.
+// reset is the data of the event that makes a client load the page again.
 type reset struct {
 	Reason string         `json:"reason"`
 	Epoch  string         `json:"epoch"`

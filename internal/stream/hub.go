@@ -29,7 +29,7 @@ type Metrics interface {
 	Fetched(events int)                             // new events were added to a ring
 	Delivered(events int)                           // events were written to one reader
 	Latency(sinceCommit time.Duration, readers int) // of the newest event that so many readers got
-	Reset(reason string)                            // a reader was told to start again
+	Reset(reason string)                            // a reader was sent a reset
 	Closed(reason string)                           // a stream ended, and why
 }
 

@@ -29,7 +29,7 @@ type BatchEvent struct {
 	Data json.RawMessage `json:"data" doc:"The same as in the stream"`
 }
 
-// BatchReset tells a client to start again.
+// BatchReset makes a client load the page again.
 type BatchReset struct {
 	Reason string         `json:"reason" enum:"epoch,ahead,pruned,chain"`
 	Epoch  string         `json:"epoch"`

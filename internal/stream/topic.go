@@ -211,7 +211,7 @@ func (t *topic) applyHead(head liveblog.Head, before int64) {
 	}
 }
 
-// restart begins another history: all readers will be told to start again.
+// restart begins another history: all readers are sent a reset.
 func (t *topic) restart(head liveblog.Head, reason string) {
 	t.generation++
 	t.resetReason = reason

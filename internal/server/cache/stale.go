@@ -101,8 +101,8 @@ func (c *Stale[T]) Get(key string, load func() (T, error)) (T, error) {
 	return value, err
 }
 
-// state tells what may be done with an entry now. After a failed read a stale entry counts as
-// fresh for a moment, so that not every client waits for a database that does not answer.
+// state reports what may be done with an entry now. After a failed read a stale entry counts as
+// fresh for a short time, so that not every client waits for a database that does not answer.
 func (c *Stale[T]) state(e entry[T]) state {
 	age := time.Since(e.read)
 	switch {
@@ -195,7 +195,7 @@ func (c *Stale[T]) Forget(key string) {
 	}
 }
 
-// backOff serves a stale entry without a read for the next moment, unless a newer one was read
+// backOff serves a stale entry without a read for a short time, unless a newer one was read
 // meanwhile.
 func (c *Stale[T]) backOff(key string, kept entry[T]) {
 	c.mu.Lock()

@@ -93,7 +93,7 @@ func TestStale_ManyAtOnceReadOnce(t *testing.T) {
 	})
 }
 
-// Who hears late that the database was away must not bring back an older entry.
+// A request that fails late must not bring back an older entry.
 func TestStale_LateFailureKeepsTheNewerEntry(t *testing.T) {
 	cache := NewStale(10, one, ignorant)
 	old := entry[int]{value: 1, read: time.Now()}
@@ -178,7 +178,7 @@ func TestStale_NeverGivesWhatWasTakenBack(t *testing.T) {
 	}
 }
 
-// Who knows of a removal must not get what another request began to read before it.
+// A request that knows of a removal must not get what another request began to read before it.
 func TestStale_JoinsNoReadFromBeforeTheNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var newest atomic.Int64

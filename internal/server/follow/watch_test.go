@@ -58,7 +58,7 @@ func TestPollTimeout_EndsAPollOfADraftEarly(t *testing.T) {
 	}
 }
 
-// Who can't be known, since the database stays away, may not read on either.
+// A client that cannot be identified, since the database stays away, may not read on either.
 func TestStream_OfAGuardedBlogEndsWhenNobodyCanTell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &forgetful{}

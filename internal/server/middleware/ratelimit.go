@@ -87,7 +87,7 @@ func (l *RateLimiter) warn(network string) {
 
 var errAddressLimit = liveblog.Errorf(liveblog.ErrTooMany, "too_many_requests", "too many requests come from this address; wait and go on")
 
-// AddressLimit is the rate of all requests of one address, whoever makes them.
+// AddressLimit is the rate of all requests of one address, whichever clients share it.
 type AddressLimit struct {
 	Limiter *RateLimiter
 	// Exempt reports whether a route, named by its pattern, is not limited.
