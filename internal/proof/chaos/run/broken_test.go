@@ -40,7 +40,7 @@ func TestBroken_EachIsCaught(t *testing.T) {
 	}
 	var missed, unsound []string
 	err = together(
-		func() (err error) { missed, err = r.catch(t.Context(), all, 6); return err },
+		func() (err error) { missed, err = r.catch(t.Context(), all, 4); return err },
 		func() (err error) { unsound, err = r.clear(t.Context(), soundServers[:2]); return err },
 	)
 	switch {
