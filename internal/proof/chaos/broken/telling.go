@@ -15,7 +15,7 @@ var telling = []Mutation{
 	},
 	{
 		Name: "removed-body", What: "a replay tells the text of a removed post",
-		Exposes: []string{"G11"}, Needs: []string{Late},
+		Exposes: []string{"G11"}, Needs: []string{Restart, Late}, // a ring that saw the removal hides the mistake
 		Edits: []Edit{{render, `case ev.Post.Status != liveblog.PostPublished:`,
 			`case ev.Post.Status != liveblog.PostPublished && (ev.Type == liveblog.EventDelete || !broken("removed-body")):`}},
 	},
