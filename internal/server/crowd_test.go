@@ -95,8 +95,8 @@ func (n *newsroom) get(ctx context.Context, path string) (*http.Response, error)
 	return http.DefaultClient.Do(r)
 }
 
-// crowdReader follows a blog by a stream or, where it is sent on, by polls.
-type crowdReader struct {
+// burstReader follows a blog by a stream or, where it is sent on, by polls.
+type burstReader struct {
 	room  *newsroom
 	seq   int64
 	polls string // where it was sent on to
@@ -105,7 +105,7 @@ type crowdReader struct {
 }
 
 // follow returns when the reader has all events up to want.
-func (r *crowdReader) follow(ctx context.Context, slug string, want int64) error {
+func (r *burstReader) follow(ctx context.Context, slug string, want int64) error {
 	res, err := r.room.get(ctx, "/api/v1/blogs/"+slug+"/stream?after=0")
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (r *crowdReader) follow(ctx context.Context, slug string, want int64) error
 }
 
 // take notes an event of the stream.
-func (r *crowdReader) take(name string, data []byte) error {
+func (r *burstReader) take(name string, data []byte) error {
 	var event struct {
 		Seq          int64
 		Reason, Poll string
@@ -153,7 +153,7 @@ func (r *crowdReader) take(name string, data []byte) error {
 }
 
 // poll asks for what comes next, and waits for a moment when there is nothing.
-func (r *crowdReader) poll(ctx context.Context) error {
+func (r *burstReader) poll(ctx context.Context) error {
 	res, err := r.room.get(ctx, fmt.Sprintf("%s?after=%d&wait=20", r.polls, r.seq))
 	if err != nil {
 		return err
@@ -196,9 +196,9 @@ func TestCrowd_OverTheStreamLimitAllAreCurrent(t *testing.T) {
 	defer cancel()
 	var here, all sync.WaitGroup
 	here.Add(readers)
-	crowd := make([]*crowdReader, readers)
+	crowd := make([]*burstReader, readers)
 	for i := range crowd {
-		r := &crowdReader{room: room, here: &here}
+		r := &burstReader{room: room, here: &here}
 		crowd[i] = r
 		all.Go(func() {
 			if err := r.follow(ctx, "cup-final", posts); err != nil {

@@ -34,7 +34,7 @@ func TestCreatePost_ExternalIDGivesNoRights(t *testing.T) {
 
 var nextPage = regexp.MustCompile(`^<([^>]*)>; rel="next"$`)
 
-// Whoever follows Link gets the rest of the list that was asked for.
+// A client that follows Link gets the rest of the list that was asked for.
 func TestListPosts_LinkKeepsWhatWasAsked(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "http://live.example.org")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A stranger is told to sign in, not what is wrong with a body that was read
+// An anonymous client is asked to sign in, not what is wrong with a body that was read
 // and checked for nothing.
 func TestAccess_StrangersComeBeforeTheBody(t *testing.T) {
 	t.Parallel()

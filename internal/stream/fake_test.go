@@ -119,7 +119,7 @@ func (l *memoryLog) end() {
 	l.add(liveblog.Event{BlogID: blogA, Seq: l.head.LastSeq, Type: liveblog.EventBlog, Blog: blog, At: time.Now()})
 }
 
-// prune lets go of the events up to low, as another node does.
+// prune deletes the events up to low, as another node does.
 func (l *memoryLog) prune(low int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

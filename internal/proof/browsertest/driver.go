@@ -256,7 +256,7 @@ func (d *Driven) must(command string, params map[string]any, out any) {
 	}
 }
 
-// Tab opens another tab, in a window of its own: one in the background lets go of its
+// Tab opens another tab, in a window of its own: one in the background drops its
 // connection after a minute, which is short for a busy machine.
 func (d *Driven) Tab() *Window {
 	d.t.Helper()

@@ -89,8 +89,8 @@ func (r rawRoute) badHeads() (list []rawBytes) {
 	return list
 }
 
-// badBodies are bodies whose end is not certain. Who asks for something only to
-// read has no body that anybody looks at, however it is framed.
+// badBodies are bodies whose end is not certain. A request that only
+// reads has no body that the server looks at, however it is framed.
 func (r rawRoute) badBodies() (list []rawBytes) {
 	chunked, size := "Transfer-Encoding: chunked\r\n", fmt.Sprintf("%x\r\n%s\r\n", len(r.body), r.body)
 	for _, coding := range []string{"chunked, chunked", "identity", "gzip, chunked", "xchunked", "chunked;q=1", "\x0bchunked", "chunked\x00", "chunked\r\nTransfer-Encoding: gzip", "chunked,", ""} {
@@ -224,8 +224,8 @@ func onlyTimeout(err error) error {
 	return nil
 }
 
-// failed reports whether the server says that it failed. Who hung up may be told
-// 503: what was begun for it was given up.
+// failed reports whether the server says that it failed. A client that hung
+// up may be answered 503, since its work was given up.
 func (x exchanged) failed() bool {
 	for _, status := range x.statuses {
 		protocol := status == http.StatusNotImplemented || status == http.StatusHTTPVersionNotSupported

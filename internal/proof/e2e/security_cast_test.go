@@ -155,7 +155,7 @@ func (s *stage) cast() []actor {
 	return append(all, append(s.programs(), s.outcasts()...)...)
 }
 
-// programs have API tokens. Who may not read drafts can do nothing with one.
+// programs have API tokens. A user that may not read drafts can do nothing with one.
 func (s *stage) programs() []actor {
 	s.t.Helper()
 	var all []actor

@@ -150,8 +150,8 @@ func polyglots() map[string]file {
 	return all
 }
 
-// strangers are no pictures, or none that we know, whatever they are called.
-func strangers() map[string]file {
+// notPictures are no pictures, or none that we know, whatever they are called.
+func notPictures() map[string]file {
 	all := map[string]file{}
 	for name, text := range map[string]string{
 		"SVG": `<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`, "SVG with a declaration": `<?xml version="1.0"?><svg/>`, "SVG behind a byte order mark": "\ufeff<svg/>", "SVG behind spaces": "  \n<svg/>", "SVG packed": "\x1f\x8b\x08\x00\x00\x00\x00\x00", "HTML": "<!DOCTYPE html>" + smuggled, "HTML in UTF-16": "\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00",
@@ -196,7 +196,7 @@ func TestE2E_SecurityUploads(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	node, r := startProcess(t, dsn), newRobot(t, dsn)
 	files := polyglots()
-	maps.Copy(files, strangers())
+	maps.Copy(files, notPictures())
 	maps.Copy(files, wrecks())
 	taken := int64(0)
 	for name, f := range files {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A crowd of long texts waits for its turns; short ones do not wait with it, and
+// Many long texts wait for their turns; short ones do not wait with it, and
 // who is gone waits no more.
 func TestConversions_LongTextsDoNotHoldShortOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

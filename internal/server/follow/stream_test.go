@@ -106,8 +106,8 @@ func TestPosition(t *testing.T) {
 	}
 }
 
-// A name that is meant for a place but written another way is refused: whoever
-// passes it over leaves a hole that nobody notices. Names of others pass.
+// A name that is meant for a place but written another way is refused: to
+// ignore it would leave a gap that no reader notices. Names of others pass.
 func TestPosition_NamesThatLookAlike(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"lasteventid", "LastEventID", "LastEventId", "last_event_id", "LAST-EVENT-ID", "Last_Event_Id", "After", "AFTER", "_after", "after[]", "Epoch", "Chain", "IDs"} {

@@ -28,6 +28,6 @@ func TestProxyDetector_ReportsEachProxyOnce(t *testing.T) {
 		s.proxy(netip.MustParseAddr(fmt.Sprintf("198.18.%d.%d", i/250, i%250)), "203.0.113.1")
 	}
 	if len(s.clients) > maxPeers {
-		t.Errorf("%d strangers are watched", len(s.clients))
+		t.Errorf("%d unknown peers are watched", len(s.clients))
 	}
 }

@@ -75,7 +75,7 @@ func (r *reader) fill(seq int64) bool {
 	return false
 }
 
-// forgive lets go of the holes that the reader goes back to.
+// forgive drops the gaps that the reader goes back to.
 func (r *reader) forgive(after int64) {
 	kept := r.holes[:0]
 	for _, h := range r.holes {

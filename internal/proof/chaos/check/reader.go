@@ -96,7 +96,7 @@ func (r *reader) line(s *history.Seen) {
 	}
 }
 
-// excuse lets go of what the reader holds of a history that it can't tell from the
+// excuse drops what the reader holds of a history that it can't tell from the
 // present one.
 func (r *reader) excuse() {
 	r.phantom.count("not noticed by readers of the kind "+r.who.Keeps, len(r.doubts))
@@ -217,7 +217,7 @@ func (r *reader) strayed(s *history.Seen) bool {
 }
 
 // judgeClosed judges the end of a connection. Only a fault that may cut streams may end a
-// healthy reader's; who was turned away before the first word had none yet.
+// healthy reader's; a rejected reader had none yet.
 func (r *reader) judgeClosed(s *history.Seen) {
 	open := r.greeted && r.who.Healthy && r.who.How != "poll"
 	r.greeted = false

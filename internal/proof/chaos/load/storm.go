@@ -33,13 +33,13 @@ type StormResult struct {
 	From, Head int64         // the readers' cursor, and where they are whole
 	Whole      int           // readers who got all that is between
 	Wrong      int           // readers to whom an event came that was not the next one
-	Failed     int           // connections that were refused, turned away or cut; such readers come again
+	Failed     int           // connections that were refused, rejected or cut; such readers reconnect
 	Slowest    time.Duration // until a reader was whole, from the moment it came
 	P50, P99   time.Duration
 	Took       time.Duration // until all were
 }
 
-// stormRetry caps how long a reader who was turned away waits, in a storm.
+// stormRetry caps how long a rejected reader waits in a storm.
 const stormRetry = 2 * time.Second
 
 // storm is many readers, who are not logged: what they get is compared with

@@ -24,7 +24,7 @@ func TestStorm_CountsWhoIsWhole(t *testing.T) {
 		}
 		switch streams.Add(1) {
 		case 1:
-			told(w, "retry: 1\n\n") // turned away, comes again
+			told(w, "retry: 1\n\n") // rejected, reconnects
 		case 2:
 			told(w, hello("e1", 10), aPost(12)) // a hole
 		case 3:

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// words are what posts are made of. Some are hard on whoever escapes, counts or
+// words are what posts are made of. Some are hard on code that escapes, counts or
 // cuts them.
 var (
 	words = strings.Fields(`goal corner the home side keeper saves again crowd storm harbour pilot rises metres water

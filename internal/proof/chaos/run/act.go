@@ -116,7 +116,7 @@ func (r *run) load(ctx context.Context, a act, s *stage, record *history.Run) er
 	return errors.Join(err, clients.end())
 }
 
-// rest gives nodes time to let go of what the load took, once nobody has a
+// rest gives nodes time to release what the load took, once no client has a
 // connection to them. nginx is a client of theirs, too, and keeps idle ones.
 func (s *stage) rest(ctx context.Context, settle time.Duration) error {
 	lift, cancel := lifting(ctx)

@@ -58,7 +58,7 @@ func (c workload) keeps(i int) string {
 func (c workload) readers() int { return c.Streams + c.Polls + c.Slow }
 
 // clients are those of one act at work. Publishers end first, and with them
-// whoever only looks; readers go on until they have all.
+// beacons and probes; readers go on until they have all.
 type clients struct {
 	stage            *stage
 	publishers       *errgroup.Group
@@ -121,7 +121,7 @@ func (c *clients) publisher(name, blog string) load.PublisherConfig {
 	}
 }
 
-// look sets to work whoever uses the nodes in other ways.
+// look starts the clients that use the nodes in other ways: beacons, probes, credentials.
 func (c *clients) look(ctx context.Context) {
 	for i, slug := range c.stage.slugs {
 		beacons := load.BeaconConfig{Name: "b" + slug, Seed: c.seed, Target: c.target, Blog: slug, Log: c.beacons}
@@ -211,7 +211,7 @@ func (s *stage) via(i int) []int {
 	return via
 }
 
-// quiet ends the publishers and whoever only looks, and waits for the answers
+// quiet ends the publishers, beacons and probes, and waits for the answers
 // that they are owed.
 func (c *clients) quiet(context.Context) error {
 	c.endPublishing()

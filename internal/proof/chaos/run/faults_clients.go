@@ -64,7 +64,7 @@ func (s *stage) openRaw(ctx context.Context, address string, i int) (net.Conn, e
 		return nil, err
 	}
 	_, err = fmt.Fprintf(c, "GET /api/v1/blogs/%s/stream?after=0 HTTP/1.1\r\nHost: chaos\r\nX-Forwarded-For: %s\r\n\r\n",
-		s.slugs[i%len(s.slugs)], strangerAddress(i))
+		s.slugs[i%len(s.slugs)], hostileAddress(i))
 	if err != nil {
 		c.Close()
 		return nil, err
@@ -72,9 +72,9 @@ func (s *stage) openRaw(ctx context.Context, address string, i int) (net.Conn, e
 	return c, nil
 }
 
-// strangerAddress spreads hostile readers over addresses, some each, as the limit
-// per address would turn them away.
-func strangerAddress(i int) string { return fmt.Sprintf("198.18.%d.%d", i/64/250, 1+i/64%250) }
+// hostileAddress spreads hostile readers over addresses, some each, since the
+// limit per address would reject them.
+func hostileAddress(i int) string { return fmt.Sprintf("198.18.%d.%d", i/64/250, 1+i/64%250) }
 
 // sip reads at a rate until ctx ends, and closes the connection.
 func sip(ctx context.Context, c net.Conn, rate int) {
@@ -112,13 +112,13 @@ func ghostReaders(ctx context.Context, s *stage, f planned) (string, error) {
 	return fmt.Sprintf("%d readers", len(conns)), nil
 }
 
-// reconnectStorm cuts all streams of all nodes at once; strangers come with those
-// who return.
+// reconnectStorm cuts all streams of all nodes at once; new readers come with
+// those that reconnect.
 func reconnectStorm(ctx context.Context, s *stage, f planned) (string, error) {
 	for _, n := range s.bed.Nodes() {
 		n.Client.Cut()
 	}
-	return fmt.Sprintf("%d strangers", s.storm(ctx, manyStorm)), nil
+	return fmt.Sprintf("%d new readers", s.storm(ctx, manyStorm)), nil
 }
 
 // storm opens streams at all nodes at the same time and counts those that got
@@ -146,7 +146,7 @@ func (s *stage) storm(ctx context.Context, count int) int {
 func (s *stage) greeted(ctx context.Context, i int) error {
 	nodes := s.bed.Nodes()
 	url := fmt.Sprintf("%s/api/v1/blogs/%s/stream", nodes[i%len(nodes)].URL(), s.slugs[i%len(s.slugs)])
-	resp, err := s.get(ctx, url, "X-Forwarded-For", strangerAddress(i))
+	resp, err := s.get(ctx, url, "X-Forwarded-For", hostileAddress(i))
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func breakStatements(ctx context.Context, s *stage, f planned) (string, error) {
 }
 
 // deadlock locks a blog's newest post and then the blog; an edit of that post
-// goes the other way. Whoever loses is not our concern.
+// goes the other way. Which of the two loses does not matter.
 func (s *stage) deadlock(ctx context.Context) error {
 	conn, err := s.connect(ctx)
 	if err != nil {

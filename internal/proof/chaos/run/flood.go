@@ -72,7 +72,7 @@ func (s *stage) flood(ctx context.Context, lasts time.Duration) (statuses map[in
 	all.Go(func() (err error) {
 		statuses, err = load.Flood(ctx, load.FloodConfig{
 			Name: "flood", Seed: s.clients.seed, Target: s.clients.target, Via: []int{s.last().Number}, Blog: s.slugs[0],
-			Clients: flooders, Address: strangerAddress,
+			Clients: flooders, Address: hostileAddress,
 		})
 		return err
 	})

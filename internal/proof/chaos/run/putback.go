@@ -35,7 +35,7 @@ type restoration struct {
 // dumped is a copy by pg_dump: its tables are others than those that were copied.
 const dumped = "dump"
 
-// Who can't notice. A copy of the files put back under nodes that were stopped is
+// What readers keep that cannot notice a restore. A copy of the files put back under nodes that were stopped is
 // named as before in all that the database knows of itself; only what readers know
 // of the log tells it apart. A bare number tells nothing of the log.
 var (

@@ -14,7 +14,7 @@ import (
 )
 
 // reopened ends blogs under their readers, corrects what was published on them,
-// opens them again and posts: whoever looks again follows again.
+// opens them again and posts: clients that look again follow again.
 func reopened(times int) act {
 	return act{
 		name:   "reopened",
